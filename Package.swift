@@ -1,0 +1,42 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "bantam",
+  products: [
+    .executable(name: "bantam", targets: ["BantamCLI"]),
+    .library(
+      name: "Bantam", targets: ["Tensors", "Checkpoints", "Archive", "Conversion", "Samples", "Report"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    // Floor 1: C, system libraries, and data.
+    .target(name: "CKernels"),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CJSONC", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
+    .systemLibrary(name: "CLinux"),
+    .target(
+      name: "Formats", path: "formats", exclude: ["README.md", "bantam.md", "families.md"],
+      sources: ["Formats.swift"], resources: [.embedInCode("families/blip3o.json")]),
+    .target(name: "Tensors", dependencies: ["CLinux"], exclude: ["README.md"]),
+    // Floor 2 and up.
+    .target(name: "JSON", dependencies: ["CJSONC", "Tensors"], exclude: ["README.md"]),
+    .target(name: "Kernels", dependencies: ["CKernels", "CCrypto", "Tensors"], exclude: ["README.md"]),
+    .target(name: "Checkpoints", dependencies: ["Tensors", "JSON"], exclude: ["README.md"]),
+    .target(name: "Archive", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
+    .target(
+      name: "Conversion", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Archive", "Formats"],
+      exclude: ["README.md"]),
+    .target(name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Conversion"], exclude: ["README.md"]),
+    .target(name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion"], exclude: ["README.md"]),
+    .executableTarget(
+      name: "BantamCLI",
+      dependencies: [
+        "Tensors", "JSON", "Checkpoints", "Archive", "Conversion", "Samples", "Report",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], exclude: ["README.md"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,25 @@
+#include "ckernels.h"
+
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#define HWCAP_CRC32_BIT (1 << 7)
+#endif
+
+static uint32_t found;
+
+__attribute__((constructor)) static void detect(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("sse4.2")) found |= CK_ISA_CRC32C;
+  if (__builtin_cpu_supports("avx2")) found |= CK_ISA_AVX2;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+      && __builtin_cpu_supports("avx512dq")) {
+    found |= CK_ISA_AVX512;
+    if (__builtin_cpu_supports("avx512vnni")) found |= CK_ISA_AVX512_VNNI;
+  }
+#elif defined(__aarch64__)
+  if (getauxval(AT_HWCAP) & HWCAP_CRC32_BIT) found |= CK_ISA_CRC32C;
+#endif
+}
+
+uint32_t ck_isa(void) { return found; }

@@ -1,0 +1,69 @@
+import Glibc
+
+/// Questions about folders and paths.
+public enum Folder {
+  /// Names in a folder, sorted by bytes, without `.` and `..`.
+  public static func names(in path: String) throws(FileError) -> [String] {
+    guard let stream = opendir(path) else {
+      switch errno {
+      case ENOENT, ELOOP: throw .missing(path: path, code: errno)
+      case ENOTDIR: throw .notRegular(path: path, kind: "not a folder")
+      case EACCES, EPERM: throw .noPermission(path: path)
+      default: throw .cannotOpen(path: path, code: errno)
+      }
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Whether a folder stands at `path`, following links.
+  public static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Whether anything stands at `path`, following links.
+  public static func somethingExists(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0
+  }
+
+  /// Whether a regular file stands at `path`, following links.
+  public static func hasFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+  }
+
+  public static func join(_ folder: String, _ name: String) -> String {
+    if folder.isEmpty { return name }
+    return folder.hasSuffix("/") ? folder + name : folder + "/" + name
+  }
+
+  /// The folder and the last name of a path; the folder is `.` where the path has none.
+  public static func split(_ path: String) -> (folder: String, name: String) {
+    var path = Substring(path)
+    while path.count > 1 && path.hasSuffix("/") { path = path.dropLast() }
+    guard let slash = path.lastIndex(of: "/") else { return (".", String(path)) }
+    let folder = path[..<slash]
+    return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
+  }
+
+  /// Whether a name out of a file is a plain file name in the same folder: nothing that could lead elsewhere.
+  public static func isPlainName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && !name.hasPrefix("~") && name.utf8.count <= 255
+      && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") || $0 == 0 }
+      && !name.unicodeScalars.contains { $0.value < 0x20 }
+  }
+
+  /// Whether a path out of a file stays below its folder: plain names joined by `/`.
+  public static func isPlainPath(_ path: String) -> Bool {
+    path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { isPlainName(String($0)) }
+  }
+}

@@ -1,0 +1,114 @@
+import Glibc
+
+/// A regular file that is open for reading at any offset, from any thread.
+///
+/// Reads are `pread` with a check of the count, so that a file which is cut while it is read gives an error and never a
+/// signal. Pipes, devices and folders are refused without waiting.
+public final class ReadableFile: Sendable {
+  /// The path as the user named it.
+  public let path: String
+  /// Size in bytes when the file was opened.
+  public let byteCount: Int
+  /// Device and inode: tells whether two paths name one file.
+  public let identity: FileIdentity
+  let descriptor: Int32
+
+  /// - Throws: ``FileError`` when the path is missing, not a regular file, or not permitted.
+  public init(path: String) throws(FileError) {
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+    guard descriptor >= 0 else {
+      switch errno {
+      case ENOENT, ENOTDIR, ELOOP: throw .missing(path: path, code: errno)
+      case EACCES, EPERM: throw .noPermission(path: path)
+      case ENXIO: throw .notRegular(path: path, kind: "a pipe, device or socket")
+      default: throw .cannotOpen(path: path, code: errno)
+      }
+    }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      let code = errno
+      close(descriptor)
+      throw .cannotOpen(path: path, code: code)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw .notRegular(path: path, kind: fileKind(status.st_mode))
+    }
+    self.path = path
+    self.descriptor = descriptor
+    byteCount = Int(status.st_size)
+    identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  deinit { close(descriptor) }
+
+  /// Fills `buffer` with the bytes from `offset` on.
+  /// - Throws: ``FileError/shrank(path:offset:expectedByteCount:)`` when the file ends before the buffer is full.
+  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
+    var done = 0
+    while done < buffer.count {
+      let count = pread(descriptor, buffer.baseAddress! + done, min(buffer.count - done, 1 << 30), offset + done)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw .readFailed(path: path, offset: offset + done, code: errno)
+      }
+      guard count > 0 else {
+        throw .shrank(path: path, offset: offset + done, expectedByteCount: offset + buffer.count)
+      }
+      done += count
+    }
+  }
+
+  /// The bytes `[offset, offset + count)`, which must lie within the file.
+  public func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+    guard count > 0 else { return [] }
+    let buffer = try AlignedBuffer(byteCount: count)
+    try read(at: offset, into: buffer.bytes)
+    return [UInt8](UnsafeRawBufferPointer(buffer.bytes))
+  }
+
+  /// The whole content of a file that may be held in memory.
+  public func contents(limit: Int = Limits.configByteCount) throws(FileError) -> [UInt8] {
+    guard byteCount <= limit else { throw .tooLarge(path: path, byteCount: byteCount, limit: limit) }
+    return try bytes(at: 0, count: byteCount)
+  }
+
+  /// Tells the system that a range will be read soon.
+  public func willNeed(offset: Int, count: Int) {
+    _ = posix_fadvise(descriptor, off_t(offset), off_t(count), POSIX_FADV_WILLNEED)
+  }
+
+  /// Tells the system that a range will not be read again, so that it does not push other pages out.
+  public func doneWith(offset: Int, count: Int) {
+    _ = posix_fadvise(descriptor, off_t(offset), off_t(count), POSIX_FADV_DONTNEED)
+  }
+}
+
+/// Tells whether two paths name one file.
+public struct FileIdentity: Hashable, Sendable {
+  public let device: UInt64
+  public let inode: UInt64
+
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
+
+  /// The identity of what stands at `path`, following links; nil when nothing does.
+  public init?(path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+}
+
+func fileKind(_ mode: mode_t) -> String {
+  switch mode & S_IFMT {
+  case S_IFDIR: "a folder"
+  case S_IFIFO: "a named pipe"
+  case S_IFSOCK: "a socket"
+  case S_IFCHR, S_IFBLK: "a device"
+  case S_IFLNK: "a link"
+  default: "something else"
+  }
+}

@@ -1,0 +1,35 @@
+import Dispatch
+import Synchronization
+
+/// Work on items in parallel, each item by one thread, taken in order from one queue.
+public enum Workers {
+  /// Calls `body(worker, item)` for each item below `itemCount` on `threadCount` threads.
+  ///
+  /// The first error stops the others at their next item and is thrown; of several, that of the lowest item.
+  public static func run(
+    threadCount: Int, itemCount: Int, _ body: @Sendable (_ worker: Int, _ item: Int) throws -> Void
+  ) throws {
+    let next = Atomic<Int>(0)
+    let failure = Mutex<(item: Int, error: any Error)?>(nil)
+    @Sendable func work(_ worker: Int) {
+      while true {
+        let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard item < itemCount, failure.withLock({ $0 == nil }) else { return }
+        do {
+          try body(worker, item)
+        } catch {
+          failure.withLock { held in
+            if held.map({ item < $0.item }) ?? true { held = (item, error) }
+          }
+        }
+      }
+    }
+    let workers = max(1, min(threadCount, itemCount))
+    if workers == 1 {
+      work(0)
+    } else {
+      DispatchQueue.concurrentPerform(iterations: workers) { work($0) }
+    }
+    if let failed = failure.withLock({ $0 }) { throw failed.error }
+  }
+}
