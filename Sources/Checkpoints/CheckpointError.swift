@@ -1,0 +1,92 @@
+import JSON
+import Tensors
+
+/// What can be wrong with a checkpoint on disk, beyond the bytes of one file.
+public enum CheckpointError: ReportingError, Equatable {
+  case file(FileError)
+  case safetensors(path: String, SafetensorsError)
+  case json(path: String, JSONError)
+  /// A file that is no checkpoint; `looksLike` says what it is.
+  case notACheckpoint(path: String, looksLike: String, hint: String?)
+  case indexWithoutWeightMap(path: String)
+  case indexEmpty(path: String)
+  case indexLeadsOutside(path: String, tensor: TensorName, file: String)
+  case indexNamesOtherFormat(path: String, tensor: TensorName, file: String)
+  case indexNameTooLong(path: String)
+  case shardMissing(path: String, shard: String, missing: [String])
+  case shardUnfinished(path: String, shard: String)
+  /// The index names a tensor that its shard does not hold.
+  case tensorNotInShard(path: String, shard: String, tensor: TensorName)
+  /// A shard holds a tensor that the index does not name, or names elsewhere.
+  case tensorNotInIndex(path: String, shard: String, tensor: TensorName)
+  case tensorInTwoShards(path: String, tensor: TensorName, first: String, second: String)
+  /// Shards by name, without an index to say which belong together.
+  case shardsWithoutIndex(path: String, shard: String)
+  case severalIndexes(path: String, first: String, second: String)
+  case noWeights(path: String)
+  case notInCache(repository: String, cache: String)
+  case snapshotMissing(repository: String, revision: String)
+  case badReference(repository: String, text: String)
+  case emptyFolderTree(path: String)
+
+  public var report: ErrorReport {
+    func bad(
+      _ path: String, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil
+    ) -> ErrorReport {
+      ErrorReport(.badData, at: printable(path), problem, expected: expected, found: found, hint: hint)
+    }
+    switch self {
+    case .file(let error): return error.report
+    case .safetensors(let path, let error): return error.report(at: path)
+    case .json(let path, let error): return error.report(at: printable(path))
+    case .notACheckpoint(let path, let looksLike, let hint):
+      return bad(path, "is not a checkpoint", expected: "safetensors or .bantam", found: looksLike, hint: hint)
+    case .indexWithoutWeightMap(let path): return bad(path, "has no 'weight_map'")
+    case .indexEmpty(let path): return bad(path, "names no tensor")
+    case .indexLeadsOutside(let path, let tensor, let file):
+      return bad(
+        path, "tensor '\(tensor)' is said to lie in a file outside the folder", expected: "a plain file name",
+        found: "'\(printable(file))'")
+    case .indexNamesOtherFormat(let path, let tensor, let file):
+      return bad(
+        path, "tensor '\(tensor)' lies in a file of another kind", expected: "*.safetensors",
+        found: "'\(printable(file))'")
+    case .indexNameTooLong(let path): return bad(path, "a tensor's name is too long")
+    case .shardMissing(let path, let shard, let missing):
+      return ErrorReport(
+        .noInput, at: printable(path), "shard '\(printable(shard))' is missing",
+        found: "\(missing.count) of the index's files are not in the folder",
+        hint: "The download looks unfinished: fetch it again")
+    case .shardUnfinished(let path, let shard):
+      return ErrorReport(
+        .noInput, at: printable(path), "shard '\(printable(shard))' is still being downloaded",
+        hint: "Wait for the download, or fetch it again")
+    case .tensorNotInShard(let path, let shard, let tensor):
+      return bad(path, "tensor '\(tensor)' is not in shard '\(printable(shard))', where the index says it is")
+    case .tensorNotInIndex(let path, let shard, let tensor):
+      return bad(path, "shard '\(printable(shard))' holds tensor '\(tensor)', which the index does not place there")
+    case .tensorInTwoShards(let path, let tensor, let first, let second):
+      return bad(path, "tensor '\(tensor)' lies in two files: '\(printable(first))' and '\(printable(second))'")
+    case .shardsWithoutIndex(let path, let shard):
+      return bad(
+        path, "'\(printable(shard))' is one of several shards, but there is no index",
+        expected: "model.safetensors.index.json", hint: "Fetch the index too")
+    case .severalIndexes(let path, let first, let second):
+      return bad(path, "has two indexes: '\(printable(first))' and '\(printable(second))'", expected: "one")
+    case .noWeights(let path):
+      return ErrorReport(
+        .noInput, at: printable(path), "holds no safetensors file", hint: "Name the folder that holds config.json")
+    case .notInCache(let repository, let cache):
+      return ErrorReport(
+        .noInput, at: printable(repository), "is neither a path nor a repository in the local cache",
+        expected: "a folder in \(printable(cache))", hint: "Fetch it first: hf download \(printable(repository))")
+    case .snapshotMissing(let repository, let revision):
+      return ErrorReport(
+        .noInput, at: printable(repository), "snapshot \(printable(revision)) is not in the local cache",
+        hint: "Fetch it again")
+    case .badReference(let repository, let text):
+      return bad(repository, "the cache's refs/main is not a commit", found: "'\(printable(text, limit: 50))'")
+    case .emptyFolderTree(let path): return bad(path, "has too many nested folders")
+    }
+  }
+}

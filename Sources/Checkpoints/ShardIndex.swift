@@ -1,0 +1,58 @@
+import JSON
+import Tensors
+
+/// A `*.safetensors.index.json`: which shard holds which tensor.
+public struct ShardIndex: Sendable {
+  /// Tensor names with the file that holds each, in file order.
+  public let weightMap: [(name: TensorName, file: String)]
+  /// `metadata.total_size` where it stands.
+  public let totalByteCount: Int?
+
+  /// File names, each once, sorted.
+  public var files: [String] { Set(weightMap.map(\.file)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
+
+  /// - Throws: ``CheckpointError``.
+  public init(_ bytes: [UInt8], path: String) throws(CheckpointError) {
+    var weightMap: [(name: TensorName, file: String)]?
+    var total: Int?
+    do {
+      var scanner = try JSONScanner(bytes)
+      var root = try scanner.beginObject()
+      while let key = try scanner.nextKey(&root) {
+        switch String(decoding: key, as: UTF8.self) {
+        case "weight_map":
+          var map: [(name: TensorName, file: String)] = []
+          var object = try scanner.beginObject()
+          while let name = try scanner.nextKey(&object) {
+            map.append((TensorName(utf8: name), String(decoding: try scanner.string(), as: UTF8.self)))
+          }
+          weightMap = map
+        case "metadata":
+          var object = try scanner.beginObject()
+          while let key = try scanner.nextKey(&object) {
+            if key == Array("total_size".utf8), (0x30...0x39).contains(try scanner.peek()) {
+              total = try? scanner.unsignedInteger()
+            } else {
+              try scanner.skipValue()
+            }
+          }
+        default: try scanner.skipValue()
+        }
+      }
+      try scanner.finish()
+    } catch {
+      throw .json(path: path, error)
+    }
+    guard let weightMap else { throw .indexWithoutWeightMap(path: path) }
+    guard !weightMap.isEmpty else { throw .indexEmpty(path: path) }
+    for (name, file) in weightMap {
+      guard Folder.isPlainName(file) else { throw .indexLeadsOutside(path: path, tensor: name, file: file) }
+      guard file.hasSuffix(".safetensors") else {
+        throw .indexNamesOtherFormat(path: path, tensor: name, file: file)
+      }
+      guard name.utf8.count <= Limits.nameByteCount else { throw .indexNameTooLong(path: path) }
+    }
+    self.weightMap = weightMap
+    totalByteCount = total
+  }
+}

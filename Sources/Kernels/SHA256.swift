@@ -1,0 +1,46 @@
+import CCrypto
+
+/// SHA-256 by libcrypto, which uses the SHA instructions where the processor has them.
+public final class SHA256 {
+  private let context: OpaquePointer
+
+  public init() {
+    // libcrypto fails here only when memory is gone.
+    guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+      preconditionFailure("libcrypto cannot make a SHA-256 context")
+    }
+    self.context = context
+  }
+
+  deinit { EVP_MD_CTX_free(context) }
+
+  public func update(_ bytes: UnsafeRawBufferPointer) {
+    EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+  }
+
+  /// The digest of all bytes so far. Call once.
+  public func finish() -> Digest {
+    var bytes = [UInt8](repeating: 0, count: 32)
+    EVP_DigestFinal_ex(context, &bytes, nil)
+    return Digest(bytes)
+  }
+
+  public static func of(_ bytes: [UInt8]) -> Digest {
+    let hash = SHA256()
+    bytes.withUnsafeBytes { hash.update($0) }
+    return hash.finish()
+  }
+}
+
+/// A SHA-256 digest: 32 bytes.
+public struct Digest: Hashable, Sendable, CustomStringConvertible {
+  public let bytes: [UInt8]
+
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// 64 hexadecimal digits.
+  public var description: String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+}
