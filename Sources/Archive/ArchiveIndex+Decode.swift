@@ -1,0 +1,275 @@
+import Kernels
+import Tensors
+
+extension ArchiveIndex {
+  /// Reads an index, every reference checked. Ranges of planes are checked by ``checkRanges(path:payloadEnd:geometry:)``.
+  /// - Throws: ``ArchiveError``.
+  init(_ bytes: [UInt8], path: String) throws(ArchiveError) {
+    let result: Result<ArchiveIndex, ArchiveError> = bytes.withUnsafeBytes { buffer in
+      do throws(ArchiveError) {
+        var decoder = try IndexDecoder(buffer, path: path)
+        return .success(try decoder.decode())
+      } catch { return .failure(error) }
+    }
+    self = try result.get()
+  }
+}
+
+private struct IndexDecoder {
+  let bytes: UnsafeRawBufferPointer
+  let path: String
+  let entries: [Section: SectionTable.Entry]
+  private var texts: [Int: String] = [:]  // short texts that many records share, by offset
+
+  init(_ bytes: UnsafeRawBufferPointer, path: String) throws(ArchiveError) {
+    self.bytes = bytes
+    self.path = path
+    let table = try SectionTable(bytes, path: path)
+    var entries: [Section: SectionTable.Entry] = [:]
+    for section in Section.allCases { entries[section] = try table.entry(section, path: path) }
+    self.entries = entries
+  }
+
+  private func count(_ section: Section) -> Int { entries[section]!.count }
+
+  private func record(_ section: Section, _ number: Int) -> LittleEndianRecord {
+    let entry = entries[section]!
+    return LittleEndianRecord(table: bytes, start: entry.offset + number * entry.stride)
+  }
+
+  private func utf8(
+    _ record: LittleEndianRecord, _ field: Int, _ owner: @autoclosure () -> String, _ name: String
+  ) throws(ArchiveError) -> [UInt8] {
+    let (offset, length) = (record.u32(field), record.u32(field + 4))
+    guard offset + length <= count(.text) else { throw .badReference(path: path, record: owner(), field: name) }
+    let start = entries[.text]!.offset + offset
+    return Array(bytes[start..<start + length])
+  }
+
+  private mutating func text(
+    _ record: LittleEndianRecord, _ field: Int, _ owner: @autoclosure () -> String, _ name: String
+  ) throws(ArchiveError) -> String {
+    let key = record.u32(field) << 20 ^ record.u32(field + 4)
+    if let known = texts[key] { return known }
+    guard let text = String(validating: try utf8(record, field, owner(), name), as: UTF8.self) else {
+      throw .badText(path: path, record: owner())
+    }
+    texts[key] = text
+    return text
+  }
+
+  private func range(
+    _ record: LittleEndianRecord, _ field: Int, in section: Section, _ owner: @autoclosure () -> String, _ name: String
+  ) throws(ArchiveError) -> Range<Int> {
+    let (first, length) = (record.u32(field), record.u32(field + 4))
+    guard first + length <= count(section) else { throw .badReference(path: path, record: owner(), field: name) }
+    return first..<first + length
+  }
+
+  private func size(
+    _ record: LittleEndianRecord, _ field: Int, _ owner: @autoclosure () -> String, _ name: String
+  ) throws(ArchiveError) -> Int {
+    guard let value = record.size(field) else { throw .badReference(path: path, record: owner(), field: name) }
+    return value
+  }
+
+  private func sums(_ range: Range<Int>) -> [UInt32] {
+    range.map { record(.sums, $0).get(0, as: UInt32.self) }
+  }
+
+  mutating func decode() throws(ArchiveError) -> ArchiveIndex {
+    guard count(.tensors) <= Limits.tensorCount else {
+      throw .badSectionTable(path: path, rule: "more than \(Limits.tensorCount) tensors")
+    }
+    var index = ArchiveIndex()
+    for number in 0..<count(.encodings) {
+      let record = record(.encodings, number)
+      index.encodings.append(
+        ArchiveIndex.Encoding(
+          name: try text(record, 0, "encoding \(number)", "name"),
+          parameters: try text(record, 8, "encoding \(number)", "parameters")))
+    }
+    for number in 0..<count(.layouts) { index.layouts.append(try layout(number)) }
+    for number in 0..<count(.files) {
+      let record = record(.files, number)
+      index.sourceFiles.append(
+        ArchiveIndex.SourceFile(
+          path: try text(record, 0, "source file \(number)", "path"),
+          byteCount: try size(record, 8, "source file \(number)", "size")))
+    }
+    try decodeComponents(into: &index)
+    var names: Set<TensorName> = []
+    index.tensors.reserveCapacity(count(.tensors))
+    for number in 0..<count(.tensors) {
+      let tensor = try tensor(number, layoutCount: index.layouts.count)
+      guard names.insert(tensor.info.name).inserted else { throw .nameTwice(path: path, name: tensor.info.name) }
+      guard index.components[tensor.component].tensorRange.contains(number) else {
+        throw .badReference(path: path, record: "tensor '\(tensor.info.name)'", field: "component")
+      }
+      index.tensors.append(tensor)
+    }
+    try checkAliases(index)
+    try decodeBlobs(into: &index)
+    return index
+  }
+
+  private func layout(_ number: Int) throws(ArchiveError) -> ArchiveIndex.Layout {
+    let record = record(.layouts, number)
+    switch record.u16(0) {
+    case 0: return .rowMajor
+    case 1:
+      guard let order = UInt8(exactly: record.u16(12)).flatMap(TileLayout.NibbleOrder.init(rawValue:)),
+        let tile = TileLayout(
+          elementBits: record.u16(2), tileRows: record.u16(4), tileColumns: record.u16(6),
+          turnColumns: record.u16(8), nibbleOrder: order, tileScaleByteCount: record.u16(10))
+      else { throw .badLayout(path: path, index: number) }
+      return .tiled(tile)
+    default: return .unknown(kind: record.u16(0))
+    }
+  }
+
+  private mutating func decodeComponents(into index: inout ArchiveIndex) throws(ArchiveError) {
+    var next = 0
+    for number in 0..<count(.components) {
+      let record = record(.components, number)
+      let name = try text(record, 0, "component \(number)", "name")
+      guard !name.isEmpty else { throw .emptyName(path: path, record: "component \(number)") }
+      let tensors = try range(record, 8, in: .tensors, "component '\(name)'", "tensors")
+      guard tensors.lowerBound == next else { throw .componentsNotInOrder(path: path, component: name) }
+      guard !index.components.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+        throw .nameTwice(path: path, name: TensorName(name))
+      }
+      next = tensors.upperBound
+      index.components.append(
+        ArchiveIndex.Component(
+          name: name, tensorRange: tensors, arenaOffset: try size(record, 16, "component '\(name)'", "arena"),
+          arenaByteCount: try size(record, 24, "component '\(name)'", "arena size")))
+    }
+    guard next == count(.tensors) else { throw .componentsNotInOrder(path: path, component: "(end)") }
+  }
+
+  private mutating func tensor(_ number: Int, layoutCount: Int) throws(ArchiveError) -> ArchiveIndex.Tensor {
+    let record = record(.tensors, number)
+    let name = TensorName(utf8: try utf8(record, 0, "tensor \(number)", "name"))
+    let owner = { "tensor '\(name)'" }
+    guard !name.utf8.isEmpty else { throw .emptyName(path: path, record: "tensor \(number)") }
+    guard name.utf8.count <= Limits.nameByteCount, String(validating: name.utf8, as: UTF8.self) != nil else {
+      throw .badText(path: path, record: "tensor \(number)")
+    }
+    guard let dtype = DType(code: record.get(20)) else {
+      throw .unknownDType(path: path, tensor: name, code: record.u16(20))
+    }
+    let rank = record.u16(22)
+    guard rank <= Limits.rank else { throw .rankTooLarge(path: path, tensor: name, rank: rank) }
+    let firstDimension = record.u32(24)
+    guard firstDimension + rank <= count(.dimensions) else {
+      throw .badReference(path: path, record: owner(), field: "shape")
+    }
+    var shape: [Int] = []
+    for dimension in firstDimension..<firstDimension + rank {
+      shape.append(try size(self.record(.dimensions, dimension), 0, owner(), "shape"))
+    }
+    guard let info = TensorInfo(name: name, dtype: dtype, shape: shape) else {
+      throw .sizeOverflow(path: path, tensor: name)
+    }
+    guard record.u32(16) < count(.components) else {
+      throw .badReference(path: path, record: owner(), field: "component")
+    }
+    guard record.u32(28) < count(.encodings) else {
+      throw .badReference(path: path, record: owner(), field: "encoding")
+    }
+    guard record.bytes(184, 72).allSatisfy({ $0 == 0 }), record.u16(54) == 0, record.u32(44) <= 3 else {
+      throw .reservedNotZero(path: path, part: "tensor table")
+    }
+    var planes: [ArchiveIndex.Plane] = []
+    for plane in try range(record, 32, in: .planes, owner(), "planes") {
+      planes.append(try self.plane(plane, owner: owner, layoutCount: layoutCount))
+    }
+    return ArchiveIndex.Tensor(
+      info: info, role: try text(record, 8, owner(), "role"), component: record.u32(16), encoding: record.u32(28),
+      planes: planes, aliasOf: record.u32(40) == 0 ? nil : record.u32(40) - 1,
+      source: try source(record, name), statistics: try statistics(record, owner),
+      quality: try quality(record, owner))
+  }
+
+  private func plane(
+    _ number: Int, owner: () -> String, layoutCount: Int
+  ) throws(ArchiveError) -> ArchiveIndex.Plane {
+    let record = record(.planes, number)
+    guard record.u32(4) < layoutCount else { throw .badReference(path: path, record: owner(), field: "layout") }
+    guard record.u16(2) == 0, record.bytes(32, 16).allSatisfy({ $0 == 0 }) else {
+      throw .reservedNotZero(path: path, part: "plane table")
+    }
+    return ArchiveIndex.Plane(
+      kind: ArchiveIndex.Plane.Kind(rawValue: record.u16(0)), layout: record.u32(4),
+      offset: try size(record, 8, owner(), "plane offset"),
+      byteCount: try size(record, 16, owner(), "plane size"),
+      sums: sums(try range(record, 24, in: .sums, owner(), "checksums")))
+  }
+
+  private mutating func source(
+    _ record: LittleEndianRecord, _ tensor: TensorName
+  ) throws(ArchiveError) -> ArchiveIndex.Source? {
+    guard record.u32(48) > 0 else { return nil }
+    let owner = { "tensor '\(tensor)'" }
+    guard record.u32(48) <= count(.files) else { throw .badReference(path: path, record: owner(), field: "source") }
+    guard let dtype = DType(code: record.get(52)) else {
+      throw .unknownDType(path: path, tensor: tensor, code: record.u16(52))
+    }
+    let (offset, byteCount) = (try size(record, 64, owner(), "source offset"), try size(record, 72, owner(), "source size"))
+    guard !offset.addingReportingOverflow(byteCount).overflow else {
+      throw .badSourceRange(path: path, tensor: tensor)
+    }
+    return ArchiveIndex.Source(
+      file: record.u32(48) - 1, name: TensorName(utf8: try utf8(record, 56, owner(), "source name")), dtype: dtype,
+      offset: offset, byteCount: byteCount, digest: Digest(record.bytes(80, 32)))
+  }
+
+  private func statistics(
+    _ record: LittleEndianRecord, _ owner: () -> String
+  ) throws(ArchiveError) -> ArchiveIndex.Statistics? {
+    guard record.u32(44) & 1 == 1 else { return nil }
+    return ArchiveIndex.Statistics(
+      minimum: record.double(112), maximum: record.double(120), rms: record.double(128),
+      zeroCount: try size(record, 136, owner(), "zeros"), nonfiniteCount: try size(record, 144, owner(), "non-finite"))
+  }
+
+  private mutating func quality(
+    _ record: LittleEndianRecord, _ owner: () -> String
+  ) throws(ArchiveError) -> ArchiveIndex.Quality? {
+    guard record.u32(44) & 2 == 2 else { return nil }
+    return ArchiveIndex.Quality(
+      method: try text(record, 152, owner(), "method"), sqnrDecibels: record.double(160),
+      maximumAbsoluteError: record.double(168), cosine: record.double(176))
+  }
+
+  private func checkAliases(_ index: ArchiveIndex) throws(ArchiveError) {
+    for (number, tensor) in index.tensors.enumerated() {
+      guard let owner = tensor.aliasOf else { continue }
+      func bad(_ rule: String) -> ArchiveError { .badAlias(path: path, tensor: tensor.info.name, rule: rule) }
+      guard index.tensors.indices.contains(owner), owner != number else { throw bad("names no other tensor") }
+      let target = index.tensors[owner]
+      guard target.aliasOf == nil else { throw bad("names another alias") }
+      guard tensor.planes.isEmpty else { throw bad("has planes of its own") }
+      guard target.info.dtype == tensor.info.dtype, target.info.shape == tensor.info.shape,
+        target.encoding == tensor.encoding
+      else { throw bad("differs from '\(target.info.name)' in dtype, shape or encoding") }
+    }
+  }
+
+  private mutating func decodeBlobs(into index: inout ArchiveIndex) throws(ArchiveError) {
+    var names: Set<[UInt8]> = []
+    for number in 0..<count(.blobs) {
+      let record = record(.blobs, number)
+      let name = try text(record, 0, "carried file \(number)", "name")
+      guard Folder.isPlainPath(name) else { throw .badBlobName(path: path, name: name) }
+      guard names.insert(Array(name.utf8)).inserted else { throw .nameTwice(path: path, name: TensorName(name)) }
+      index.blobs.append(
+        ArchiveIndex.Blob(
+          name: name, offset: try size(record, 8, "file '\(name)'", "offset"),
+          byteCount: try size(record, 16, "file '\(name)'", "size"),
+          sums: sums(try range(record, 24, in: .sums, "file '\(name)'", "checksums")),
+          digest: Digest(record.bytes(32, 32))))
+    }
+  }
+}

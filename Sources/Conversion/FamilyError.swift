@@ -1,0 +1,61 @@
+import Tensors
+
+/// What can be wrong between a source and the map of its family.
+public enum FamilyError: ReportingError, Equatable {
+  case unknownFamily(name: String, known: [String])
+  /// The map itself is malformed; a defect of the map's file.
+  case badMap(family: String, rule: String)
+  case config(path: String, rule: String)
+  case configKey(path: String, key: String, rule: String)
+  case notThisFamily(path: String, family: String, found: String)
+  case unclaimed(path: String, count: Int, first: String, nearest: [String])
+  case missing(path: String, component: String, count: Int, first: String, nearest: [String])
+  case shape(path: String, tensor: String, expected: String, found: String)
+  case noSuchComponent(path: String, name: String, has: [String])
+  case componentAbsent(path: String, name: String, has: [String])
+  case nameTwice(path: String, name: String)
+
+  public var report: ErrorReport {
+    func nearestText(_ names: [String]) -> String? {
+      names.isEmpty ? nil : "Nearest: " + names.map { "'\(printable($0))'" }.joined(separator: ", ")
+    }
+    switch self {
+    case .unknownFamily(let name, let known):
+      return ErrorReport(
+        .usage, at: "--family", "family '\(printable(name))' is not known", expected: known.joined(separator: ", "))
+    case .badMap(let family, let rule):
+      return ErrorReport(.defect, at: "formats/families/\(family).json", rule)
+    case .config(let path, let rule): return ErrorReport(.badData, at: printable(path), rule)
+    case .configKey(let path, let key, let rule):
+      return ErrorReport(.badData, at: printable(path), "key '\(printable(key))' \(rule)")
+    case .notThisFamily(let path, let family, let found):
+      return ErrorReport(
+        .badData, at: printable(path), "is not of family \(family)", found: found,
+        hint: "--family generic takes any tensors under their own names")
+    case .unclaimed(let path, let count, let first, let nearest):
+      return ErrorReport(
+        .badData, at: printable(path),
+        "\(count) tensor\(count == 1 ? "" : "s") that the family's map does not know, first '\(printable(first))'",
+        hint: [nearestText(nearest), "--family generic takes any tensors"].compactMap { $0 }.joined(separator: ". "))
+    case .missing(let path, let component, let count, let first, let nearest):
+      return ErrorReport(
+        .badData, at: printable(path),
+        "component '\(component)' lacks \(count) tensor\(count == 1 ? "" : "s"), first '\(printable(first))'",
+        hint: nearestText(nearest))
+    case .shape(let path, let tensor, let expected, let found):
+      return ErrorReport(
+        .badData, at: printable(path), "tensor '\(printable(tensor))' does not fit the configuration",
+        expected: expected, found: found)
+    case .noSuchComponent(let path, let name, let has):
+      return ErrorReport(
+        .usage, at: printable(path), "component '\(printable(name))' is not known",
+        expected: has.joined(separator: ", "))
+    case .componentAbsent(let path, let name, let has):
+      return ErrorReport(
+        .badData, at: printable(path),
+        "component '\(printable(name))' is not in this source (has: \(has.joined(separator: ", ")))")
+    case .nameTwice(let path, let name):
+      return ErrorReport(.badData, at: printable(path), "two tensors would be named '\(printable(name))'")
+    }
+  }
+}

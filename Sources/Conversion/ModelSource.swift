@@ -1,0 +1,125 @@
+import Archive
+import Checkpoints
+import JSON
+import Kernels
+import Tensors
+
+/// Any readable source as one thing: an ordered list of named tensors, each with a way to its plain bytes.
+///
+/// A release folder, a hub-cache snapshot or repository id, an index, one safetensors file, a diffusers folder, or a
+/// `.bantam` file.
+public final class ModelSource: Sendable {
+  public struct Tensor: Sendable {
+    /// Name, dtype and shape as the source has them.
+    public let info: TensorInfo
+    /// Folder below the root; `""` for the root, and for a `.bantam` file.
+    public let folder: String
+    /// The file that holds it, as a path below the root.
+    public let file: String
+    /// Where its bytes start in that file.
+    public let offset: Int
+  }
+
+  enum Storage: Sendable {
+    case checkpoint(Checkpoint)
+    case archive(Archive)
+  }
+
+  /// The path as the user named it.
+  public let path: String
+  public let tensors: [Tensor]
+  let storage: Storage
+
+  /// Opens a source. Reads headers only.
+  /// - Throws: ``CheckpointError`` or ``ArchiveError``.
+  public init(path: String) throws {
+    self.path = path
+    if Folder.hasFile(path), try FileKind(of: ReadableFile(path: path)) == .bantam || path.hasSuffix(".bantam") {
+      let archive = try Archive(path: path)
+      storage = .archive(archive)
+      tensors = archive.index.tensors.map {
+        Tensor(info: $0.info, folder: "", file: "", offset: $0.planes.first?.offset ?? 0)
+      }
+    } else {
+      let checkpoint = try Checkpoint(path: path)
+      storage = .checkpoint(checkpoint)
+      tensors = checkpoint.entries.map {
+        Tensor(
+          info: $0.info, folder: $0.folder, file: checkpoint.files[$0.fileIndex].relativePath, offset: $0.offset)
+      }
+    }
+  }
+
+  /// The `.bantam` file, where the source is one.
+  public var archive: Archive? { if case .archive(let archive) = storage { archive } else { nil } }
+  /// The checkpoint, where the source is one.
+  public var checkpoint: Checkpoint? { if case .checkpoint(let checkpoint) = storage { checkpoint } else { nil } }
+
+  /// Files that hold tensors, with sizes.
+  public var files: [ArchiveIndex.SourceFile] {
+    switch storage {
+    case .checkpoint(let checkpoint):
+      checkpoint.files.map { .init(path: $0.relativePath, byteCount: $0.file.byteCount) }
+    case .archive(let archive): archive.index.sourceFiles
+    }
+  }
+
+  /// Reads plain row-major bytes of a tensor, in its own dtype.
+  /// - Parameters:
+  ///   - offset: from the tensor's first byte; a multiple of the element's size.
+  ///   - buffer: filled whole; must lie within the tensor.
+  public func read(_ number: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    switch storage {
+    case .checkpoint(let checkpoint): try checkpoint.read(checkpoint.entries[number], at: offset, into: buffer)
+    case .archive(let archive): try archive.readPlain(number, at: offset, into: buffer)
+    }
+  }
+
+  /// Tells the system that a range of a tensor will be read soon.
+  func willNeed(_ number: Int, offset: Int, count: Int) {
+    guard case .checkpoint(let checkpoint) = storage else { return }
+    let entry = checkpoint.entries[number]
+    let length = min(count, entry.info.byteCount - offset)
+    guard length > 0 else { return }
+    checkpoint.files[entry.fileIndex].file.willNeed(offset: entry.offset + offset, count: length)
+  }
+
+  /// Identities of all files that are read, so that none of them becomes the output.
+  var identities: [FileIdentity] {
+    switch storage {
+    case .checkpoint(let checkpoint): checkpoint.files.map(\.file.identity)
+    case .archive(let archive): [archive.file.identity]
+    }
+  }
+
+  /// The bytes of a config or tokenizer file, by path below the root; nil where there is none.
+  public func companion(_ relativePath: String) throws -> [UInt8]? {
+    switch storage {
+    case .checkpoint(let checkpoint): return try checkpoint.companion(relativePath)
+    case .archive(let archive):
+      guard let blob = archive.index.blobs.first(where: { $0.name == relativePath }) else { return nil }
+      return try archive.contents(of: blob)
+    }
+  }
+
+  /// Streams a tensor's plain bytes through a buffer.
+  /// - Parameter body: gets each piece, in order; pieces are whole blocks of ``ValueStatistics``, save the last.
+  public func stream(
+    _ number: Int, through buffer: AlignedBuffer, cancellation: Cancellation = .init(),
+    _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let byteCount = tensors[number].info.byteCount
+    // 32 KiB hold a block of 64-bit elements, and a whole number of blocks of narrower ones.
+    let piece = max(32 << 10, buffer.bytes.count / (32 << 10) * (32 << 10))
+    let ahead = 16 << 20
+    var offset = 0
+    while offset < byteCount {
+      try cancellation.check()
+      if offset % ahead == 0 { willNeed(number, offset: offset, count: 2 * ahead) }
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<min(piece, byteCount - offset)])
+      try read(number, at: offset, into: part)
+      try body(UnsafeRawBufferPointer(part))
+      offset += part.count
+    }
+  }
+}
