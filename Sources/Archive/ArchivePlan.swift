@@ -123,6 +123,11 @@ public struct ArchivePlan: Sendable {
     fileByteCount = metadataOffset + metadataBytes.count
   }
 
+  /// Bytes of the index.
+  public var tableByteCount: Int { indexByteCount + metadataBytes.count }
+  /// Bytes of the carried files.
+  public var carriedByteCount: Int { blobBytes.reduce(0) { $0 + $1.count } }
+
   /// Bytes of all planes of a component.
   public func storedByteCount(component: Int) -> Int {
     index.components[component].tensorRange.reduce(0) { sum, number in

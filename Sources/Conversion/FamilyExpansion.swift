@@ -117,11 +117,13 @@ private struct Expansion<Probe: TensorProbe> {
     return try value(of: name, scope.outer)
   }
 
-  /// The free symbol behind an expression that is nothing but a name, through all arguments.
-  private func freeSymbol(_ expression: SizeExpression, _ scope: Scope?) -> String? {
-    guard let name = expression.loneSymbol else { return nil }
-    guard let scope else { return name }
-    if let argument = scope.arguments[name] { return freeSymbol(argument, scope.outer) }
+  /// The free symbol behind an expression that is a multiple of one name, through all arguments.
+  private func freeSymbol(_ expression: SizeExpression, _ scope: Scope?) -> (name: String, coefficient: Int)? {
+    guard let (name, coefficient) = expression.singleSymbol, coefficient > 0 else { return nil }
+    guard let scope else { return (name, coefficient) }
+    if let argument = scope.arguments[name] {
+      return freeSymbol(argument, scope.outer).map { ($0.name, $0.coefficient * coefficient) }
+    }
     return freeSymbol(expression, scope.outer)
   }
 
@@ -166,11 +168,11 @@ private struct Expansion<Probe: TensorProbe> {
     let from = try value(loop.from, scope) ?? 0
     let mark = "{\(loop.variable)}"
     var to = try value(loop.to, scope)
-    if to == nil, let symbol = freeSymbol(loop.to, scope) {
+    if to == nil, let symbol = freeSymbol(loop.to, scope), symbol.coefficient == 1 {
       // The number of layers is what the source shows.
       let stem = source + group.sourcePrefix + prefixBefore(mark, in: group.prefix, nodes)
       to = probe.count(folder: component.folder, prefix: stem)
-      symbols.bind(symbol, to: to!)
+      symbols.bind(symbol.name, to: to!)
     }
     // A config may claim any number of layers; a source cannot hold more than there are tensors.
     guard let to, to <= 100_000 else {
@@ -211,8 +213,10 @@ private struct Expansion<Probe: TensorProbe> {
     var sizes: [Int]? = []
     for (position, expression) in shape.enumerated() {
       var size = try value(expression, scope)
-      if size == nil, let actual, actual.count == shape.count, let symbol = freeSymbol(expression, scope) {
-        symbols.bind(symbol, to: actual[position])
+      if size == nil, let actual, actual.count == shape.count, let symbol = freeSymbol(expression, scope),
+        actual[position] % symbol.coefficient == 0
+      {
+        symbols.bind(symbol.name, to: actual[position] / symbol.coefficient)
         size = actual[position]
       }
       if let size { sizes?.append(size) } else { sizes = nil }

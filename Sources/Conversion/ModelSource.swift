@@ -30,24 +30,39 @@ public final class ModelSource: Sendable {
   public let tensors: [Tensor]
   let storage: Storage
 
+  init(path: String, tensors: [Tensor], storage: Storage) {
+    self.path = path
+    self.tensors = tensors
+    self.storage = storage
+  }
+
   /// Opens a source. Reads headers only.
   /// - Throws: ``CheckpointError`` or ``ArchiveError``.
-  public init(path: String) throws {
-    self.path = path
+  public convenience init(path: String) throws {
     if Folder.hasFile(path), try FileKind(of: ReadableFile(path: path)) == .bantam || path.hasSuffix(".bantam") {
-      let archive = try Archive(path: path)
-      storage = .archive(archive)
-      tensors = archive.index.tensors.map {
-        Tensor(info: $0.info, folder: "", file: "", offset: $0.planes.first?.offset ?? 0)
-      }
+      self.init(try Archive(path: path))
     } else {
-      let checkpoint = try Checkpoint(path: path)
-      storage = .checkpoint(checkpoint)
-      tensors = checkpoint.entries.map {
+      self.init(try Checkpoint(path: path))
+    }
+  }
+
+  /// An open archive as a source.
+  public convenience init(_ archive: Archive) {
+    self.init(
+      path: archive.path,
+      tensors: archive.index.tensors.map {
+        Tensor(info: $0.info, folder: "", file: "", offset: $0.planes.first?.offset ?? 0)
+      }, storage: .archive(archive))
+  }
+
+  /// An open checkpoint as a source.
+  public convenience init(_ checkpoint: Checkpoint) {
+    self.init(
+      path: checkpoint.path,
+      tensors: checkpoint.entries.map {
         Tensor(
           info: $0.info, folder: $0.folder, file: checkpoint.files[$0.fileIndex].relativePath, offset: $0.offset)
-      }
-    }
+      }, storage: .checkpoint(checkpoint))
   }
 
   /// The `.bantam` file, where the source is one.

@@ -27,9 +27,20 @@ struct SizeExpression: Sendable, Equatable {
     self.terms = terms
   }
 
-  /// The symbol, where the expression is nothing but one.
-  var loneSymbol: String? {
-    if terms.count == 1, terms[0].count == 1, case .symbol(let name) = terms[0][0] { name } else { nil }
+  /// The symbol and what it is multiplied by, where the expression is nothing but one symbol times numbers.
+  var singleSymbol: (name: String, coefficient: Int)? {
+    guard terms.count == 1 else { return nil }
+    var found: String?
+    var coefficient = 1
+    for factor in terms[0] {
+      switch factor {
+      case .number(let number): coefficient *= number
+      case .symbol(let name):
+        guard found == nil else { return nil }
+        found = name
+      }
+    }
+    return found.map { ($0, coefficient) }
   }
 
   /// The value, or nil where a symbol has none or the value overflows.

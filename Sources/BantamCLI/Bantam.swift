@@ -1,0 +1,42 @@
+import ArgumentParser
+import Conversion
+import Glibc
+import JSON
+import Tensors
+
+/// The root command.
+struct Bantam: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bantam",
+    abstract: "BLIP3-o on ordinary machines: one native file, exact or small.",
+    discussion: """
+      EXAMPLES
+        bantam sample demo --scale tiny
+        bantam convert demo -o demo.bantam
+        bantam inspect demo.bantam
+        bantam verify demo.bantam --source demo
+
+      EXIT CODES
+        0 done   1 damaged or different   64 wrong use   65 bad input   66 missing input   69 not available here
+        70 a defect of bantam   71 system resources   73 cannot create output   74 read or write failed
+        77 no permission   130, 143 stopped by a signal
+      """,
+    version: bantamVersion,
+    subcommands: [
+      Sample.self, Convert.self, Inspect.self, Verify.self, Export.self, Annotate.self,
+    ])
+}
+
+@main
+enum Main {
+  static func main() {
+    do {
+      var command = try Bantam.parseAsRoot()
+      try command.run()
+    } catch let error as any ReportingError {
+      Terminal.fail(error.report)
+    } catch {
+      Bantam.exit(withError: error)
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Conversion
+import Dispatch
+import Glibc
+import Report
+import Tensors
+
+/// Options of commands that do long work.
+struct WorkOptions: ParsableArguments {
+  @Option(help: "Threads to use. (default: one a processor)")
+  var threads: Int?
+
+  @Option(help: ArgumentHelp("Memory for buffers, such as 64M or 1G.", valueName: "size"))
+  var memory: String?
+
+  @Flag(name: .shortAndLong, help: "No progress, no notes.")
+  var quiet = false
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
+    if let memory, Quantity.parseBytes(memory) == nil { throw ValidationError("--memory takes a size such as 64M") }
+  }
+
+  /// Resources with a meter for `total` bytes; SIGINT and SIGTERM stop the work.
+  func resources(_ title: String, total: Int) -> (Resources, ProgressMeter) {
+    let meter = ProgressMeter(title, total: total, isShown: !quiet)
+    return (resources { meter.add($0) }, meter)
+  }
+
+  func resources(progress: @escaping @Sendable (Int) -> Void = { _ in }) -> Resources {
+    Resources(
+      threadCount: threads ?? Resources.defaultThreadCount,
+      memoryByteCount: memory.flatMap(Quantity.parseBytes) ?? 128 << 20, cancellation: Signals.cancellation,
+      progress: progress)
+  }
+}
+
+/// SIGINT and SIGTERM become a wish to stop, so that nothing half-written stays.
+enum Signals {
+  static let cancellation: Cancellation = {
+    let cancellation = Cancellation()
+    for number in [SIGINT, SIGTERM] {
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler { cancellation.cancel(signal: number) }
+      source.resume()
+      // The source lives as long as the program.
+      _ = Unmanaged.passRetained(source as AnyObject)
+    }
+    return cancellation
+  }()
+}
+
+/// A list such as `llm,dit`.
+func splitList(_ text: String?) -> [String]? {
+  text.map { $0.split(separator: ",").map { String($0.filter { $0 != " " }) } }
+}
+
+enum TargetDType: String, ExpressibleByArgument, CaseIterable {
+  case keep, f32, f16, bf16
+
+  var dtype: DType? {
+    switch self {
+    case .keep: nil
+    case .f32: .f32
+    case .f16: .f16
+    case .bf16: .bf16
+    }
+  }
+}

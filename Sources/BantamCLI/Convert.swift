@@ -1,0 +1,57 @@
+import ArgumentParser
+import Conversion
+import JSON
+import Report
+import Tensors
+
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Turn a release folder, or any readable source, into one native mapped file.",
+    discussion: """
+      EXAMPLES
+        bantam convert BLIP3o-Model-8B -o blip3o-8b.bantam
+        bantam convert BLIP3o/BLIP3o-Model-4B -o 4b.bantam --components llm,vision
+        bantam convert model.safetensors -o model.bantam --dtype f16
+        bantam convert BLIP3o-Model-8B -o 8b.bantam --dry-run
+
+      SOURCE is a release folder, a repository id in the local Hugging Face cache, an index, one safetensors file, a
+      diffusers folder, or a .bantam file. An existing output is replaced when the new one is whole.
+      """)
+
+  @Argument(help: "What to convert.")
+  var source: String
+
+  @Option(name: .shortAndLong, help: "The file to write.")
+  var output: String
+
+  @Option(help: ArgumentHelp("Components to convert, or 'all'. (default: all that inference uses)", valueName: "list"))
+  var components: String?
+
+  @Option(help: "Cast f32, f16 and bf16 tensors: keep, f32, f16, bf16.")
+  var dtype = TargetDType.keep
+
+  @Option(help: "The model's family; 'generic' takes any tensors. (default: by config.json)")
+  var family: String?
+
+  @Flag(help: "Print what would be done, with exact sizes, and stop.")
+  var dryRun = false
+
+  @Flag(help: "Print a JSON document.")
+  var json = false
+
+  @OptionGroup var work: WorkOptions
+
+  func run() throws {
+    let options = ConversionOptions(
+      components: splitList(components), dtype: dtype.dtype, family: family, resources: work.resources())
+    var plan = try ConversionPlan(source: ModelSource(path: source), options: options)
+    if !work.quiet { for note in plan.map.notes { Terminal.say("note: \(note)") } }
+    if dryRun { return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text) }
+    let (resources, meter) = work.resources("convert", total: plan.inputByteCount)
+    plan.resources = resources
+    try Converter.run(plan, to: output)
+    meter.finish()
+    let report = PlanReport(plan, output, seconds: meter.seconds)
+    Terminal.print(json ? report.json.text(indent: 2) : report.line)
+  }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Conversion
+import JSON
+import Report
+import Tensors
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what a source holds. Reads headers only, unless values are asked for.",
+    discussion: """
+      EXAMPLES
+        bantam inspect blip3o-8b.bantam
+        bantam inspect BLIP3o-Model-8B --tree
+        bantam inspect blip3o-8b.bantam --tensor llm.layers.7.mlp.down_proj.weight
+        bantam inspect model.safetensors --json --digests
+      """)
+
+  @Argument(help: "A folder, file, repository id or .bantam file.")
+  var path: String
+
+  @Flag(help: "A tree of names with the share of each part.")
+  var tree = false
+
+  @Flag(help: "Every tensor on a line of its own.")
+  var all = false
+
+  @Option(help: ArgumentHelp("Shape, dtype, bytes, provenance, statistics and first values of one tensor.", valueName: "name"))
+  var tensor: String?
+
+  @Option(help: ArgumentHelp("Which bytes hold which rows or tiles of one tensor.", valueName: "name"))
+  var layout: String?
+
+  @Flag(help: "Look for non-finite, zero, absurd and repeated tensors.")
+  var health = false
+
+  @Flag(help: "SHA-256 of each tensor's plain bytes, and of its bytes as stored (with --json).")
+  var digests = false
+
+  @Option(help: "Read the source as this family.")
+  var family: String?
+
+  @Flag(help: "Print a JSON document.")
+  var json = false
+
+  @OptionGroup var work: WorkOptions
+
+  func validate() throws {
+    if digests && !json { throw ValidationError("--digests needs --json") }
+  }
+
+  func run() throws {
+    let inspection = try Inspection(path: path, family: family)
+    if !work.quiet { for note in inspection.notes { Terminal.say("note: \(note)") } }
+    if let tensor {
+      let details = try TensorDetails(inspection, inspection.tensor(named: tensor))
+      return Terminal.print(json ? details.json.text(indent: 2) : details.text)
+    }
+    if let layout {
+      let map = LayoutMap(inspection, try inspection.tensor(named: layout))
+      return Terminal.print(json ? map.json.text(indent: 2) : map.text)
+    }
+    let byteCount = inspection.tensors.reduce(0) { $0 + $1.info.byteCount }
+    if health {
+      // Only sources without recorded statistics are read.
+      let (resources, meter) = work.resources("health", total: byteCount)
+      let check = try HealthCheck(inspection, resources: resources)
+      if inspection.source.archive == nil { meter.finish() }
+      return Terminal.print(json ? check.json.text(indent: 2) : check.text)
+    }
+    if digests {
+      let (resources, meter) = work.resources("digests", total: byteCount)
+      let digests = try TensorDigests.all(
+        of: inspection.source, numbers: inspection.tensors.map(\.number), resources: resources)
+      meter.finish()
+      return Terminal.print(inspection.json(digests: digests).text(indent: 1))
+    }
+    if json { return Terminal.print(inspection.json().text(indent: 1)) }
+    Terminal.print(tree ? inspection.tree() : inspection.text(allTensors: all))
+  }
+}

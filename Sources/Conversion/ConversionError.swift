@@ -1,0 +1,24 @@
+import Tensors
+
+/// What can be wrong with a request to convert or export.
+public enum ConversionError: ReportingError, Equatable {
+  case outputIsInput(path: String)
+  case nothingToConvert(path: String)
+  case memoryTooSmall(asked: Int, needed: Int)
+  case cannotCast(name: String, dtype: String)
+  case noOriginalLayout(path: String)
+
+  public var report: ErrorReport {
+    switch self {
+    case .outputIsInput(let path):
+      ErrorReport(.cannotCreate, at: printable(path), "the output is one of the input's files", hint: "Name another file")
+    case .nothingToConvert(let path): ErrorReport(.badData, at: printable(path), "holds no tensor to convert")
+    case .memoryTooSmall(let asked, let needed):
+      ErrorReport(.usage, at: "--memory", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")
+    case .cannotCast(let name, let dtype):
+      ErrorReport(.badData, at: printable(name), "cannot be cast", expected: "f32, f16 or bf16", found: dtype)
+    case .noOriginalLayout(let path):
+      ErrorReport(.badData, at: printable(path), "does not say which files its tensors came from")
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import Archive
+import JSON
+import Kernels
+import Tensors
+
+/// The version of this program, as files record it.
+public let bantamVersion = "0.1.0"
+
+/// What to convert, and how.
+public struct ConversionOptions: Sendable {
+  /// Names of components; nil for the family's defaults, `["all"]` for all.
+  public var components: [String]?
+  /// Cast f32, f16 and bf16 tensors to this type; nil keeps every dtype. Other dtypes are always kept.
+  public var dtype: DType?
+  /// Family name; nil finds it by config.json.
+  public var family: String?
+  /// Layout of the planes for a matrix of a given element width; nil is row-major.
+  public var layout: (@Sendable (TensorInfo) -> TileLayout?)?
+  public var resources: Resources
+
+  public init(
+    components: [String]? = nil, dtype: DType? = nil, family: String? = nil, resources: Resources = Resources()
+  ) {
+    self.components = components
+    self.dtype = dtype
+    self.family = family
+    self.resources = resources
+  }
+}
+
+/// A conversion that is worked out but not begun: what is read, how each tensor is stored, the exact size of the output.
+public struct ConversionPlan: Sendable {
+  public let source: ModelSource
+  public let map: ModelMap
+  /// Threads, memory and progress; may be changed before the plan is carried out.
+  public var resources: Resources
+  /// Components of the source that are left out.
+  public let leftOut: [ModelMap.Component]
+  public let archive: ArchivePlan
+  /// For each tensor of the archive, its number in the source.
+  let sourceNumbers: [Int]
+  /// Bytes of payload that are read.
+  public let inputByteCount: Int
+
+  /// Exact size of the output in bytes.
+  public var outputByteCount: Int { archive.fileByteCount }
+  /// Anonymous memory at the peak, in bytes: buffers, tables and the program itself.
+  public var peakMemoryByteCount: Int {
+    resources.bufferByteCount + 8 * archive.tableByteCount + archive.carriedByteCount + 24 << 20
+  }
+
+  /// - Throws: ``FamilyError``, ``ConversionError``, or what reading the headers throws.
+  public init(source: ModelSource, options: ConversionOptions) throws {
+    try options.resources.checkMemory()
+    let map = try ModelMap(source, family: options.family)
+    let components = try map.selected(options.components, path: source.path)
+    guard components.contains(where: { !$0.tensors.isEmpty }) else {
+      throw ConversionError.nothingToConvert(path: source.path)
+    }
+    var planner = TensorPlanner(source: source, options: options)
+    let planned = try components.map { component in
+      (name: component.name, tensors: try component.tensors.map { try planner.plan($0) })
+    }
+    var blobs: [(name: String, bytes: [UInt8])] = []
+    for path in map.files { if let bytes = try source.companion(path) { blobs.append((path, bytes)) } }
+    let leftOut = map.components.filter { component in !components.contains { $0.name == component.name } }
+    archive = ArchivePlan(
+      components: planned, sourceFiles: planner.files, blobs: blobs,
+      metadata: Self.metadata(map: map, leftOut: leftOut, dtype: options.dtype))
+    self.source = source
+    self.map = map
+    resources = options.resources
+    self.leftOut = leftOut
+    sourceNumbers = planner.numbers
+    inputByteCount = planner.inputByteCount
+  }
+
+  private static func metadata(map: ModelMap, leftOut: [ModelMap.Component], dtype: DType?) -> JSONValue {
+    .members([
+      "writer": .string("bantam \(bantamVersion)"),
+      "family": .string(map.family),
+      "release": map.release.map { .string($0) } ?? .null,
+      "dtype": .string(dtype?.name ?? "keep"),
+      "left_out": .array(leftOut.map { .string($0.name) }),
+    ])
+  }
+}
+
+/// Works out how each tensor is stored, and which repeat another.
+private struct TensorPlanner {
+  let source: ModelSource
+  let options: ConversionOptions
+  var files: [ArchiveIndex.SourceFile] = []
+  var numbers: [Int] = []
+  var inputByteCount = 0
+  private var fileNumbers: [String: Int] = [:]
+  private var planned: [TensorName: Int] = [:]
+
+  init(source: ModelSource, options: ConversionOptions) {
+    self.source = source
+    self.options = options
+    files = source.files
+    for (number, file) in files.enumerated() { fileNumbers[file.path] = number }
+  }
+
+  mutating func plan(_ tensor: ModelMap.Tensor) throws -> ArchivePlan.Tensor {
+    let origin = source.tensors[tensor.number]
+    var dtype = origin.info.dtype
+    if let target = options.dtype, dtype.isCastable { dtype = target }
+    guard let info = TensorInfo(name: tensor.name, dtype: dtype, shape: origin.info.shape) else {
+      throw ConversionError.cannotCast(name: tensor.name.text, dtype: origin.info.dtype.name)
+    }
+    let aliasOf = try alias(tensor)
+    let layout = options.layout?(info)
+    let (rows, columns) = info.matrix
+    let byteCount = layout?.planeByteCount(rows: rows, columns: columns) ?? info.byteCount
+    planned[tensor.name] = numbers.count
+    numbers.append(tensor.number)
+    inputByteCount += origin.info.byteCount
+    return ArchivePlan.Tensor(
+      info: info, role: tensor.role, encoding: .plain,
+      planes: aliasOf == nil
+        ? [.init(kind: .values, layout: layout.map { .tiled($0) } ?? .rowMajor, byteCount: byteCount)] : [],
+      aliasOf: aliasOf, source: provenance(tensor.number),
+      hasStatistics: ValueStatistics.isSupported(origin.info.dtype))
+  }
+
+  /// Where a tensor came from. A tensor of a `.bantam` file keeps the origin that the file records.
+  private func provenance(_ number: Int) -> ArchiveIndex.Source? {
+    let origin = source.tensors[number]
+    if let archive = source.archive { return archive.index.tensors[number].source }
+    guard let file = fileNumbers[origin.file] else { return nil }
+    return ArchiveIndex.Source(
+      file: file, name: origin.info.name, dtype: origin.info.dtype, offset: origin.offset,
+      byteCount: origin.info.byteCount, digest: Digest([UInt8](repeating: 0, count: 32)))
+  }
+
+  /// The planned tensor whose bytes this one repeats, if the map says that it may and the bytes are indeed equal.
+  private func alias(_ tensor: ModelMap.Tensor) throws -> Int? {
+    guard let name = tensor.sameAs, let number = planned[name] else { return nil }
+    let (a, b) = (tensor.number, numbers[number])
+    if let archive = source.archive { return archive.index.tensors[a].aliasOf == b ? number : nil }
+    guard source.tensors[a].info.dtype == source.tensors[b].info.dtype,
+      source.tensors[a].info.shape == source.tensors[b].info.shape
+    else { return nil }
+    let (left, right) = (try AlignedBuffer(byteCount: 1 << 20), try AlignedBuffer(byteCount: 1 << 20))
+    var offset = 0
+    var isEqual = true
+    try source.stream(a, through: left, cancellation: options.resources.cancellation) { bytes in
+      guard isEqual else { return }
+      let other = UnsafeMutableRawBufferPointer(rebasing: right.bytes[..<bytes.count])
+      try source.read(b, at: offset, into: other)
+      isEqual = bytes.elementsEqual(other)
+      offset += bytes.count
+    }
+    return isEqual ? number : nil
+  }
+}

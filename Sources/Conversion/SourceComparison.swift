@@ -1,0 +1,62 @@
+import Archive
+import Checkpoints
+import Kernels
+import Synchronization
+import Tensors
+
+/// Compares a `.bantam` file with the source it claims to come from.
+public enum SourceComparison {
+  /// - Returns: tensors whose source bytes differ from the recorded digest, are missing from the source, or whose stored
+  ///   plain bytes differ from the source; empty when all is equal.
+  public static func findings(
+    _ archive: Archive, source: ModelSource, resources: Resources
+  ) throws -> [ArchiveVerifier.Finding] {
+    var numbers: [String: [TensorName: Int]] = [:]
+    for (number, tensor) in source.tensors.enumerated() { numbers[tensor.file, default: [:]][tensor.info.name] = number }
+    let sourceNumbers = numbers
+    let found = Mutex<[ArchiveVerifier.Finding]>([])
+    let buffers = try (0..<resources.threadCount).map { _ in try StreamBuffers() }
+    let stored = ModelSource(archive)
+    try Workers.run(threadCount: resources.threadCount, itemCount: archive.index.tensors.count) { worker, item in
+      let tensor = archive.index.tensors[item]
+      func report(_ problem: String) {
+        found.withLock {
+          $0.append(
+            .init(
+              name: tensor.info.name.text, offset: archive.owner(of: item).planes.first?.offset ?? 0,
+              byteCount: tensor.info.byteCount, problem: problem))
+        }
+      }
+      guard let origin = tensor.source else { return report("has no recorded source") }
+      let file = archive.index.sourceFiles[origin.file].path
+      guard let number = sourceNumbers[file]?[origin.name] else {
+        return report("is not in the source: no '\(origin.name)' in \(printable(file))")
+      }
+      let info = source.tensors[number].info
+      guard info.dtype == origin.dtype, info.shape == tensor.info.shape else {
+        return report("differs from the source in dtype or shape")
+      }
+      let hash = SHA256()
+      var isEqual = true
+      var offset = 0
+      let isPlain = archive.encoding(of: item) == .plain && tensor.info.dtype == origin.dtype
+      try source.stream(number, through: buffers[worker].source, cancellation: resources.cancellation) { bytes in
+        hash.update(bytes)
+        if isPlain && isEqual {
+          let other = UnsafeMutableRawBufferPointer(rebasing: buffers[worker].target.bytes[..<bytes.count])
+          do {
+            try stored.read(item, at: offset, into: other)
+            isEqual = bytes.elementsEqual(other)
+          } catch ArchiveError.chunkDamaged {
+            // The payload check reports it.
+          }
+        }
+        offset += bytes.count
+        resources.progress(bytes.count)
+      }
+      if hash.finish() != origin.digest { report("the source's bytes are not those that were converted") }
+      if !isEqual { report("stored bytes differ from the source's") }
+    }
+    return found.withLock { $0 }.sorted { ($0.offset, $0.name) < ($1.offset, $1.name) }
+  }
+}

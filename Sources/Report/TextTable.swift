@@ -1,0 +1,29 @@
+/// A table of text columns.
+public struct TextTable {
+  public enum Alignment: Sendable {
+    case left
+    case right
+  }
+
+  private let columns: [(title: String, alignment: Alignment)]
+  private var rows: [[String]] = []
+
+  public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
+
+  public mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  /// The table with a line of titles; columns two spaces apart, no space at the end of a line.
+  public var text: String {
+    let lines = [columns.map(\.title)] + rows
+    let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+    return lines.map { cells in
+      var line = ""
+      for (column, cell) in cells.enumerated() {
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        line += (column > 0 ? "  " : "") + (columns[column].alignment == .left ? cell + space : space + cell)
+      }
+      while line.hasSuffix(" ") { line.removeLast() }
+      return line
+    }.joined(separator: "\n")
+  }
+}
