@@ -11,20 +11,19 @@ final class ProgressMeter: Sendable {
   private let done = Atomic<Int>(0)
   private let start = DispatchTime.now().uptimeNanoseconds
   // Dispatch sources may be used from any thread; their type does not say so.
-  nonisolated(unsafe) private let timer: any DispatchSourceTimer
-  private let isShown: Bool
+  nonisolated(unsafe) private let timer: (any DispatchSourceTimer)?
 
   /// - Parameter total: bytes of the whole work.
   init(_ title: String, total: Int, isShown: Bool) {
     self.title = title
     self.total = total
-    self.isShown = isShown
-    timer = DispatchSource.makeTimerSource(queue: .global())
-    guard isShown else { return }
+    // A source that was never resumed must not be made: releasing it is an error.
+    let timer = isShown ? DispatchSource.makeTimerSource(queue: .global()) : nil
+    self.timer = timer
     let interval = Terminal.isInteractive ? 0.2 : 10.0
-    timer.schedule(deadline: .now() + interval, repeating: interval)
-    timer.setEventHandler { [weak self] in self?.show() }
-    timer.resume()
+    timer?.schedule(deadline: .now() + interval, repeating: interval)
+    timer?.setEventHandler { [weak self] in self?.show() }
+    timer?.resume()
   }
 
   func add(_ byteCount: Int) { done.wrappingAdd(byteCount, ordering: .relaxed) }
@@ -51,7 +50,7 @@ final class ProgressMeter: Sendable {
 
   /// Stops the display and says how long it took.
   func finish() {
-    guard isShown else { return }
+    guard let timer else { return }
     timer.cancel()
     if Terminal.isInteractive { Terminal.write("\r\u{1B}[K", to: STDERR_FILENO) }
     let count = done.load(ordering: .relaxed)
