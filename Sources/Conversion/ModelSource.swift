@@ -99,6 +99,13 @@ public final class ModelSource: Sendable {
     checkpoint.files[entry.fileIndex].file.willNeed(offset: entry.offset + offset, count: length)
   }
 
+  /// Tells the system that a range of a tensor will not be read again.
+  func doneWith(_ number: Int, offset: Int, count: Int) {
+    guard case .checkpoint(let checkpoint) = storage else { return }
+    let entry = checkpoint.entries[number]
+    checkpoint.files[entry.fileIndex].file.doneWith(offset: entry.offset + offset, count: count)
+  }
+
   /// Identities of all files that are read, so that none of them becomes the output.
   var identities: [FileIdentity] {
     switch storage {
@@ -130,7 +137,10 @@ public final class ModelSource: Sendable {
     var offset = 0
     while offset < byteCount {
       try cancellation.check()
-      if offset % ahead == 0 { willNeed(number, offset: offset, count: 2 * ahead) }
+      if offset % ahead == 0 {
+        willNeed(number, offset: offset, count: 2 * ahead)
+        if offset > 0 { doneWith(number, offset: offset - ahead, count: ahead) }
+      }
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<min(piece, byteCount - offset)])
       try read(number, at: offset, into: part)
       try body(UnsafeRawBufferPointer(part))
