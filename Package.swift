@@ -29,14 +29,34 @@ let package = Package(
     .target(
       name: "Conversion", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Archive", "Formats"],
       exclude: ["README.md"]),
-    .target(name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Conversion"], exclude: ["README.md"]),
-    .target(name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion"], exclude: ["README.md"]),
+    .target(
+      name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Conversion"], exclude: ["README.md"]
+    ),
+    .target(
+      name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion"], exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
       dependencies: [
         "Tensors", "JSON", "Checkpoints", "Archive", "Conversion", "Samples", "Report",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
+    // Examples.
+    .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
+    .executableTarget(name: "example-inspect", dependencies: ["Report", "Tensors"], path: "examples/Inspect"),
+    .executableTarget(name: "example-export", dependencies: ["Archive", "Conversion"], path: "examples/Export"),
+    // Tests.
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"]),
+    .testTarget(name: "ArchiveTests", dependencies: ["Archive", "JSON", "Kernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "ConversionTests",
+      dependencies: ["Conversion", "Samples", "Archive", "Checkpoints", "JSON", "Kernels", "Tensors", "TestSupport"],
+      exclude: ["Fixtures"]),
+    .testTarget(name: "ReportTests", dependencies: ["Report", "JSON", "TestSupport"]),
+    .testTarget(name: "CLITests", dependencies: ["BantamCLI", "JSON", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -42,7 +42,9 @@ public enum ArchiveEditor {
   private static func write(_ bytes: [UInt8], to descriptor: Int32, at offset: Int, _ path: String) throws(FileError) {
     var done = 0
     while done < bytes.count {
-      let count = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress! + done, bytes.count - done, off_t(offset + done)) }
+      let count = bytes.withUnsafeBytes {
+        pwrite(descriptor, $0.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { throw .writeFailed(path: path, code: errno) }
       done += count

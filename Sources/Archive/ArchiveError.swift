@@ -75,7 +75,8 @@ public enum ArchiveError: ReportingError, Equatable {
       return bad(path, "has a format version that this program does not know", "1", "\(major)", "Use a newer bantam")
     case .reservedNotZero(let path, let part): return bad(path, "reserved bytes of the \(part) are not zero")
     case .unknownFeature(let path, let feature):
-      return bad(path, "needs feature '\(printable(feature))', which this program lacks", nil, nil, "Use a newer bantam")
+      return bad(
+        path, "needs feature '\(printable(feature))', which this program lacks", nil, nil, "Use a newer bantam")
     case .badFeatureText(let path): return bad(path, "the list of features is malformed")
     case .badParameter(let path, let name, let value):
       return bad(path, "superblock field '\(name)' is out of range", nil, "\(value)")
@@ -135,7 +136,8 @@ public enum ArchiveError: ReportingError, Equatable {
         path, "tensor '\(tensor)' has an encoding that this program does not know", nil, "'\(printable(encoding))'",
         "Use a newer bantam")
     case .unknownLayout(let path, let tensor):
-      return bad(path, "tensor '\(tensor)' has a layout that this program does not know", nil, nil, "Use a newer bantam")
+      return bad(
+        path, "tensor '\(tensor)' has a layout that this program does not know", nil, nil, "Use a newer bantam")
     case .noSuchTensor(let path, let name, let nearest):
       return ErrorReport(
         .noInput, at: printable(path), "holds no tensor '\(printable(name))'",

@@ -216,7 +216,9 @@ private struct IndexDecoder {
     guard let dtype = DType(code: record.get(52)) else {
       throw .unknownDType(path: path, tensor: tensor, code: record.u16(52))
     }
-    let (offset, byteCount) = (try size(record, 64, owner(), "source offset"), try size(record, 72, owner(), "source size"))
+    let (offset, byteCount) = (
+      try size(record, 64, owner(), "source offset"), try size(record, 72, owner(), "source size")
+    )
     guard !offset.addingReportingOverflow(byteCount).overflow else {
       throw .badSourceRange(path: path, tensor: tensor)
     }

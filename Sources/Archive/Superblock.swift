@@ -129,7 +129,9 @@ public struct Superblock: Sendable, Equatable {
     for feature in requiredFeatures where !Self.knownFeatures.contains(feature) {
       throw .unknownFeature(path: path, feature: feature)
     }
-    if minor == 0, record.bytes(140, 4).contains(where: { $0 != 0 }) || record.bytes(1168, 4092 - 1168).contains(where: { $0 != 0 }) {
+    if minor == 0,
+      record.bytes(140, 4).contains(where: { $0 != 0 }) || record.bytes(1168, 4092 - 1168).contains(where: { $0 != 0 })
+    {
       throw .reservedNotZero(path: path, part: "superblock")
     }
   }

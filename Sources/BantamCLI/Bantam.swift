@@ -30,6 +30,8 @@ struct Bantam: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    // A reader that has seen enough, such as head, is no failure: see Terminal.write.
+    signal(SIGPIPE, SIG_IGN)
     do {
       var command = try Bantam.parseAsRoot()
       try command.run()

@@ -46,7 +46,9 @@ struct Convert: ParsableCommand {
       components: splitList(components), dtype: dtype.dtype, family: family, resources: work.resources())
     var plan = try ConversionPlan(source: ModelSource(path: source), options: options)
     if !work.quiet { for note in plan.map.notes { Terminal.say("note: \(note)") } }
-    if dryRun { return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text) }
+    if dryRun {
+      return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text)
+    }
     let (resources, meter) = work.resources("convert", total: plan.inputByteCount)
     plan.resources = resources
     try Converter.run(plan, to: output)

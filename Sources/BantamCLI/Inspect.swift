@@ -24,7 +24,9 @@ struct Inspect: ParsableCommand {
   @Flag(help: "Every tensor on a line of its own.")
   var all = false
 
-  @Option(help: ArgumentHelp("Shape, dtype, bytes, provenance, statistics and first values of one tensor.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("Shape, dtype, bytes, provenance, statistics and first values of one tensor.", valueName: "name")
+  )
   var tensor: String?
 
   @Option(help: ArgumentHelp("Which bytes hold which rows or tiles of one tensor.", valueName: "name"))

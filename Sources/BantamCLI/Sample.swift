@@ -49,7 +49,8 @@ struct Sample: ParsableCommand {
       ])
       Terminal.print(document.text(indent: 2))
     } else {
-      Terminal.print("\(printable(folder))  scale \(scale.name), seed \(seed), \(Quantity.bytes(writer.byteCount)) of tensors")
+      Terminal.print(
+        "\(printable(folder))  scale \(scale.name), seed \(seed), \(Quantity.bytes(writer.byteCount)) of tensors")
     }
   }
 }

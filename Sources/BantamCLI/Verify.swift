@@ -31,7 +31,8 @@ struct Verify: ParsableCommand {
   func run() throws {
     let archive = try Archive(path: file)
     let source = try source.map { try ModelSource(path: $0) }
-    let payload = archive.index.tensors.reduce(0) { $0 + $1.planes.reduce(0) { $0 + $1.byteCount } }
+    let payload =
+      archive.index.tensors.reduce(0) { $0 + $1.planes.reduce(0) { $0 + $1.byteCount } }
       + archive.index.blobs.reduce(0) { $0 + $1.byteCount }
     let total = payload + (source == nil ? 0 : archive.index.tensors.reduce(0) { $0 + ($1.source?.byteCount ?? 0) })
     let (resources, meter) = work.resources("verify", total: total)
@@ -59,7 +60,9 @@ struct Verify: ParsableCommand {
           + (source == nil ? "" : ", equal to the source"))
     } else {
       for finding in findings {
-        Terminal.print("\(printable(finding.name)): \(finding.problem) (bytes \(finding.offset)-\(finding.offset + max(1, finding.byteCount) - 1))")
+        Terminal.print(
+          "\(printable(finding.name)): \(finding.problem) (bytes \(finding.offset)-\(finding.offset + max(1, finding.byteCount) - 1))"
+        )
       }
       Terminal.say("bantam: \(printable(file)): \(findings.count) finding\(findings.count == 1 ? "" : "s")")
     }

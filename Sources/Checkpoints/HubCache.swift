@@ -19,7 +19,9 @@ public enum HubCache {
     return parts.count == 2
       && parts.allSatisfy { part in
         !part.isEmpty && !part.hasPrefix(".") && !part.contains("--")
-          && part.utf8.allSatisfy { UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 || (0x30...0x39) ~= $0 || "-_.".utf8.contains($0) }
+          && part.utf8.allSatisfy {
+            UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 | 0x20 || (0x30...0x39) ~= $0 || "-_.".utf8.contains($0)
+          }
       }
   }
 

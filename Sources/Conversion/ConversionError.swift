@@ -11,7 +11,8 @@ public enum ConversionError: ReportingError, Equatable {
   public var report: ErrorReport {
     switch self {
     case .outputIsInput(let path):
-      ErrorReport(.cannotCreate, at: printable(path), "the output is one of the input's files", hint: "Name another file")
+      ErrorReport(
+        .cannotCreate, at: printable(path), "the output is one of the input's files", hint: "Name another file")
     case .nothingToConvert(let path): ErrorReport(.badData, at: printable(path), "holds no tensor to convert")
     case .memoryTooSmall(let asked, let needed):
       ErrorReport(.usage, at: "--memory", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")

@@ -96,8 +96,10 @@ public struct ModelMap: Sendable {
         name: folder.isEmpty ? "model" : folder.replacing("/", with: "."), about: "", isDefault: true,
         tensors: byFolder[folder]!)
     }
-    let companions = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json",
-      "merges.txt", "added_tokens.json", "special_tokens_map.json", "preprocessor_config.json", "model_index.json"]
+    let companions = [
+      "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json",
+      "merges.txt", "added_tokens.json", "special_tokens_map.json", "preprocessor_config.json", "model_index.json",
+    ]
     files = (source.checkpoint?.isFolder ?? false) ? companions : []
     notes =
       isAsked ? [] : ["no known config.json: taken as family 'generic', every tensor under its own name"]
@@ -207,7 +209,8 @@ final class ConfigFiles {
     guard let place = map.symbols[symbol] else { return nil }
     let root: JSONValue?
     do { root = try file(place.file) } catch let error as FamilyError { throw error } catch {
-      throw .config(path: place.file, rule: "cannot be read: \((error as? any ReportingError)?.report.message ?? "\(error)")")
+      throw .config(
+        path: place.file, rule: "cannot be read: \((error as? any ReportingError)?.report.message ?? "\(error)")")
     }
     guard var value = root else { return nil }
     var key = ""

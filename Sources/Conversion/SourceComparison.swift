@@ -12,7 +12,9 @@ public enum SourceComparison {
     _ archive: Archive, source: ModelSource, resources: Resources
   ) throws -> [ArchiveVerifier.Finding] {
     var numbers: [String: [TensorName: Int]] = [:]
-    for (number, tensor) in source.tensors.enumerated() { numbers[tensor.file, default: [:]][tensor.info.name] = number }
+    for (number, tensor) in source.tensors.enumerated() {
+      numbers[tensor.file, default: [:]][tensor.info.name] = number
+    }
     let sourceNumbers = numbers
     let found = Mutex<[ArchiveVerifier.Finding]>([])
     let buffers = try (0..<resources.threadCount).map { _ in try StreamBuffers() }

@@ -32,14 +32,15 @@ public struct HealthCheck: Sendable {
       let name = tensor.name.text
       if let statistics = fact.statistics {
         if statistics.nonfiniteCount > 0 {
-          findings.append(.init(rule: "H1", name: name, message: "\(statistics.nonfiniteCount) values are NaN or infinite"))
+          findings.append(
+            .init(rule: "H1", name: name, message: "\(statistics.nonfiniteCount) values are NaN or infinite"))
         }
         let isZero = tensor.info.elementCount > 0 && statistics.zeroCount == tensor.info.elementCount
         if isZero { findings.append(.init(rule: "H2", name: name, message: "all values are zero")) }
         let magnitude = max(abs(statistics.minimum), abs(statistics.maximum))
         if magnitude.isFinite && magnitude > Self.largestSaneMagnitude {
           findings.append(.init(rule: "H3", name: name, message: "a value of magnitude \(magnitude)"))
-        } else if !isZero, statistics.rms < Self.smallestSaneRMS, tensor.info.elementCount > 0 {
+        } else if !isZero, statistics.rms < Self.smallestSaneRMS, statistics.nonfiniteCount < tensor.info.elementCount {
           findings.append(.init(rule: "H3", name: name, message: "values are vanishing: rms \(statistics.rms)"))
         }
         if isZero { continue }

@@ -115,7 +115,8 @@ public struct Inspection: Sendable {
       ("dtype", .left), ("encoding", .left),
     ])
     for component in components {
-      let bits = component.parameterCount > 0
+      let bits =
+        component.parameterCount > 0
         ? Quantity.fixed(8 * Double(component.storedByteCount) / Double(component.parameterCount), 2) : "-"
       table.add([
         component.name + (component.isDefault ? "" : " *"), "\(component.tensors.count)",
@@ -124,7 +125,9 @@ public struct Inspection: Sendable {
       ])
     }
     lines += ["", table.text]
-    if components.contains(where: { !$0.isDefault }) { lines.append("* left out by convert unless --components names it") }
+    if components.contains(where: { !$0.isDefault }) {
+      lines.append("* left out by convert unless --components names it")
+    }
     lines += ["", foldedTensors(allTensors: allTensors)]
     return lines.joined(separator: "\n")
   }

@@ -59,7 +59,8 @@ public struct LayoutMap {
     }
     self.spans = spans
     omittedCount = total - spans.count
-    heading = "\(tensor.name)  \(tensor.info.shapeText) as \(rows) x \(columns)  " + descriptions.joined(separator: "; ")
+    heading =
+      "\(tensor.name)  \(tensor.info.shapeText) as \(rows) x \(columns)  " + descriptions.joined(separator: "; ")
   }
 
   /// A layout in words.

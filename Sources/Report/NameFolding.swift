@@ -60,7 +60,9 @@ public enum NameFolding {
       let atPart = index == name.startIndex || name[name.index(before: index)] == "."
       if atPart, name[index].isASCII, name[index].isNumber {
         let end = name[index...].firstIndex { !($0.isASCII && $0.isNumber) } ?? name.endIndex
-        if end == name.endIndex || name[end] == ".", let number = Int(name[index..<end]), String(number) == name[index..<end] {
+        if end == name.endIndex || name[end] == ".", let number = Int(name[index..<end]),
+          String(number) == name[index..<end]
+        {
           literals.append(name[start..<index])
           numbers.append(number)
           start = end

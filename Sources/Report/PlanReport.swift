@@ -42,8 +42,11 @@ public struct PlanReport {
             return "\(component.name) (\(Quantity.bytes(bytes)))"
           }.joined(separator: ", "))
     }
-    lines.append("reads \(Quantity.bytes(plan.inputByteCount)), writes \(plan.outputByteCount) bytes (\(Quantity.bytes(plan.outputByteCount)))")
-    lines.append("peak memory about \(Quantity.bytes(plan.peakMemoryByteCount)) on \(plan.resources.threadCount) threads")
+    lines.append(
+      "reads \(Quantity.bytes(plan.inputByteCount)), writes \(plan.outputByteCount) bytes (\(Quantity.bytes(plan.outputByteCount)))"
+    )
+    lines.append(
+      "peak memory about \(Quantity.bytes(plan.peakMemoryByteCount)) on \(plan.resources.threadCount) threads")
     return lines.joined(separator: "\n")
   }
 

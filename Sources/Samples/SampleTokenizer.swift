@@ -95,15 +95,23 @@ struct SampleTokenizer {
 
   /// Sentences of many shapes and a few scripts.
   private static let corpus: [String] = {
-    let things = ["lantern", "harbour", "kitten", "violin", "orchard", "glacier", "teacup", "railway", "meadow", "comet",
-      "sparrow", "fountain", "notebook", "castle", "umbrella", "desert"]
-    let qualities = ["quiet", "golden", "weathered", "tiny", "brilliant", "crooked", "misty", "painted", "ancient",
-      "gentle", "scarlet", "hollow", "frozen", "curious"]
-    let scenes = ["beside the old stone wall", "under a violet evening sky", "near the window of a cafe",
+    let things = [
+      "lantern", "harbour", "kitten", "violin", "orchard", "glacier", "teacup", "railway", "meadow", "comet",
+      "sparrow", "fountain", "notebook", "castle", "umbrella", "desert",
+    ]
+    let qualities = [
+      "quiet", "golden", "weathered", "tiny", "brilliant", "crooked", "misty", "painted", "ancient",
+      "gentle", "scarlet", "hollow", "frozen", "curious",
+    ]
+    let scenes = [
+      "beside the old stone wall", "under a violet evening sky", "near the window of a cafe",
       "in a field of tall grass", "on a wooden table with soft light", "across the river at dawn",
-      "behind the market square", "inside a glass greenhouse", "below the mountain pass"]
-    let styles = ["watercolour", "photograph, 50mm", "pencil sketch", "oil on canvas", "macro shot, high detail",
-      "isometric drawing", "black and white film"]
+      "behind the market square", "inside a glass greenhouse", "below the mountain pass",
+    ]
+    let styles = [
+      "watercolour", "photograph, 50mm", "pencil sketch", "oil on canvas", "macro shot, high detail",
+      "isometric drawing", "black and white film",
+    ]
     var lines: [String] = []
     for (i, thing) in things.enumerated() {
       for (j, quality) in qualities.enumerated() {
@@ -112,13 +120,15 @@ struct SampleTokenizer {
         lines.append("We've seen \(3 * i + j) \(thing)s; they're \(quality), aren't they? It'll cost \(7 * j + i)%.")
       }
     }
-    lines += ["system\n", "user\n", "assistant\n", "You are a helpful assistant.",
+    lines += [
+      "system\n", "user\n", "assistant\n", "You are a helpful assistant.",
       "Please generate image based on the following caption: ", "Please reconstruct the given image.",
       "What is in the picture? Describe the colours and the background.",
       "func area(width: Int, height: Int) -> Int {\n    return width * height\n}\n",
       "Ein stiller Hafen am Morgen, über den Dächern liegt Nebel.", "Une tasse de thé posée près de la fenêtre.",
       "Тихая гавань на рассвете.", "窓のそばに小さな灯りがある。", "山下的小船和金色的灯。", "조용한 항구의 아침.",
-      "🙂🚲🌋 ✨"]
+      "🙂🚲🌋 ✨",
+    ]
     return lines
   }()
 

@@ -100,9 +100,10 @@ public struct SampleWriter: Sendable {
     let pairs = shards.flatMap { shard in shard.tensors.map { ($0.sourceName, shard.path) } }
     let json: JSONValue = .members([
       "metadata": .members(["total_size": .int(shards.reduce(0) { $0 + $1.byteCount })]),
-      "weight_map": .object(pairs.sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }.map {
-        .init($0.0, .string($0.1))
-      }),
+      "weight_map": .object(
+        pairs.sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }.map {
+          .init($0.0, .string($0.1))
+        }),
     ])
     return Array((json.text(indent: 2) + "\n").utf8)
   }

@@ -40,7 +40,8 @@ public final class AtomicOutputFolder {
       throw .badOutput(path: path, reason: "exists and was not made by bantam; it is left as it is. Name a new folder")
     }
     let listed = Set(
-      String(decoding: try ReadableFile(path: marker).contents(), as: UTF8.self).split(separator: "\n").map(String.init))
+      String(decoding: try ReadableFile(path: marker).contents(), as: UTF8.self).split(separator: "\n").map(String.init)
+    )
     if let foreign = found.first(where: { !listed.contains($0) && $0 != markerName }) {
       throw .badOutput(
         path: path, reason: "holds '\(printable(foreign))', which bantam did not write; it is left as it is")

@@ -43,6 +43,7 @@ public enum Folder {
 
   public static func join(_ folder: String, _ name: String) -> String {
     if folder.isEmpty { return name }
+    if name.isEmpty { return folder }
     return folder.hasSuffix("/") ? folder + name : folder + "/" + name
   }
 

@@ -1,0 +1,39 @@
+# make setup   installs the Debian packages that are missing (as root or with sudo)
+# make build   the program, the library and the examples
+# make demo    the main job on a sample that is made on the spot
+# make test    all tests
+# make format  checks the layout of all Swift sources
+# make bench   measurements; see benchmarks/README.md
+
+PACKAGES := libjson-c-dev libssl-dev pkg-config python3
+SWIFT := swift
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: setup build demo test format bench clean
+
+setup:
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing: $$missing"; \
+	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $$missing; \
+	fi
+	@command -v $(SWIFT) >/dev/null || { echo "Swift 6.3 is missing: see https://www.swift.org/install/linux/"; exit 69; }
+
+build: setup
+	$(SWIFT) build -c release
+
+demo: build
+	bash tools/demo.sh
+
+# Release mode: unoptimised loops over numbers are a hundred times slower.
+test: setup
+	$(SWIFT) test -c release -Xswiftc -enable-testing
+
+format:
+	$(SWIFT) format lint --strict -r Sources Tests formats examples Package.swift
+
+bench: build
+	bash benchmarks/run.sh
+
+clean:
+	rm -rf .build

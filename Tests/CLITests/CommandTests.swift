@@ -1,0 +1,255 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@Suite struct CommandTests {
+  /// A tiny sample and its native file, made by the program.
+  static let folder: TemporaryFolder = {
+    let folder = TemporaryFolder()
+    _ = try! Command(["sample", folder["tiny"], "-q"])
+    _ = try! Command(["convert", folder["tiny"], "-o", folder["tiny.bantam"], "-q"])
+    return folder
+  }()
+  static var tiny: String { folder["tiny"] }
+  static var archive: String { folder["tiny.bantam"] }
+
+  private func json(_ command: Command) throws -> JSONValue { try ConfigJSON.parse(Array(command.output.utf8)) }
+
+  @Test func theWholeRoadWorks() throws {
+    let folder = TemporaryFolder()
+    #expect(try Command(["sample", folder["s"], "--scale", "tiny"]).status == 0)
+    let converted = try Command(["convert", folder["s"], "-o", folder["m"], "--json"])
+    #expect(converted.status == 0)
+    #expect(try json(converted)["output_bytes"]?.int == folder.bytes(of: "m").count)
+    #expect(converted.errors.contains("/s"), "progress belongs to stderr")
+    #expect(try Command(["verify", folder["m"], "--source", folder["s"]]).status == 0)
+    #expect(try Command(["export", folder["m"], "--to", "safetensors", "-o", folder["e"]]).status == 0)
+    let again = try Command(["convert", folder["e"], "-o", folder["m2"]])
+    #expect(again.status == 0)
+    #expect(folder.names == ["e", "m", "m2", "s"])
+  }
+
+  @Test func aDryRunTellsTheExactSizeAndWritesNothing() throws {
+    let folder = TemporaryFolder()
+    let plan = try Command(["convert", Self.tiny, "-o", folder["m"], "--dry-run", "--json"])
+    #expect(folder.names.isEmpty)
+    #expect(try json(plan)["output_bytes"]?.int == Self.folder.bytes(of: "tiny.bantam").count)
+    #expect(
+      try Command(["convert", Self.tiny, "-o", folder["m"], "--dry-run"]).output.contains("left out: gen_vision"))
+  }
+
+  @Test func inspectShowsEveryScreen() throws {
+    for path in [Self.tiny, Self.archive] {
+      let summary = try Command(["inspect", path]).output
+      #expect(summary.contains("llm.layers.{0-2}.mlp.down_proj.weight"))
+      #expect(try Command(["inspect", path, "--tree"]).output.contains("└─"))
+      #expect(try Command(["inspect", path, "--tensor", "llm.norm.weight"]).output.contains("first_values"))
+      #expect(try Command(["inspect", path, "--layout", "llm.norm.weight"]).output.contains("row-major"))
+      #expect(try Command(["inspect", path, "--health"]).output == "health: nothing found\n")
+      #expect(try Command(["inspect", path, "--all"]).output.contains("llm.layers.2.mlp.down_proj.weight"))
+    }
+  }
+
+  @Test func inspectJSONNamesWhatItPromises() throws {
+    let document = try json(Command(["inspect", Self.archive, "--json", "--digests", "-q"]))
+    let tensor = try #require(document["tensors"]?.array?.first)
+    for key in ["name", "component", "dtype", "shape", "encoding", "bytes", "sha256", "stored_sha256"] {
+      #expect(tensor[key] != nil, "\(key)")
+    }
+    let source = try json(Command(["inspect", Self.tiny, "--json", "--digests", "-q"]))
+    func digests(_ document: JSONValue) -> [String: String] {
+      Dictionary(uniqueKeysWithValues: document["tensors"]!.array!.map { ($0["name"]!.string!, $0["sha256"]!.string!) })
+    }
+    for (name, digest) in digests(document) { #expect(digests(source)[name] == digest) }
+  }
+
+  @Test func healthFindsWhatIsSick() throws {
+    let folder = TemporaryFolder()
+    var big = [UInt8](repeating: 0x3F, count: 16384)
+    big[5] = 1
+    folder.write(
+      SafetensorsFile.bytes([
+        ("nan", "F32", [1], [0, 0, 0xC0, 0x7F]), ("zero", "F32", [2], [UInt8](repeating: 0, count: 8)),
+        ("huge", "F32", [1], [0, 0, 0, 0x7F]), ("twin.a", "F32", [4096], big), ("twin.b", "F32", [4096], big),
+      ]), to: "m.safetensors")
+    _ = try Command(["convert", folder["m.safetensors"], "-o", folder["m.bantam"]])
+    for path in [folder["m.safetensors"], folder["m.bantam"]] {
+      let found = try json(Command(["inspect", path, "--health", "--json", "-q"])).array!.map {
+        $0["rule"]!.string! + $0["name"]!.string!
+      }
+      #expect(found == ["H1nan", "H2zero", "H3huge", "H4twin.b"])
+    }
+  }
+
+  @Test func verifyTellsSoundDamagedAndUnopenableApart() throws {
+    let folder = TemporaryFolder()
+    var bytes = Self.folder.bytes(of: "tiny.bantam")
+    #expect(try Command(["verify", Self.archive]).status == 0)
+    bytes[70_000] ^= 1
+    folder.write(bytes, to: "damaged")
+    let damaged = try Command(["verify", folder["damaged"], "--json"])
+    #expect(damaged.status == 1)
+    #expect(try json(damaged)["findings"]?.array?.count == 1)
+    folder.write(Array(bytes.dropLast(10)), to: "cut")
+    let cut = try Command(["verify", folder["cut"]])
+    #expect(cut.status == 65)
+    #expect(cut.errors.contains("10 bytes are missing"))
+    #expect(try Command(["verify", folder["absent"]]).status == 66)
+    #expect(try Command(["verify", Self.tiny + "/config.json"]).status == 65)
+  }
+
+  @Test func annotationsAreKept() throws {
+    let folder = TemporaryFolder()
+    folder.write(Self.folder.bytes(of: "tiny.bantam"), to: "m")
+    #expect(try Command(["annotate", folder["m"], "--set", "a=1=2", "--set", "b=x"]).status == 0)
+    #expect(try Command(["annotate", folder["m"], "--remove", "b"]).status == 0)
+    let notes = try json(Command(["annotate", folder["m"], "--json"]))["notes"]
+    #expect(notes == .members(["a": "1=2"]))
+    #expect(try Command(["verify", folder["m"]]).status == 0)
+  }
+
+  static let wrong: [(arguments: [String], status: Int32)] = [
+    (["convert"], 64), (["convert", "x"], 64), (["convert", "x", "-o", "y", "--dtype", "f8"], 64),
+    (["convert", "x", "-o", "y", "--threads", "0"], 64), (["convert", "x", "-o", "y", "--memory", "lots"], 64),
+    (["nonsense"], 64), (["inspect", "x", "--digests"], 64), (["annotate", "x", "--set", "novalue"], 64),
+    (["sample", "x", "--scale", "huge"], 64), (["inspect", "/absent/file"], 66), (["inspect", "no-org/no-repo"], 66),
+    (["inspect", "/dev/null"], 66), (["export", "/absent", "--to", "safetensors", "-o", "y"], 66),
+    (["--help"], 0), (["convert", "--help"], 0), (["--version"], 0),
+  ]
+
+  @Test(arguments: wrong.indices) func exitCodesAreThoseOfTheTable(index: Int) throws {
+    let (arguments, status) = Self.wrong[index]
+    let command = try Command(arguments)
+    #expect(command.status == status, "\(arguments): \(command.errors)")
+    if status != 0 { #expect(command.output.isEmpty, "talk belongs to stderr") }
+  }
+
+  @Test func outputsThatCannotBeAreRefused() throws {
+    for (output, status) in [("/proc/x", Int32(73)), ("/absent/x", 73), (Self.tiny, 73), ("/dev/null", 73)] {
+      let command = try Command(["convert", Self.tiny, "-o", output, "-q"])
+      #expect([status, 77].contains(command.status), "\(output): \(command.status) \(command.errors)")
+    }
+    let command = try Command(["export", Self.archive, "--to", "safetensors", "-o", NSTemporaryDirectory(), "-q"])
+    #expect(command.status == 73)
+  }
+
+  @Test func anErrorIsOneLineAndAlsoADocument() throws {
+    let command = try Command(["verify", "/absent/file", "--json"])
+    #expect(command.errors.hasPrefix("bantam: error: /absent/file: "))
+    #expect(command.errors.split(separator: "\n").count == 1)
+    let error = try #require(try json(command)["error"])
+    #expect(error["exit_code"] == 66)
+    #expect(error["where"] == "/absent/file")
+  }
+
+  @Test func helpHasExamples() throws {
+    for name in ["convert", "inspect", "verify", "export", "annotate", "sample"] {
+      #expect(
+        try Command([name, "--help"]).output.contains("bantam \(name == "sample" ? "sample big" : name)"), "\(name)")
+    }
+  }
+
+  @Test func pathsWithSpacesQuotesAndAccentsWork() throws {
+    let folder = TemporaryFolder()
+    let name = folder["a 'b' \"c\" é 猫"]
+    #expect(try Command(["convert", Self.tiny, "-o", name, "-q"]).status == 0)
+    #expect(try Command(["verify", name, "-q"]).status == 0)
+  }
+}
+
+@Suite(.serialized) struct FaultTests {
+  /// Runs, kills after a random time, and looks at what stands there.
+  private func kill(_ arguments: [String], rounds: Int, longest: Int, _ check: (Int) throws -> Void) throws {
+    var generator = SeededGenerator(12)
+    for round in 0..<rounds {
+      let process = Command.process(arguments)
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      usleep(useconds_t(generator.next() % UInt64(longest)))
+      Foundation.kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      try check(round)
+    }
+  }
+
+  @Test func aKilledConversionLeavesNothingHalfWritten() throws {
+    let folder = TemporaryFolder()
+    let whole = CommandTests.folder.bytes(of: "tiny.bantam")
+    let arguments = ["convert", CommandTests.tiny, "-o", folder["m"], "-q"]
+    try kill(arguments, rounds: 50, longest: 60_000) { round in
+      let found = folder.bytes(of: "m")
+      // Absent, or the whole new one; in later rounds also the old one, which is the same.
+      #expect(found.isEmpty || found == whole)
+      if round % 10 == 9 { try? FileManager.default.removeItem(atPath: folder["m"]) }
+    }
+    #expect(try Command(arguments).status == 0)
+    #expect(folder.bytes(of: "m") == whole)
+    #expect(folder.names == ["m"], "nothing stale stays")
+  }
+
+  @Test func aKilledExportLeavesNothingHalfWritten() throws {
+    let folder = TemporaryFolder()
+    let arguments = ["export", CommandTests.archive, "--to", "safetensors", "-o", folder["e"], "-q"]
+    #expect(try Command(arguments).status == 0)
+    let whole = try Command(["inspect", folder["e"], "--json", "--digests", "-q"]).output
+    try kill(arguments, rounds: 50, longest: 80_000) { (round: Int) throws -> Void in
+      if FileManager.default.fileExists(atPath: folder["e"]) {
+        let found = try Command(["inspect", folder["e"], "--json", "--digests", "-q"]).output
+        #expect(found == whole)
+      }
+      if round % 10 == 9 { try? FileManager.default.removeItem(atPath: folder["e"]) }
+    }
+    #expect(try Command(arguments).status == 0)
+    #expect(folder.names == ["e"], "nothing stale stays")
+  }
+
+  @Test func aFullDiskIsAnErrorAndTheOldFileStays() throws {
+    let folder = TemporaryFolder()
+    folder.write("old", to: "m")
+    // A file size limit stands for the full disk: the same write fails.
+    let script = "ulimit -f 4000; exec '\(Command.path)' convert '\(CommandTests.tiny)' -o '\(folder["m"])' -q"
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+    process.arguments = ["-c", script]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit)
+    #expect(process.terminationStatus == 74)
+    #expect(folder.bytes(of: "m") == Array("old".utf8))
+    #expect(folder.names == ["m"])
+  }
+
+  @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))]) func aSignalStopsTheWorkCleanly(
+    signal: Int32, status: Int32
+  ) throws {
+    let folder = TemporaryFolder()
+    let process = Command.process(["sample", folder["s"], "--scale", "small", "-q"])
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    usleep(150_000)
+    Foundation.kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit)
+    #expect(process.terminationStatus == status)
+    #expect(folder.names.isEmpty)
+  }
+
+  @Test func twoRunsAtOnceBothEndAndTheResultIsWhole() throws {
+    let folder = TemporaryFolder()
+    let runs = (0..<2).map { _ in Command.process(["convert", CommandTests.tiny, "-o", folder["m"], "-q"]) }
+    for run in runs {
+      run.standardOutput = FileHandle.nullDevice
+      try run.run()
+    }
+    for run in runs {
+      run.waitUntilExit()
+      #expect(run.terminationStatus == 0)
+    }
+    #expect(folder.bytes(of: "m") == CommandTests.folder.bytes(of: "tiny.bantam"))
+    #expect(folder.names == ["m"])
+  }
+}

@@ -1,0 +1,204 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct TensorInfoTests {
+  @Test(arguments: DType.allCases) func dtypeCodesAreReversible(dtype: DType) {
+    #expect(DType(code: dtype.code) == dtype)
+    #expect(DType(rawValue: dtype.name) == dtype)
+  }
+
+  @Test func unknownDTypeCodesAreRefused() {
+    #expect(DType(code: 0) == nil)
+    #expect(DType(code: 23) == nil)
+  }
+
+  @Test func sizesAreExact() {
+    #expect(TensorInfo(name: "a", dtype: .f32, shape: [])?.byteCount == 4)
+    #expect(TensorInfo(name: "a", dtype: .f4, shape: [3, 2])?.byteCount == 3)
+    #expect(TensorInfo(name: "a", dtype: .f6E2M3, shape: [4])?.byteCount == 3)
+    #expect(TensorInfo(name: "a", dtype: .bf16, shape: [1280, 3, 2, 14, 14])?.byteCount == 3_010_560)
+    #expect(TensorInfo(name: "a", dtype: .f32, shape: [5, 0, 7])?.byteCount == 0)
+  }
+
+  @Test func overflowingAndPartialSizesAreRefused() {
+    #expect(TensorInfo(name: "a", dtype: .f4, shape: [3]) == nil)
+    #expect(TensorInfo(name: "a", dtype: .f64, shape: [1 << 58, 4]) == nil)
+    #expect(TensorInfo(name: "a", dtype: .u8, shape: [1 << 32, 1 << 32]) == nil)
+    // A dimension of zero does not excuse an overflow beside it.
+    #expect(TensorInfo(name: "a", dtype: .u8, shape: [0, 1 << 40, 1 << 40]) == nil)
+    #expect(TensorInfo(name: "a", dtype: .u8, shape: [-1]) == nil)
+  }
+
+  @Test func namesCompareByBytes() {
+    #expect(TensorName("\u{E9}") != TensorName("e\u{301}"))
+    #expect(TensorName("A") < TensorName("a"))
+  }
+
+  @Test func namesArePrintedHarmlessly() {
+    #expect("\(TensorName("a\u{1B}[2Jb\u{202E}c\n"))" == "a\\u{1b}[2Jb\\u{202e}c\\u{a}")
+    #expect("\(TensorName(utf8: [0x61, 0xFF, 0x62]))" == "a\u{FFFD}b")
+    #expect("\(TensorName(String(repeating: "x", count: 500)))".count == 120)
+  }
+
+  @Test func messagesStayBelow500Bytes() {
+    let report = ErrorReport(
+      .badData, at: String(repeating: "é", count: 300), "problem", expected: "1", found: "2", hint: "do this")
+    #expect(report.message.utf8.count <= 500)
+    #expect(
+      ErrorReport(.badData, at: "f", "is bad", expected: "1", found: "2", hint: "Fetch it").message
+        == "f: is bad (expected 1, found 2). Fetch it")
+  }
+}
+
+@Suite struct TileLayoutTests {
+  static let layouts: [TileLayout] = [
+    TileLayout(elementBits: 8, tileRows: 16, tileColumns: 32, turnColumns: 4)!,
+    TileLayout(elementBits: 8, tileRows: 16, tileColumns: 32, turnColumns: 4, tileScaleByteCount: 32)!,
+    TileLayout(elementBits: 4, tileRows: 16, tileColumns: 32, turnColumns: 8, nibbleOrder: .halves)!,
+    TileLayout(
+      elementBits: 4, tileRows: 8, tileColumns: 64, turnColumns: 2, nibbleOrder: .pairs, tileScaleByteCount: 6)!,
+    TileLayout(elementBits: 16, tileRows: 16, tileColumns: 2, turnColumns: 2)!,
+    TileLayout(elementBits: 32, tileRows: 3, tileColumns: 5, turnColumns: 1)!,
+    TileLayout(elementBits: 64, tileRows: 1, tileColumns: 1, turnColumns: 1)!,
+  ]
+
+  @Test(arguments: layouts) func anyMatrixComesBackByteForByte(layout: TileLayout) throws {
+    var generator = SeededGenerator(2)
+    for rows in [1, 2, 15, 16, 17, 40] {
+      for columns in [1, 2, 7, 31, 32, 33, 100] {
+        var plain = generator.bytes((rows * columns * layout.elementBits + 7) / 8)
+        if layout.elementBits == 4 && rows * columns % 2 == 1 { plain[plain.count - 1] &= 15 }
+        var plane = [UInt8](repeating: 0, count: try #require(layout.planeByteCount(rows: rows, columns: columns)))
+        var back = [UInt8](repeating: 0, count: plain.count)
+        let original = plain
+        plane.withUnsafeMutableBytes { plane in
+          plain.withUnsafeMutableBytes {
+            layout.copy(rowRange: 0..<rows, columns: columns, plane: plane, plain: $0, toPlain: false)
+          }
+          back.withUnsafeMutableBytes {
+            layout.copy(rowRange: 0..<rows, columns: columns, plane: plane, plain: $0, toPlain: true)
+          }
+        }
+        #expect(back == original, "\(rows) x \(columns)")
+      }
+    }
+  }
+
+  @Test func noTwoElementsShareAPlace() {
+    for layout in Self.layouts {
+      var seen: Set<Int> = []
+      for row in 0..<33 {
+        for column in 0..<70 {
+          let (offset, shift) = layout.position(row: row, column: column, columns: 70)
+          #expect(seen.insert(offset * 8 + shift).inserted)
+          #expect(offset + layout.elementBits / 8 <= layout.planeByteCount(rows: 33, columns: 70)!)
+        }
+      }
+    }
+  }
+
+  @Test func aLineHoldsFourColumnsOfSixteenRows() {
+    let layout = Self.layouts[0]
+    // Row 5, column 6: second turn, row 5, third column of the turn.
+    #expect(layout.position(row: 5, column: 6, columns: 64).byteOffset == 64 + 5 * 4 + 2)
+    #expect(layout.position(row: 16, column: 32, columns: 64).byteOffset == 3 * 512)
+  }
+
+  @Test func parametersOutOfRangeAreRefused() {
+    #expect(TileLayout(elementBits: 5, tileRows: 1, tileColumns: 8, turnColumns: 8) == nil)
+    #expect(TileLayout(elementBits: 8, tileRows: 0, tileColumns: 8, turnColumns: 8) == nil)
+    #expect(TileLayout(elementBits: 8, tileRows: 1, tileColumns: 8, turnColumns: 3) == nil)
+    #expect(TileLayout(elementBits: 4, tileRows: 1, tileColumns: 8, turnColumns: 1) == nil)
+    #expect(TileLayout(elementBits: 8, tileRows: 1, tileColumns: 5000, turnColumns: 1) == nil)
+  }
+}
+
+@Suite struct FileTests {
+  @Test func onlyRegularFilesAreRead() throws {
+    let folder = TemporaryFolder()
+    #expect(throws: FileError.notRegular(path: folder.path, kind: "a folder")) { try ReadableFile(path: folder.path) }
+    #expect(throws: FileError.notRegular(path: "/dev/zero", kind: "a device")) { try ReadableFile(path: "/dev/zero") }
+    #expect(throws: FileError.self) { try ReadableFile(path: folder["absent"]) }
+    mkfifo(folder["pipe"], 0o600)
+    #expect(throws: FileError.notRegular(path: folder["pipe"], kind: "a named pipe")) {
+      try ReadableFile(path: folder["pipe"])
+    }
+    symlink("loop", folder["loop"])
+    #expect(throws: FileError.self) { try ReadableFile(path: folder["loop"]) }
+  }
+
+  @Test func aFileThatShrinksIsAnError() throws {
+    let folder = TemporaryFolder()
+    let file = try ReadableFile(path: folder.write([1, 2, 3, 4], to: "f"))
+    truncate(folder["f"], 2)
+    #expect(throws: FileError.shrank(path: folder["f"], offset: 2, expectedByteCount: 4)) {
+      try file.bytes(at: 0, count: 4)
+    }
+  }
+
+  @Test func anOutputAppearsOnlyWhenItIsWhole() throws {
+    let folder = TemporaryFolder()
+    folder.write("old", to: "out")
+    let output = try AtomicOutputFile(path: folder["out"])
+    try output.write(Array("new and longer".utf8), at: 0)
+    #expect(folder.bytes(of: "out") == Array("old".utf8))
+    try output.commit(byteCount: 3)
+    #expect(folder.bytes(of: "out") == Array("new".utf8))
+    #expect(folder.names == ["out"])
+  }
+
+  @Test func aDiscardedOutputLeavesTheOldOne() throws {
+    let folder = TemporaryFolder()
+    folder.write("old", to: "out")
+    try AtomicOutputFile(path: folder["out"]).discard()
+    #expect(folder.names == ["out"])
+    #expect(folder.bytes(of: "out") == Array("old".utf8))
+  }
+
+  @Test func leftoversOfDeadProcessesGoAndThoseOfLiveOnesStay() throws {
+    let folder = TemporaryFolder()
+    folder.write("dead", to: ".out.1.partial")
+    folder.write("other", to: ".other.1.partial")
+    let live = try AtomicOutputFile(path: folder["out"])
+    let second = open(folder[".out.2.partial"], O_CREAT | O_RDWR, 0o600)
+    flock(second, LOCK_EX)
+    defer { close(second) }
+    #expect(throws: FileError.self) { try AtomicOutputFile(path: folder["out"]) }  // this process has one already
+    live.discard()
+    try AtomicOutputFile(path: folder["out"]).commit(byteCount: 0)
+    #expect(folder.names == [".other.1.partial", ".out.2.partial", "out"])
+  }
+
+  @Test func outputsThatCannotBeAreRefusedBeforeWork() {
+    let folder = TemporaryFolder()
+    for path in [folder.path, "/dev/null", folder["absent/out"], folder.path + "/..", ""] {
+      #expect(throws: FileError.self, "\(path)") { try AtomicOutputFile(path: path) }
+    }
+  }
+
+  @Test func aFolderOfTheUsersIsNeverReplaced() throws {
+    let folder = TemporaryFolder()
+    folder.write("mine", to: "out/notes.txt")
+    #expect(throws: FileError.self) { try AtomicOutputFolder(path: folder["out"]) }
+    #expect(folder.bytes(of: "out/notes.txt") == Array("mine".utf8))
+    // Ours is replaced, but not once something of the user's lies in it.
+    for round in 0..<2 {
+      let output = try AtomicOutputFolder(path: folder["ours"])
+      try output.write([UInt8(round)], to: "a/b")
+      try output.commit()
+    }
+    #expect(folder.bytes(of: "ours/a/b") == [1])
+    folder.write("mine", to: "ours/extra")
+    #expect(throws: FileError.self) { try AtomicOutputFolder(path: folder["ours"]) }
+  }
+
+  @Test func pathsFromFilesStayInside() throws {
+    let folder = TemporaryFolder()
+    let output = try AtomicOutputFolder(path: folder["out"])
+    for path in ["../x", "/x", "a/../x", "a//b", "~x", "a\\b", "a\u{0}b", ""] {
+      #expect(throws: FileError.self, "\(path)") { try output.place(for: path) }
+    }
+  }
+}
