@@ -40,6 +40,7 @@ let package = Package(
         "Tensors", "JSON", "Checkpoints", "Archive", "Conversion", "Samples", "Report",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
+    .executableTarget(name: "bantam-bench", dependencies: ["Archive", "Tensors"], path: "benchmarks/Bench"),
     // Examples.
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
     .executableTarget(name: "example-inspect", dependencies: ["Report", "Tensors"], path: "examples/Inspect"),

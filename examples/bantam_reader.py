@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """A second, independent reader of .bantam files, written from formats/bantam.md alone; sections refer to it.
 
 usage: bantam_reader.py [--no-crc] FILE                        check it, list tensors and blobs as JSON
@@ -11,96 +10,81 @@ def fields(spec):
     pairs = [item.split(":") for item in spec.split()]
     return pairs, struct.Struct("<" + "".join(code.replace("T", "Q") for _, code in pairs))
 
-SUPERBLOCK = fields("magic:12s major:H minor:H generation:8s size:Q index_at:Q index_size:Q index_sha:32s "
-                    "meta_at:Q meta_size:Q meta_sha:32s constants:12s _:4s required:512s optional:512s _:2924s crc:I")
+SUPERBLOCK = fields("magic:14s minor:H generation:8s size:Q index_at:Q index_size:Q index_sha:32s meta_at:Q "
+                    "meta_size:Q meta_sha:32s fixed:12s _:4s required:512s optional:512s _:2924s crc:I")
 SECTION_ENTRY = fields("name:4s flags:I at:Q count:Q width:I crc:I _:8s")
-RECORDS = {"TEXT": fields("byte:B"), "DIMS": fields("length:Q"),
-           "COMP": fields("name:T first:I count:I offset:Q size:Q"), "ENCO": fields("name:T parameters:T"),
-           "LAYT": fields("kind:H bits:H R:H C:H T:H S:H order:H _:18s"), "FILE": fields("path:T size:Q"),
-           "TENS": fields("name:T role:T component:I dtype:H rank:H first_dim:I encoding:I first_plane:I planes:I "
-                          "alias:I flags:I file:I source_dtype:H _:2s source_name:T source:48s range:24s zeros:Q "
-                          "not_finite:Q quantized:T errors:24s _:72s"),
-           "PLNE": fields("kind:H _:2s layout:I offset:Q size:Q first_sum:I sums:I _:16s"), "SUMS": fields("crc:I"),
-           "BLOB": fields("path:T offset:Q size:Q first_sum:I sums:I sha:32s")}
+RECORDS = {  # section 5, and for layouts section 7
+    "TEXT": "byte:B", "DIMS": "length:Q", "COMP": "name:T first:I count:I offset:Q size:Q",
+    "ENCO": "name:T parameters:T", "LAYT": "kind:H bits:H R:H C:H T:H S:H order:H _:18s", "FILE": "path:T size:Q",
+    "TENS": "name:T role:T component:I dtype:H rank:H dims:I encoding:I first_plane:I planes:I alias:I flags:I "
+            "file:I source_dtype:H _:2s origin_and_statistics:128s _:72s",
+    "PLNE": "kind:H _:2s layout:I offset:Q size:Q first_sum:I sums:I _:16s", "SUMS": "crc:I",
+    "BLOB": "path:T offset:Q size:Q first_sum:I sums:I sha:32s"}
 DTYPES = [item.split(":") for item in (  # section 5: names and bits, in the order of their numbers from 1
     "BOOL:8 F4:4 F6_E2M3:6 F6_E3M2:6 U8:8 I8:8 F8_E5M2:8 F8_E4M3:8 F8_E8M0:8 F8_E4M3FNUZ:8 F8_E5M2FNUZ:8 "
     "I16:16 U16:16 F16:16 BF16:16 I32:32 U32:32 F32:32 C64:64 F64:64 I64:64 U64:64").split()]
-MAGIC, CONSTANTS = b"\x89BTM\r\n\x1a\n\4\3\2\1", struct.pack("<4BII", 20, 6, 12, 16, 65536, 256)
-CHUNK, KIND_VALUES, ROW_MAJOR, TILED, HALVES, KNOWN_FEATURES = 1 << 20, 1, 0, 1, 1, {""}
+MAGIC = b"\x89BTM\r\n\x1a\n\4\3\2\1\1\0"  # section 3: with the byte order, and the major version
+VALUES, ROW_MAJOR, TILED, HALVES = 1, 0, 1, 1
 
 def need(condition, message):
     if not condition:
         raise ValueError(message)
 
-def crc_after(register, bits):
-    for _ in range(bits):
-        register = register >> 1 ^ (0x82F63B78 if register & 1 else 0)
-    return register
-
-# Tables of 16 bits take two look-ups for four bytes, which is several times faster than going byte by byte.
-CRC_HALF = [crc_after(n, 16) for n in range(65536)]
-CRC_WORD = [CRC_HALF[half & 65535] ^ half >> 16 for half in CRC_HALF]
+CRC_TABLE = list(range(256))
+for _ in range(8):
+    CRC_TABLE = [n >> 1 ^ (0x82F63B78 if n & 1 else 0) for n in CRC_TABLE]
 
 def crc32c(data):
-    crc, whole = 0xFFFFFFFF, len(data) & ~3
-    for (word,) in struct.iter_unpack("<I", data[:whole]):
-        crc = CRC_WORD[(crc ^ word) & 65535] ^ CRC_HALF[(crc ^ word) >> 16]
-    for byte in data[whole:]:
-        crc = crc_after(crc ^ byte, 8)
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC_TABLE[(crc ^ byte) & 255] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
 
 def row_major(layout, data, bits, shape):
     """The elements of a plane in row-major order, packed as section 5 says; section 7 has the layouts."""
-    count, rows = math.prod(shape), shape[0] if len(shape) > 1 else 1
-    columns, (R, C, T, S) = math.prod(shape[1:]) if len(shape) > 1 else count, (layout[key] for key in "RCTS")
-    if layout["kind"] == ROW_MAJOR:
-        need(len(data) * 8 == count * bits, "a plane's size does not match its tensor's shape")
+    count, (R, C, T, S) = math.prod(shape), (layout[key] for key in "RCTS")
+    rows, columns = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, count)
+    if layout["kind"] == ROW_MAJOR and len(data) * 8 == count * bits:
         return data
-    need(R and C and T and C % T == T * bits % 8 == 0 and layout["bits"] == bits in (4, 8, 16, 32, 64)
-         and layout["order"] in (0, HALVES) and count * bits % 8 == 0, "a layout does not match its tensor")
-    across, tile = -(-columns // C), R * C * bits // 8
+    need(layout["kind"] == TILED and R and C and T and C % T == T * bits % 8 == count * bits % 8 == 0
+         and layout["bits"] == bits in (4, 8, 16, 32, 64), "a layout or a plane's size does not match its tensor")
+    across, tile, width = -(-columns // C), R * C * bits // 8, max(bits // 8, 1)
     need(len(data) == across * -(-rows // R) * (tile + S), "a plane's size does not match its tensor's shape")
     data = b"".join([data[at:at + tile] for at in range(0, len(data), tile + S)])  # leaves out the scales
     if bits == 4:  # a byte for each element; in halves, the low nibbles of T/2 bytes precede the high ones
         group = T // 2 if layout["order"] == HALVES else 1
         data = bytes(byte >> shift & 15 for at in range(0, len(data), group) for shift in (0, 4)
                      for byte in data[at:at + group])
-    # A band of R rows is now a sequence of turns, also across tiles; a turn has a run of T elements for each row.
-    width, lines = max(bits // 8, 1), []
+    # A band of R rows is now a row of turns, also across tiles; a turn has a run of T elements for each row.
     run, band = T * width, across * R * C * width
-    for row in range(rows if count else 0):
-        starts = range(row // R * band + row % R * run, (row // R + 1) * band, R * run)
-        lines.append(b"".join([data[at:at + run] for at in starts])[:columns * width])
-    plain = b"".join(lines)
+    starts = (range(row // R * band + row % R * run, (row // R + 1) * band, R * run)
+              for row in range(rows if count else 0))
+    plain = b"".join([b"".join([data[at:at + run] for at in line])[:columns * width] for line in starts])
     return plain if bits > 4 else bytes(low | high << 4 for low, high in zip(plain[::2], plain[1::2]))
 
 def decode_plain(tensor, planes):
-    need([plane["kind"] for plane in tensor["planes"]] == [KIND_VALUES], f"{tensor['name']!r}: wrong planes")
-    return row_major(tensor["planes"][0]["layout"], planes[0], int(tensor["bits"]), tensor["shape"])
-
-DECODERS = {"plain": decode_plain}  # encoding: function of a tensor and its planes' bytes. Further ones go here
+    need(len(planes) == 1 and planes[0][0] == VALUES, f"{tensor['name']!r}: not one plane of values")
+    return row_major(*planes[0][1:], int(tensor["bits"]), tensor["shape"])
+DECODERS = {"plain": decode_plain}  # by encoding: functions of a tensor and its planes: (kind, layout, bytes)
 
 class BantamFile:
     """An open file: `tensors`, `blobs` and `metadata`, and the bytes of a tensor by `plain_bytes`."""
-
     def __init__(self, path, check_crc=True):
-        self.check_crc = check_crc
+        self.check_crc, self.records = check_crc, {}
         with open(path, "rb") as file:
             self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.read_superblock()
-        self.read_index()
-        self.check_places()
-        self.resolve_tensors()
+        for step in (self.read_superblock, self.read_index, self.check_places, self.resolve_tensors):
+            step()
 
     def unpack(self, record_fields, data, at=0):
         row = {}
         for (name, code), value in zip(record_fields[0], record_fields[1].unpack_from(data, at)):
             need(name != "_" or self.minor > 0 or not any(value), "reserved bytes are not zero")
             need(code != "Q" or value < 1 << 63, f"{name}: {value} is out of range")
-            if code == "T":
-                offset, length = value & 0xFFFFFFFF, value >> 32
-                need(offset + length <= len(self.texts), "a text lies outside TEXT")
-                value = self.texts[offset:offset + length].decode()
+            if code == "T":  # offset and length
+                start, end = value & 0xFFFFFFFF, (value & 0xFFFFFFFF) + (value >> 32)
+                need(end <= len(self.records.get("TEXT", b"")), "a text lies outside TEXT")
+                value = self.records["TEXT"][start:end].decode()
             row[name] = value
         return row
 
@@ -110,121 +94,116 @@ class BantamFile:
 
     def read_superblock(self):  # section 3
         blocks = [self.bytes[at:at + 4096] for at in (0, 4096)]
-        sound = [b for b in blocks if len(b) == 4096 and crc32c(b[:4092]) == int.from_bytes(b[4092:], "little")]
+        sound = [b for b in blocks if len(b) == 4096 and crc32c(b[:4092]).to_bytes(4, "little") == b[4092:]]
         need(sound, "no superblock's checksum holds")
         block = max(sound, key=lambda b: int.from_bytes(b[16:24], "little"))
-        major, self.minor = struct.unpack_from("<HH", block, 12)
-        need(block[:12] == MAGIC and major == 1, f"not a .bantam file of version 1 (major version {major})")
-        self.head = head = self.unpack(SUPERBLOCK, block)
-        unknown = set(head["required"].rstrip(b"\0").decode("ascii").split(",")) - KNOWN_FEATURES
-        need(not unknown, f"unknown required features: {sorted(unknown)}")
-        need(head["size"] <= len(self.bytes), f"the file is cut: {len(self.bytes)} of {head['size']} bytes")
-        need(head["constants"] == CONSTANTS, "chunk size or alignments are not those of version 1")
-        need(8192 <= head["index_at"] and head["index_at"] + head["index_size"] <= head["meta_at"]
-             and head["meta_at"] + head["meta_size"] <= head["size"] and head["index_size"] <= 1 << 30
-             and head["meta_size"] <= 1 << 26 and head["index_at"] % 4096 == head["meta_at"] % 64 == 0,
-             "index or metadata table are misplaced")
+        need(block[:14] == MAGIC, "not a .bantam file of major version 1")
+        self.minor = int.from_bytes(block[14:16], "little")
+        self.head = self.unpack(SUPERBLOCK, block)
+        required = self.head["required"].rstrip(b"\0")
+        need(not required, f"unknown required features: {required}")  # version 1 defines none
+        need(self.head["size"] <= len(self.bytes), f"the file is cut: {self.head['size']} bytes are due")
+        need(self.head["fixed"] == struct.pack("<4BII", 20, 6, 12, 16, 65536, 256), "unknown alignments")
 
-    def table(self, name, magic, least):
-        data = self.bytes[self.head[name + "_at"]:self.head[name + "_at"] + self.head[name + "_size"]]
-        need(hashlib.sha256(data).digest() == self.head[name + "_sha"], f"{name} table: SHA-256 does not match")
-        need(len(data) >= least and data[:8] == magic, f"{name} table: begins wrongly")
+    def table(self, name, magic, align, most, end):
+        at, size, sha = (self.head[name + part] for part in ("_at", "_size", "_sha"))
+        need(at >= 8192 and at % align == 0 and size <= most and at + size <= end, f"{name}: misplaced table")
+        data = self.bytes[at:at + size]
+        need(hashlib.sha256(data).digest() == sha and data[:8] == magic, f"{name}: damaged table")
         return data
 
     def read_index(self):  # sections 4 and 6; metadata from before an edit count no longer
-        data, meta, sections = self.table("index", b"BTMINDEX", 16), self.table("meta", b"BTMMETA1", 64), {}
-        self.metadata, (count, entry_size) = json.loads(meta[64:].decode()), struct.unpack_from("<II", data, 8)
-        need(int.from_bytes(meta[56:64], "little") == len(meta) - 64 and isinstance(self.metadata, dict),
-             "the metadata have a wrong size or are no JSON object")
+        meta = self.table("meta", b"BTMMETA1", 64, 1 << 26, self.head["size"])
+        data = self.table("index", b"BTMINDEX", 4096, 1 << 30, self.head["meta_at"])
+        self.metadata = json.loads(meta[64:].decode())
+        need(isinstance(self.metadata, dict) and struct.unpack_from("<Q", meta, 56) == (len(meta) - 64,),
+             "the metadata are no JSON object of the right size")
+        count, entry_size = struct.unpack_from("<II", data, 8)
         end = 16 + count * 40
         need(entry_size == 40 and end <= len(data), "the section table has a wrong size")
-        for at in range(16, end, 40):
-            entry = self.unpack(SECTION_ENTRY, data, at)
+        for entry in [self.unpack(SECTION_ENTRY, data, at) for at in range(16, end, 40)]:
             name, start, gap = entry["name"].decode("ascii"), entry["at"], data[end:entry["at"]]
-            need(name not in sections and start == -(-end // 8) * 8 and not any(gap), f"{name!r} is misplaced")
+            need(start == -(-end // 8) * 8 and not any(gap), f"section {name!r}: misplaced")
             end = start + entry["count"] * entry["width"]
-            need(end <= len(data) and crc32c(data[start:end]) == entry["crc"], f"section {name!r} is damaged")
-            need(name in RECORDS or not entry["flags"] & 1, f"section {name!r} is unknown, and required")
-            sections[name] = range(start, end, entry["width"] or 1)
-        need([name for name in sections if name in RECORDS] == list(RECORDS), "sections are missing or misplaced")
-        need(end == len(data) and sections["TEXT"].step == 1, "the index does not end with its last section")
-        self.texts, self.records = data[sections["TEXT"].start:sections.pop("TEXT").stop], {}
-        for name in sections.keys() & RECORDS.keys():
-            need(sections[name].step >= RECORDS[name][1].size, f"{name}: records are too short")
-            self.records[name] = [self.unpack(RECORDS[name], data, at) for at in sections[name]]
+            need(end <= len(data) and crc32c(data[start:end]) == entry["crc"], f"section {name!r}: damaged")
+            need(name in RECORDS or not entry["flags"] & 1, f"section {name!r}: unknown and required")
+            need(name not in self.records, f"section {name!r}: occurs twice")
+            self.records[name] = data[start:end]
+            if name in RECORDS and name != "TEXT":
+                spec, width = fields(RECORDS[name]), entry["width"]
+                need(width >= spec[1].size, f"section {name!r}: records are too short")
+                self.records[name] = [self.unpack(spec, data, at) for at in range(start, end, width)]
+        need([name for name in self.records if name in RECORDS] == list(RECORDS), "sections are out of order")
+        need(end == len(data), "the index does not end with its last section")
         self.tensors, self.blobs = self.records["TENS"], self.records["BLOB"]
 
     def check_places(self):  # sections 2 and 5: where planes and blobs lie; every byte between them is zero
-        index, end = {"offset": self.head["index_at"], "size": 0, "first_sum": 0, "sums": 0}, 8192
-        for place in sorted(self.records["PLNE"] + self.blobs, key=lambda p: (p["offset"], p["size"])) + [index]:
+        places, end = self.records["PLNE"] + self.blobs, 8192
+        places.sort(key=lambda place: (place["offset"], place["size"]))
+        for place in places + [{"offset": self.head["index_at"], "size": 0, "first_sum": 0, "sums": 0}]:
             align = 4096 if place["size"] >= 65536 and "kind" in place else 64
             need(end <= place["offset"] and place["offset"] % align == 0, "a plane or blob is misplaced")
-            need(not self.bytes[end:place["offset"]].strip(b"\0"), "bytes between planes or blobs are not zero")
-            need(place["sums"] == -(-place["size"] // 2**20), "a plane or blob has a wrong number of chunks")
+            need(not self.bytes[end:place["offset"]].strip(b"\0"), "bytes between planes are not zero")
+            need(place["sums"] == -(-place["size"] >> 20), "a plane or blob has a wrong number of chunks")
             place["crcs"] = [row["crc"] for row in self.run("SUMS", place["first_sum"], place["sums"])]
             end = place["offset"] + place["size"]
 
     def resolve_tensors(self):  # section 5: names and records take the place of numbers
         done = 0
-        for plane in self.records["PLNE"]:
-            (plane["layout"],) = self.run("LAYT", plane["layout"])
         for number, part in enumerate(self.records["COMP"]):
             need(part["first"] == done, "components do not cover the tensors in order")
             for tensor in self.run("TENS", done, part["count"]):
-                need(tensor["component"] == number and 0 < tensor["dtype"] <= len(DTYPES) and tensor["rank"] <= 64,
-                     f"{tensor['name']!r}: wrong component, dtype or rank")
-                tensor["component"], (tensor["dtype"], tensor["bits"]) = part["name"], DTYPES[tensor["dtype"] - 1]
-                tensor["shape"] = [row["length"] for row in self.run("DIMS", tensor["first_dim"], tensor["rank"])]
+                need(tensor["component"] == number and tensor["rank"] <= 64, "wrong component or rank")
+                need(0 < tensor["dtype"] <= len(DTYPES), f"{tensor['name']!r}: unknown dtype")
+                tensor["component"] = part["name"]
+                tensor["dtype"], tensor["bits"] = DTYPES[tensor["dtype"] - 1]
+                tensor["shape"] = [row["length"] for row in self.run("DIMS", tensor["dims"], tensor["rank"])]
                 tensor["encoding"] = self.run("ENCO", tensor["encoding"])[0]["name"]
                 tensor["planes"] = self.run("PLNE", tensor["first_plane"], tensor["planes"])
             done += part["count"]
-        need(done == len(self.tensors) == len({t["name"] for t in self.tensors}), "tensors are stray or share a name")
+        need(done == len(self.tensors) == len({t["name"] for t in self.tensors}), "stray or equal names")
         for tensor in (tensor for tensor in self.tensors if tensor["alias"]):
             (other,) = self.run("TENS", tensor["alias"] - 1)
             need(not other["alias"] and not tensor["planes"] and all(tensor[key] == other[key] for key in (
-                 "dtype", "shape", "encoding")), f"{tensor['name']!r} does not match the tensor that it shares")
+                 "dtype", "shape", "encoding")), f"{tensor['name']!r} does not match what it shares")
             tensor["planes"] = other["planes"]
 
     def checked(self, place):
         data = self.bytes[place["offset"]:place["offset"] + place["size"]]
         for number, crc in enumerate(place["crcs"] if self.check_crc else ()):
-            need(crc32c(data[number << 20:number + 1 << 20]) == crc, f"damaged chunk {number} at {place['offset']}")
+            need(crc32c(data[number << 20:number + 1 << 20]) == crc, f"damage near {place['offset']}")
+        need("sha" not in place or hashlib.sha256(data).digest() == place["sha"], "a blob's SHA-256 is wrong")
         return data
 
     def plain_bytes(self, tensor):
-        """The tensor's elements, row-major in its dtype; None where the encoding or a layout is unknown."""
-        planes, decode = [self.checked(plane) for plane in tensor["planes"]], DECODERS.get(tensor["encoding"])
-        known = decode and all(plane["layout"]["kind"] in (ROW_MAJOR, TILED) for plane in tensor["planes"])
-        return decode(tensor, planes) if known else None
+        """The elements, row-major in the tensor's dtype; None where the encoding or a layout is unknown."""
+        planes = [(p["kind"], *self.run("LAYT", p["layout"]), self.checked(p)) for p in tensor["planes"]]
+        known = all(layout["kind"] in (ROW_MAJOR, TILED) for _, layout, _ in planes)
+        decode = DECODERS.get(tensor["encoding"]) if known else None
+        return decode(tensor, planes) if decode else None
 
 def listing(file):
-    tensors, blobs = [], []
-    for tensor in file.tensors:
-        plain = file.plain_bytes(tensor)
-        tensors.append({key: tensor[key] for key in ("name", "component", "dtype", "shape", "encoding")} | {
-            "sha256": None if plain is None else hashlib.sha256(plain).hexdigest()})
-    for blob in file.blobs:
-        digest = hashlib.sha256(file.checked(blob))
-        need(digest.digest() == blob["sha"], f"blob {blob['path']!r}: SHA-256 does not match")
-        blobs.append({"name": blob["path"], "bytes": blob["size"], "sha256": digest.hexdigest()})
-    return {"tensors": tensors, "blobs": blobs}
+    tensors = [{key: tensor[key] for key in ("name", "component", "dtype", "shape", "encoding")} | {
+        "sha256": None if (plain := file.plain_bytes(tensor)) is None else hashlib.sha256(plain).hexdigest()}
+               for tensor in file.tensors]
+    return {"tensors": tensors, "blobs": [{"name": blob["path"], "bytes": len(file.checked(blob)),
+                                           "sha256": blob["sha"].hex()} for blob in file.blobs]}
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1])
-    parser.add_argument("file")
-    parser.add_argument("--tensor")
-    parser.add_argument("-o", dest="out")
+    for name in ("file", "--tensor", "-o"):
+        parser.add_argument(name)
     parser.add_argument("--no-crc", action="store_true")
     arguments = parser.parse_args()
     try:
         file = BantamFile(arguments.file, not arguments.no_crc)
         if arguments.tensor is None:
             return print(json.dumps(listing(file), indent=1))
-        tensor = next((tensor for tensor in file.tensors if tensor["name"] == arguments.tensor), None)
-        need(tensor and arguments.out, "no such tensor, or no -o OUT")
-        plain = file.plain_bytes(tensor)
-        need(plain is not None, "this reader does not know the tensor's encoding or layout")
-        with open(arguments.out, "wb") as out:
+        found = [tensor for tensor in file.tensors if tensor["name"] == arguments.tensor]
+        need(found and arguments.o, "no such tensor, or no -o OUT")
+        plain = file.plain_bytes(found[0])
+        need(plain is not None, "the tensor's encoding or layout is unknown")
+        with open(arguments.o, "wb") as out:
             out.write(plain)
     except (ValueError, OSError, RecursionError, struct.error) as error:
         print(f"bantam_reader: error: {error}", file=sys.stderr)

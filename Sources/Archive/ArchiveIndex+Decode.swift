@@ -18,22 +18,23 @@ extension ArchiveIndex {
 private struct IndexDecoder {
   let bytes: UnsafeRawBufferPointer
   let path: String
-  let entries: [Section: SectionTable.Entry]
+  /// By the section's place in `Section.allCases`: records are looked up often.
+  private let entries: [SectionTable.Entry]
   private var texts: [Int: String] = [:]  // short texts that many records share, by offset
 
   init(_ bytes: UnsafeRawBufferPointer, path: String) throws(ArchiveError) {
     self.bytes = bytes
     self.path = path
     let table = try SectionTable(bytes, path: path)
-    var entries: [Section: SectionTable.Entry] = [:]
-    for section in Section.allCases { entries[section] = try table.entry(section, path: path) }
+    var entries: [SectionTable.Entry] = []
+    for section in Section.allCases { entries.append(try table.entry(section, path: path)) }
     self.entries = entries
   }
 
-  private func count(_ section: Section) -> Int { entries[section]!.count }
+  private func count(_ section: Section) -> Int { entries[section.place].count }
 
   private func record(_ section: Section, _ number: Int) -> LittleEndianRecord {
-    let entry = entries[section]!
+    let entry = entries[section.place]
     return LittleEndianRecord(table: bytes, start: entry.offset + number * entry.stride)
   }
 
@@ -42,7 +43,7 @@ private struct IndexDecoder {
   ) throws(ArchiveError) -> [UInt8] {
     let (offset, length) = (record.u32(field), record.u32(field + 4))
     guard offset + length <= count(.text) else { throw .badReference(path: path, record: owner(), field: name) }
-    let start = entries[.text]!.offset + offset
+    let start = entries[Section.text.place].offset + offset
     return Array(bytes[start..<start + length])
   }
 
@@ -178,7 +179,7 @@ private struct IndexDecoder {
     guard record.u32(28) < count(.encodings) else {
       throw .badReference(path: path, record: owner(), field: "encoding")
     }
-    guard record.bytes(184, 72).allSatisfy({ $0 == 0 }), record.u16(54) == 0, record.u32(44) <= 3 else {
+    guard record.isZero(184, 72), record.u16(54) == 0, record.u32(44) <= 3 else {
       throw .reservedNotZero(path: path, part: "tensor table")
     }
     var planes: [ArchiveIndex.Plane] = []
@@ -197,7 +198,7 @@ private struct IndexDecoder {
   ) throws(ArchiveError) -> ArchiveIndex.Plane {
     let record = record(.planes, number)
     guard record.u32(4) < layoutCount else { throw .badReference(path: path, record: owner(), field: "layout") }
-    guard record.u16(2) == 0, record.bytes(32, 16).allSatisfy({ $0 == 0 }) else {
+    guard record.u16(2) == 0, record.isZero(32, 16) else {
       throw .reservedNotZero(path: path, part: "plane table")
     }
     return ArchiveIndex.Plane(

@@ -27,6 +27,22 @@ enum Section: String, CaseIterable {
     }
   }
 
+  /// Place in the order of the file.
+  var place: Int {
+    switch self {
+    case .text: 0
+    case .dimensions: 1
+    case .components: 2
+    case .encodings: 3
+    case .layouts: 4
+    case .files: 5
+    case .tensors: 6
+    case .planes: 7
+    case .sums: 8
+    case .blobs: 9
+    }
+  }
+
   /// In words, for messages.
   var title: String {
     switch self {

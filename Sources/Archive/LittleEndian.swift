@@ -30,6 +30,12 @@ struct LittleEndianRecord {
   /// A 64-bit count or offset; nil beyond 2^63-1.
   func size(_ offset: Int) -> Int? { Int(exactly: get(offset, as: UInt64.self)) }
   func double(_ offset: Int) -> Double { Double(bitPattern: get(offset)) }
+  /// Whether `count` bytes, a multiple of 8, are all zero.
+  func isZero(_ offset: Int, _ count: Int) -> Bool {
+    var word: UInt64 = 0
+    for position in stride(from: offset, to: offset + count, by: 8) { word |= get(position, as: UInt64.self) }
+    return word == 0
+  }
   func bytes(_ offset: Int, _ count: Int) -> [UInt8] { Array(table[start + offset..<start + offset + count]) }
 }
 

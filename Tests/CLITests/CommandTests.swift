@@ -253,3 +253,34 @@ import Testing
     #expect(folder.names == ["m"])
   }
 }
+
+@Suite struct SecondReaderTests {
+  /// The reader in plain Python that was written from the specification alone.
+  static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("examples/bantam_reader.py").path
+
+  private func read(_ path: String) throws -> JSONValue {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["python3", Self.script, path, "--no-crc"]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    return try ConfigJSON.parse([UInt8](data))
+  }
+
+  @Test func bothReadersSeeTheSameBytes() throws {
+    let ours = try Command(["inspect", CommandTests.archive, "--json", "--digests", "-q"])
+    let document = try ConfigJSON.parse(Array(ours.output.utf8))
+    let theirs = try read(CommandTests.archive)
+    func digests(_ document: JSONValue) -> [String: String?] {
+      Dictionary(
+        uniqueKeysWithValues: document["tensors"]!.array!.map { ($0["name"]!.string!, $0["sha256"]!.string) })
+    }
+    #expect(digests(document) == digests(theirs))
+    #expect(!digests(theirs).isEmpty)
+  }
+}

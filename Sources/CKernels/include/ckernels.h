@@ -44,4 +44,49 @@ void ck_fill_normal_bf16(
   uint16_t *out, size_t count, uint64_t key, uint64_t first_index, const float *normals, float scale,
   const float *column_scale);
 
+// Group quantization. A stripe is up to 16 rows of a matrix, cut into tiles of 16 rows x 32 columns; each row of a tile
+// has one f16 scale. Codes are offset by half their range and lie in lines of 64 bytes: 16 rows x 4 columns at 8 bits,
+// 16 x 8 at 4 bits (low nibbles columns 0-3 of the line, high nibbles columns 4-7).
+enum { CK_TILE_ROWS = 16, CK_TILE_COLUMNS = 32 };
+enum { CK_F32 = 0, CK_F16 = 1, CK_BF16 = 2 };
+
+// Sums over elements, added to: squares of the source, of the decoded values, their product, squares of the difference.
+typedef struct {
+  double source_square, coded_square, product, error_square, largest_error;
+} ck_error_sums;
+
+// values: [rows, row_stride] of dtype, `columns` of each row used. codes: 64 * bits bytes a tile; scales: 16 a tile.
+void ck_quantize_stripe_scalar(
+  const void *values, int dtype, size_t row_stride, size_t rows, size_t columns, int bits, uint8_t *codes,
+  uint16_t *scales, ck_error_sums *sums);
+void ck_quantize_stripe(
+  const void *values, int dtype, size_t row_stride, size_t rows, size_t columns, int bits, uint8_t *codes,
+  uint16_t *scales, ck_error_sums *sums);
+
+// out: [rows, row_stride] f32, `columns` of each row written.
+void ck_decode_stripe_scalar(
+  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride);
+void ck_decode_stripe(
+  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride);
+
+// Activations [row_count, columns] f32 to 8 bits: codes [row_count, groups, 32], a scale and a sum of codes a group.
+void ck_quantize_activations(
+  const float *x, size_t row_count, size_t columns, int8_t *codes, float *scales, int32_t *sums);
+
+// output[m, n] = sum over k of activations[m, k] * weights[n, k], weights as ck_quantize_stripe leaves them.
+typedef struct {
+  const uint8_t *codes;             // tiles of 16 outputs x 32 columns, along the columns first
+  const uint16_t *scales;           // [tiles down, groups, 16] f16
+  const int8_t *activations;        // [row_count, group_count, 32]
+  const float *activation_scales;   // [row_count, group_count]
+  const int32_t *activation_sums;   // [row_count, group_count]
+  float *output;                    // [row_count, output_stride], output_count of each row written
+  size_t row_count, group_count, output_count, output_stride;
+  int bits;
+} ck_matmul;
+
+// Outputs of the tiles [first_tile, last_tile).
+void ck_matmul_tiles_scalar(const ck_matmul *p, size_t first_tile, size_t last_tile);
+void ck_matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile);
+
 #endif

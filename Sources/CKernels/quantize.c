@@ -1,0 +1,262 @@
+// Quantizing and decoding groups of 32 columns, sixteen rows side by side: lane r of every vector is row r of the tile, so no
+// sum ever crosses lanes, and every instruction set gives the same bits. Products and sums are rounded apart.
+#pragma STDC FP_CONTRACT OFF
+
+#include "ckernels.h"
+#include "floats.h"
+
+#define ROWS CK_TILE_ROWS
+#define COLUMNS CK_TILE_COLUMNS
+
+// Rounds to the nearest integer, ties to even, for magnitudes below 2^22: the sum has no bits left for a fraction.
+#define MAGIC 12582912.0f
+
+#define FOR_ROWS for (int r = 0; r < ROWS; r++)
+
+// Trial scales: the element of largest magnitude becomes code low / trial. Beyond 1 it is clipped, which pays where
+// the others then fall better.
+static const float trials_int8[] = {1.0f, 0.9922f, 0.9844f, 0.9766f, 0.9688f, 0.9609f, 0.9531f, 0.9453f, 1.0039f,
+  0.9375f, 0.9297f, 0.9219f, 0.9141f, 0.9063f};
+static const float trials_int4[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 1.05f, 1.1f, 1.15f, 1.2f, -0.95f, -1.05f, -0.875f,
+  1.275f, 0.75f};
+
+// The scale as it is stored: f16.
+BODY float stored_scale(float scale) {
+  float limited = scale > 65504.0f ? 65504.0f : scale < -65504.0f ? -65504.0f : scale;
+  return float_of_bits(widen_f16(narrow_f16(bits_of_float(limited))));
+}
+
+BODY float reciprocal(float scale) { return scale == 0.0f ? 0.0f : 1.0f / scale; }
+
+BODY float rounded_code(float x, float inverse, float low, float high) {
+  float scaled = x * inverse;
+  scaled = scaled < low ? low : scaled;
+  scaled = scaled > high ? high : scaled;
+  return (scaled + MAGIC) - MAGIC;
+}
+
+// Squared error of a tile under the given scales, by row.
+BODY void tile_error(const float *x, int columns, const float *scale, float low, float high, float *error) {
+  float inverse[ROWS];
+  FOR_ROWS inverse[r] = reciprocal(scale[r]);
+  FOR_ROWS error[r] = 0;
+  for (int c = 0; c < columns; c++) FOR_ROWS {
+    float value = x[c * ROWS + r];
+    float difference = value - rounded_code(value, inverse[r], low, high) * scale[r];
+    error[r] += difference * difference;
+  }
+}
+
+// The least-squares scale for the codes that `scale` gives.
+BODY void tile_refit(const float *x, int columns, const float *scale, float low, float high, float *refitted) {
+  float inverse[ROWS], product[ROWS], square[ROWS];
+  FOR_ROWS inverse[r] = reciprocal(scale[r]);
+  FOR_ROWS product[r] = 0;
+  FOR_ROWS square[r] = 0;
+  for (int c = 0; c < columns; c++) FOR_ROWS {
+    float value = x[c * ROWS + r];
+    float code = rounded_code(value, inverse[r], low, high);
+    product[r] += value * code;
+    square[r] += code * code;
+  }
+  FOR_ROWS refitted[r] = square[r] == 0.0f ? 0.0f : stored_scale(product[r] / square[r]);
+}
+
+BODY void keep_better(
+  const float *x, int columns, const float *candidate, float low, float high, float *best_scale, float *best_error) {
+  float error[ROWS];
+  tile_error(x, columns, candidate, low, high, error);
+  FOR_ROWS {
+    int better = error[r] < best_error[r];
+    best_scale[r] = better ? candidate[r] : best_scale[r];
+    best_error[r] = better ? error[r] : best_error[r];
+  }
+}
+
+// The scale of each row of a tile. Every trial is judged by the error of the values as they will be decoded.
+BODY void search_scales(
+  const float *x, int columns, float low, float high, const float *trials, int trial_count, int refit_all, float *best_scale) {
+  float extreme[ROWS], candidate[ROWS], refitted[ROWS], best_error[ROWS];
+  FOR_ROWS extreme[r] = 0;
+  for (int c = 0; c < columns; c++) FOR_ROWS {
+    float value = x[c * ROWS + r];
+    extreme[r] = __builtin_fabsf(value) > __builtin_fabsf(extreme[r]) ? value : extreme[r];
+  }
+  FOR_ROWS best_scale[r] = 0;
+  FOR_ROWS best_error[r] = __builtin_inff();
+  for (int t = 0; t < trial_count; t++) {
+    FOR_ROWS candidate[r] = stored_scale(extreme[r] / (low * trials[t]));
+    if (refit_all) {
+      tile_refit(x, columns, candidate, low, high, refitted);
+      keep_better(x, columns, refitted, low, high, best_scale, best_error);
+    } else {
+      keep_better(x, columns, candidate, low, high, best_scale, best_error);
+    }
+  }
+  tile_refit(x, columns, best_scale, low, high, refitted);
+  keep_better(x, columns, refitted, low, high, best_scale, best_error);
+}
+
+// Codes of a tile in the order of formats/bantam.md, section 8; sums of the errors.
+BODY void write_tile(
+  const float *x, int rows, int columns, int bits, const float *scale, uint8_t *codes, uint16_t *scales,
+  ck_error_sums *sums) {
+  float low = bits == 8 ? -128.0f : -8.0f, high = bits == 8 ? 127.0f : 7.0f;
+  float inverse[ROWS];
+  int offset = bits == 8 ? 128 : 8;
+  double source[ROWS], coded[ROWS], both[ROWS], error[ROWS];
+  float largest[ROWS];
+  int32_t code[COLUMNS][ROWS];
+  FOR_ROWS inverse[r] = reciprocal(scale[r]);
+  FOR_ROWS source[r] = coded[r] = both[r] = error[r] = 0;
+  FOR_ROWS largest[r] = 0;
+  for (int c = 0; c < columns; c++) FOR_ROWS {
+    float value = x[c * ROWS + r];
+    float rounded = rounded_code(value, inverse[r], low, high);
+    float decoded = rounded * scale[r];
+    double difference = (double)value - (double)decoded;
+    float magnitude = (float)__builtin_fabs(difference);
+    code[c][r] = (int32_t)rounded + offset;
+    source[r] += (double)value * (double)value;
+    coded[r] += (double)decoded * (double)decoded;
+    both[r] += (double)value * (double)decoded;
+    error[r] += difference * difference;
+    largest[r] = magnitude > largest[r] ? magnitude : largest[r];
+  }
+  for (int c = columns; c < COLUMNS; c++) FOR_ROWS code[c][r] = 0;
+  FOR_ROWS {
+    if (r >= rows) break;
+    sums->source_square += source[r];
+    sums->coded_square += coded[r];
+    sums->product += both[r];
+    sums->error_square += error[r];
+    sums->largest_error = largest[r] > sums->largest_error ? largest[r] : sums->largest_error;
+  }
+  FOR_ROWS scales[r] = r < rows ? narrow_f16(bits_of_float(scale[r])) : 0;
+  if (bits == 8) {
+    for (int c = 0; c < COLUMNS; c += 4)
+      FOR_ROWS for (int k = 0; k < 4; k++)
+        codes[c * ROWS + r * 4 + k] = r < rows ? (uint8_t)code[c + k][r] : 0;
+  } else {
+    for (int c = 0; c < COLUMNS; c += 8)
+      FOR_ROWS for (int k = 0; k < 4; k++)
+        codes[c * ROWS / 2 + r * 4 + k] = r < rows ? (uint8_t)(code[c + k][r] | code[c + 4 + k][r] << 4) : 0;
+  }
+}
+
+// NaN counts as 0, infinity as the largest finite value of its row of the tile, with its sign.
+BODY void tame(float *x, int columns) {
+  float largest[ROWS];
+  FOR_ROWS largest[r] = 0;
+  for (int c = 0; c < columns; c++) FOR_ROWS {
+    float magnitude = __builtin_fabsf(x[c * ROWS + r]);
+    largest[r] = magnitude < __builtin_inff() && magnitude > largest[r] ? magnitude : largest[r];
+  }
+  for (int c = 0; c < columns; c++) FOR_ROWS {
+    float value = x[c * ROWS + r];
+    value = value != value ? 0.0f : value;
+    value = value == __builtin_inff() ? largest[r] : value;
+    x[c * ROWS + r] = value == -__builtin_inff() ? -largest[r] : value;
+  }
+}
+
+BODY uint32_t source_bits(const void *values, int dtype, size_t index) {
+  if (dtype == CK_BF16) return widen_bf16(((const uint16_t *)values)[index]);
+  if (dtype == CK_F16) return widen_f16(((const uint16_t *)values)[index]);
+  return ((const uint32_t *)values)[index];
+}
+
+BODY void ck_quantize_stripe_body(
+  const void *values, int dtype, size_t row_stride, size_t rows, size_t columns, int bits, uint8_t *codes,
+  uint16_t *scales, ck_error_sums *sums) {
+  size_t code_bytes = (size_t)ROWS * COLUMNS * bits / 8;
+  for (size_t first = 0; first < columns; first += COLUMNS) {
+    float x[ROWS * COLUMNS] __attribute__((aligned(64)));
+    float scale[ROWS];
+    int width = columns - first < COLUMNS ? (int)(columns - first) : COLUMNS;
+    uint32_t special = 0;
+    for (size_t r = 0; r < ROWS; r++)
+      for (int c = 0; c < width; c++) {
+        uint32_t word = r < rows ? source_bits(values, dtype, r * row_stride + first + c) : 0;
+        special |= (word & 0x7F800000u) == 0x7F800000u;
+        x[c * ROWS + r] = float_of_bits(word);
+      }
+    if (special) tame(x, width);
+    if (bits == 8)
+      search_scales(x, width, -128.0f, 127.0f, trials_int8, sizeof trials_int8 / sizeof *trials_int8, 0, scale);
+    else
+      search_scales(x, width, -8.0f, 7.0f, trials_int4, sizeof trials_int4 / sizeof *trials_int4, 1, scale);
+    write_tile(x, (int)rows, width, bits, scale, codes, scales, sums);
+    codes += code_bytes;
+    scales += ROWS;
+  }
+}
+
+// `bits` and `dtype` are constants in each call, so that every case is compiled on its own.
+#define CASES(NAME)                                                                                       \
+  if (bits == 8 && dtype == CK_BF16) NAME(values, CK_BF16, row_stride, rows, columns, 8, codes, scales, sums); \
+  else if (bits == 8 && dtype == CK_F16) NAME(values, CK_F16, row_stride, rows, columns, 8, codes, scales, sums); \
+  else if (bits == 8) NAME(values, CK_F32, row_stride, rows, columns, 8, codes, scales, sums);              \
+  else if (dtype == CK_BF16) NAME(values, CK_BF16, row_stride, rows, columns, 4, codes, scales, sums);      \
+  else if (dtype == CK_F16) NAME(values, CK_F16, row_stride, rows, columns, 4, codes, scales, sums);        \
+  else NAME(values, CK_F32, row_stride, rows, columns, 4, codes, scales, sums);
+
+#define PARAMETERS                                                                                          \
+  const void *values, int dtype, size_t row_stride, size_t rows, size_t columns, int bits, uint8_t *codes, \
+    uint16_t *scales, ck_error_sums *sums
+
+void ck_quantize_stripe_scalar(PARAMETERS) { CASES(ck_quantize_stripe_body) }
+
+#if defined(__x86_64__)
+TARGET_AVX512 static void ck_quantize_stripe_avx512(PARAMETERS) { CASES(ck_quantize_stripe_body) }
+TARGET_AVX2 static void ck_quantize_stripe_avx2(PARAMETERS) { CASES(ck_quantize_stripe_body) }
+#endif
+
+void ck_quantize_stripe(PARAMETERS) {
+#if defined(__x86_64__)
+  if (ck_isa() & CK_ISA_AVX512)
+    return ck_quantize_stripe_avx512(values, dtype, row_stride, rows, columns, bits, codes, scales, sums);
+  if (ck_isa() & CK_ISA_AVX2)
+    return ck_quantize_stripe_avx2(values, dtype, row_stride, rows, columns, bits, codes, scales, sums);
+#endif
+  ck_quantize_stripe_scalar(values, dtype, row_stride, rows, columns, bits, codes, scales, sums);
+}
+
+BODY void ck_decode_stripe_body(
+  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
+  size_t code_bytes = (size_t)ROWS * COLUMNS * bits / 8;
+  for (size_t first = 0; first < columns; first += COLUMNS, codes += code_bytes, scales += ROWS) {
+    size_t width = columns - first < COLUMNS ? columns - first : COLUMNS;
+    for (size_t r = 0; r < rows; r++) {
+      float scale = float_of_bits(widen_f16(scales[r]));
+      float row[COLUMNS];
+      if (bits == 8) {
+        for (int c = 0; c < COLUMNS; c++)
+          row[c] = (float)((int)codes[(c / 4 * ROWS + r) * 4 + c % 4] - 128) * scale;
+      } else {
+        for (int c = 0; c < COLUMNS; c++)
+          row[c] = (float)((int)(codes[(c / 8 * ROWS + r) * 4 + c % 4] >> (c % 8 / 4 * 4) & 15) - 8) * scale;
+      }
+      for (size_t c = 0; c < width; c++) out[r * row_stride + first + c] = row[c];
+    }
+  }
+}
+
+void ck_decode_stripe_scalar(
+  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
+  ck_decode_stripe_body(codes, scales, rows, columns, bits, out, row_stride);
+}
+#if defined(__x86_64__)
+TARGET_AVX512 static void ck_decode_stripe_avx512(
+  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
+  if (bits == 8) ck_decode_stripe_body(codes, scales, rows, columns, 8, out, row_stride);
+  else ck_decode_stripe_body(codes, scales, rows, columns, 4, out, row_stride);
+}
+#endif
+void ck_decode_stripe(
+  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
+#if defined(__x86_64__)
+  if (ck_isa() & CK_ISA_AVX512) return ck_decode_stripe_avx512(codes, scales, rows, columns, bits, out, row_stride);
+#endif
+  ck_decode_stripe_scalar(codes, scales, rows, columns, bits, out, row_stride);
+}
