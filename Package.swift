@@ -6,7 +6,8 @@ let package = Package(
   products: [
     .executable(name: "bantam", targets: ["BantamCLI"]),
     .library(
-      name: "Bantam", targets: ["Tensors", "Checkpoints", "Archive", "Conversion", "Samples", "Report"]),
+      name: "Bantam",
+      targets: ["Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -26,18 +27,22 @@ let package = Package(
     .target(name: "Kernels", dependencies: ["CKernels", "CCrypto", "Tensors"], exclude: ["README.md"]),
     .target(name: "Checkpoints", dependencies: ["Tensors", "JSON"], exclude: ["README.md"]),
     .target(name: "Archive", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
+    .target(name: "Quantization", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
     .target(
-      name: "Conversion", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Archive", "Formats"],
+      name: "Conversion",
+      dependencies: ["Tensors", "JSON", "Kernels", "Quantization", "Checkpoints", "Archive", "Formats"],
       exclude: ["README.md"]),
     .target(
       name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Conversion"], exclude: ["README.md"]
     ),
+    .target(name: "Compare", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),
     .target(
-      name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion"], exclude: ["README.md"]),
+      name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion", "Compare"],
+      exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
       dependencies: [
-        "Tensors", "JSON", "Checkpoints", "Archive", "Conversion", "Samples", "Report",
+        "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(name: "bantam-bench", dependencies: ["Archive", "Tensors"], path: "benchmarks/Bench"),

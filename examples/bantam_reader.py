@@ -5,21 +5,19 @@ usage: bantam_reader.py [--no-crc] FILE                        check it, list te
 """
 import argparse, hashlib, json, math, mmap, struct, sys
 
-def fields(spec):
-    """A list of `name:code`, with the codes of `struct`, T for a text, and the name _ for reserved bytes."""
+def fields(spec):  # of `name:code`, with the codes of `struct`, T for a text, the name _ for reserved bytes
     pairs = [item.split(":") for item in spec.split()]
     return pairs, struct.Struct("<" + "".join(code.replace("T", "Q") for _, code in pairs))
 
 SUPERBLOCK = fields("magic:14s minor:H generation:8s size:Q index_at:Q index_size:Q index_sha:32s meta_at:Q "
                     "meta_size:Q meta_sha:32s fixed:12s _:4s required:512s optional:512s _:2924s crc:I")
 SECTION_ENTRY = fields("name:4s flags:I at:Q count:Q width:I crc:I _:8s")
-RECORDS = {  # section 5, and for layouts section 7
-    "TEXT": "byte:B", "DIMS": "length:Q", "COMP": "name:T first:I count:I offset:Q size:Q",
-    "ENCO": "name:T parameters:T", "LAYT": "kind:H bits:H R:H C:H T:H S:H order:H _:18s", "FILE": "path:T size:Q",
-    "TENS": "name:T role:T component:I dtype:H rank:H dims:I encoding:I first_plane:I planes:I alias:I flags:I "
-            "file:I source_dtype:H _:2s origin_and_statistics:128s _:72s",
-    "PLNE": "kind:H _:2s layout:I offset:Q size:Q first_sum:I sums:I _:16s", "SUMS": "crc:I",
-    "BLOB": "path:T offset:Q size:Q first_sum:I sums:I sha:32s"}
+RECORDS = {"TEXT": "byte:B", "DIMS": "length:Q", "COMP": "name:T first:I count:I offset:Q size:Q",
+           "ENCO": "name:T parameters:T", "LAYT": "kind:H bits:H R:H C:H T:H S:H order:H _:18s",
+           "FILE": "path:T size:Q", "TENS": "name:T role:T component:I dtype:H rank:H dims:I encoding:I "
+           "first_plane:I planes:I alias:I flags:I file:I source_dtype:H _:2s source:128s _:72s",
+           "PLNE": "kind:H _:2s layout:I offset:Q size:Q first_sum:I sums:I _:16s", "SUMS": "crc:I",
+           "BLOB": "path:T offset:Q size:Q first_sum:I sums:I sha:32s"}
 DTYPES = [item.split(":") for item in (  # section 5: names and bits, in the order of their numbers from 1
     "BOOL:8 F4:4 F6_E2M3:6 F6_E3M2:6 U8:8 I8:8 F8_E5M2:8 F8_E4M3:8 F8_E8M0:8 F8_E4M3FNUZ:8 F8_E5M2FNUZ:8 "
     "I16:16 U16:16 F16:16 BF16:16 I32:32 U32:32 F32:32 C64:64 F64:64 I64:64 U64:64").split()]
@@ -43,29 +41,29 @@ def crc32c(data):
 def row_major(layout, data, bits, shape):
     """The elements of a plane in row-major order, packed as section 5 says; section 7 has the layouts."""
     count, (R, C, T, S) = math.prod(shape), (layout[key] for key in "RCTS")
-    rows, columns = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, count)
+    rows, columns = (shape[0], math.prod(shape[1:])) if len(shape) > 1 and count else (1, count)
     if layout["kind"] == ROW_MAJOR and len(data) * 8 == count * bits:
         return data
-    need(layout["kind"] == TILED and R and C and T and C % T == T * bits % 8 == count * bits % 8 == 0
-         and layout["bits"] == bits in (4, 8, 16, 32, 64), "a layout or a plane's size does not match its tensor")
+    need(layout["kind"] == TILED and R and C and T and C % T == T * bits % 8 == count * bits % 8 == 0 and
+         layout["bits"] == bits in (4, 8, 16, 32, 64) and layout["order"] <= HALVES, "a layout does not fit")
     across, tile, width = -(-columns // C), R * C * bits // 8, max(bits // 8, 1)
     need(len(data) == across * -(-rows // R) * (tile + S), "a plane's size does not match its tensor's shape")
     data = b"".join([data[at:at + tile] for at in range(0, len(data), tile + S)])  # leaves out the scales
     if bits == 4:  # a byte for each element; in halves, the low nibbles of T/2 bytes precede the high ones
-        group = T // 2 if layout["order"] == HALVES else 1
-        data = bytes(byte >> shift & 15 for at in range(0, len(data), group) for shift in (0, 4)
-                     for byte in data[at:at + group])
+        step = T // 2 if layout["order"] == HALVES else 1
+        data = bytes(b >> s & 15 for i in range(0, len(data), step) for s in (0, 4) for b in data[i:i + step])
     # A band of R rows is now a row of turns, also across tiles; a turn has a run of T elements for each row.
     run, band = T * width, across * R * C * width
-    starts = (range(row // R * band + row % R * run, (row // R + 1) * band, R * run)
-              for row in range(rows if count else 0))
+    starts = (range(r // R * band + r % R * run, (r // R + 1) * band, R * run) for r in range(rows))
     plain = b"".join([b"".join([data[at:at + run] for at in line])[:columns * width] for line in starts])
     return plain if bits > 4 else bytes(low | high << 4 for low, high in zip(plain[::2], plain[1::2]))
 
 def decode_plain(tensor, planes):
     need(len(planes) == 1 and planes[0][0] == VALUES, f"{tensor['name']!r}: not one plane of values")
     return row_major(*planes[0][1:], int(tensor["bits"]), tensor["shape"])
-DECODERS = {"plain": decode_plain}  # by encoding: functions of a tensor and its planes: (kind, layout, bytes)
+
+# Further encodings go here: functions of a tensor and its planes, each of which is (kind, layout, bytes).
+DECODERS = {"plain": decode_plain}
 
 class BantamFile:
     """An open file: `tensors`, `blobs` and `metadata`, and the bytes of a tensor by `plain_bytes`."""
@@ -81,29 +79,26 @@ class BantamFile:
         for (name, code), value in zip(record_fields[0], record_fields[1].unpack_from(data, at)):
             need(name != "_" or self.minor > 0 or not any(value), "reserved bytes are not zero")
             need(code != "Q" or value < 1 << 63, f"{name}: {value} is out of range")
-            if code == "T":  # offset and length
-                start, end = value & 0xFFFFFFFF, (value & 0xFFFFFFFF) + (value >> 32)
-                need(end <= len(self.records.get("TEXT", b"")), "a text lies outside TEXT")
-                value = self.records["TEXT"][start:end].decode()
+            if code == "T":  # the offset is in the low half, the length in the high one
+                value = self.run("TEXT", value & 0xFFFFFFFF, value >> 32).decode()
             row[name] = value
         return row
 
     def run(self, section, first, count=1):
-        need(first + count <= len(self.records[section]), f"a record points outside {section}")
+        need(section in self.records and first + count <= len(self.records[section]), f"outside of {section}")
         return self.records[section][first:first + count]
 
     def read_superblock(self):  # section 3
-        blocks = [self.bytes[at:at + 4096] for at in (0, 4096)]
-        sound = [b for b in blocks if len(b) == 4096 and crc32c(b[:4092]).to_bytes(4, "little") == b[4092:]]
+        blocks = self.bytes[:4096], self.bytes[4096:8192]
+        sound = [b for b in blocks if crc32c(b[:4092]).to_bytes(4, "little") == b[4092:]]
         need(sound, "no superblock's checksum holds")
         block = max(sound, key=lambda b: int.from_bytes(b[16:24], "little"))
         need(block[:14] == MAGIC, "not a .bantam file of major version 1")
         self.minor = int.from_bytes(block[14:16], "little")
-        self.head = self.unpack(SUPERBLOCK, block)
-        required = self.head["required"].rstrip(b"\0")
-        need(not required, f"unknown required features: {required}")  # version 1 defines none
-        need(self.head["size"] <= len(self.bytes), f"the file is cut: {self.head['size']} bytes are due")
-        need(self.head["fixed"] == struct.pack("<4BII", 20, 6, 12, 16, 65536, 256), "unknown alignments")
+        self.head = head = self.unpack(SUPERBLOCK, block)
+        need(not any(head["required"]), f"unknown required features {head['required'].rstrip(bytes(1))}")
+        need(head["size"] <= len(self.bytes), f"the file is cut: {len(self.bytes)} of {head['size']} bytes")
+        need(head["fixed"] == struct.pack("<4BII", 20, 6, 12, 16, 65536, 256), "unknown alignments")
 
     def table(self, name, magic, align, most, end):
         at, size, sha = (self.head[name + part] for part in ("_at", "_size", "_sha"))
@@ -115,58 +110,52 @@ class BantamFile:
     def read_index(self):  # sections 4 and 6; metadata from before an edit count no longer
         meta = self.table("meta", b"BTMMETA1", 64, 1 << 26, self.head["size"])
         data = self.table("index", b"BTMINDEX", 4096, 1 << 30, self.head["meta_at"])
-        self.metadata = json.loads(meta[64:].decode())
-        need(isinstance(self.metadata, dict) and struct.unpack_from("<Q", meta, 56) == (len(meta) - 64,),
-             "the metadata are no JSON object of the right size")
+        self.metadata = metadata = json.loads(meta[64:].decode())
+        need(type(metadata) is dict and meta[56:64] == (len(meta) - 64).to_bytes(8, "little"), "bad metadata")
         count, entry_size = struct.unpack_from("<II", data, 8)
-        end = 16 + count * 40
-        need(entry_size == 40 and end <= len(data), "the section table has a wrong size")
+        need(entry_size == 40 and (end := 16 + count * 40) <= len(data), "the section table has a wrong size")
         for entry in [self.unpack(SECTION_ENTRY, data, at) for at in range(16, end, 40)]:
-            name, start, gap = entry["name"].decode("ascii"), entry["at"], data[end:entry["at"]]
-            need(start == -(-end // 8) * 8 and not any(gap), f"section {name!r}: misplaced")
+            name, start, gap = entry["name"].decode("ascii"), -(-end // 8) * 8, data[end:entry["at"]]
+            need(name not in self.records and entry["at"] == start and not any(gap), f"{name!r} is misplaced")
             end = start + entry["count"] * entry["width"]
             need(end <= len(data) and crc32c(data[start:end]) == entry["crc"], f"section {name!r}: damaged")
             need(name in RECORDS or not entry["flags"] & 1, f"section {name!r}: unknown and required")
-            need(name not in self.records, f"section {name!r}: occurs twice")
             self.records[name] = data[start:end]
             if name in RECORDS and name != "TEXT":
                 spec, width = fields(RECORDS[name]), entry["width"]
                 need(width >= spec[1].size, f"section {name!r}: records are too short")
                 self.records[name] = [self.unpack(spec, data, at) for at in range(start, end, width)]
-        need([name for name in self.records if name in RECORDS] == list(RECORDS), "sections are out of order")
-        need(end == len(data), "the index does not end with its last section")
+        need(end == len(data) and [n for n in self.records if n in RECORDS] == list(RECORDS), "bad sections")
         self.tensors, self.blobs = self.records["TENS"], self.records["BLOB"]
 
     def check_places(self):  # sections 2 and 5: where planes and blobs lie; every byte between them is zero
-        places, end = self.records["PLNE"] + self.blobs, 8192
-        places.sort(key=lambda place: (place["offset"], place["size"]))
-        for place in places + [{"offset": self.head["index_at"], "size": 0, "first_sum": 0, "sums": 0}]:
-            align = 4096 if place["size"] >= 65536 and "kind" in place else 64
-            need(end <= place["offset"] and place["offset"] % align == 0, "a plane or blob is misplaced")
-            need(not self.bytes[end:place["offset"]].strip(b"\0"), "bytes between planes are not zero")
-            need(place["sums"] == -(-place["size"] >> 20), "a plane or blob has a wrong number of chunks")
-            place["crcs"] = [row["crc"] for row in self.run("SUMS", place["first_sum"], place["sums"])]
-            end = place["offset"] + place["size"]
+        end, last = 8192, {"offset": self.head["index_at"], "size": 0, "first_sum": 0, "sums": 0}
+        for p in sorted(self.records["PLNE"] + self.blobs, key=lambda p: (p["offset"], p["size"])) + [last]:
+            align = 4096 if p["size"] >= 65536 and "kind" in p else 64
+            need(end <= p["offset"] and p["offset"] % align == 0, f"misplaced plane or blob: {p['offset']}")
+            need(not self.bytes[end:p["offset"]].strip(b"\0"), f"bytes from {end} on are not zero")
+            need(p["sums"] == -(-p["size"] >> 20), f"plane or blob at {p['offset']}: wrong number of chunks")
+            p["crcs"] = [row["crc"] for row in self.run("SUMS", p["first_sum"], p["sums"])]
+            end = p["offset"] + p["size"]
 
     def resolve_tensors(self):  # section 5: names and records take the place of numbers
         done = 0
         for number, part in enumerate(self.records["COMP"]):
             need(part["first"] == done, "components do not cover the tensors in order")
-            for tensor in self.run("TENS", done, part["count"]):
-                need(tensor["component"] == number and tensor["rank"] <= 64, "wrong component or rank")
-                need(0 < tensor["dtype"] <= len(DTYPES), f"{tensor['name']!r}: unknown dtype")
-                tensor["component"] = part["name"]
-                tensor["dtype"], tensor["bits"] = DTYPES[tensor["dtype"] - 1]
-                tensor["shape"] = [row["length"] for row in self.run("DIMS", tensor["dims"], tensor["rank"])]
-                tensor["encoding"] = self.run("ENCO", tensor["encoding"])[0]["name"]
-                tensor["planes"] = self.run("PLNE", tensor["first_plane"], tensor["planes"])
+            for t in self.run("TENS", done, part["count"]):
+                need(t["component"] == number, f"{t['name']!r}: not in its component")
+                need(0 < t["dtype"] <= len(DTYPES) and t["rank"] <= 64, f"{t['name']!r}: bad dtype or rank")
+                t["component"], (t["dtype"], t["bits"]) = part["name"], DTYPES[t["dtype"] - 1]
+                t["shape"] = [row["length"] for row in self.run("DIMS", t["dims"], t["rank"])]
+                t["encoding"] = self.run("ENCO", t["encoding"])[0]["name"]
+                t["planes"] = self.run("PLNE", t["first_plane"], t["planes"])
             done += part["count"]
-        need(done == len(self.tensors) == len({t["name"] for t in self.tensors}), "stray or equal names")
-        for tensor in (tensor for tensor in self.tensors if tensor["alias"]):
-            (other,) = self.run("TENS", tensor["alias"] - 1)
-            need(not other["alias"] and not tensor["planes"] and all(tensor[key] == other[key] for key in (
-                 "dtype", "shape", "encoding")), f"{tensor['name']!r} does not match what it shares")
-            tensor["planes"] = other["planes"]
+        need(done == len(self.tensors) == len({t["name"] for t in self.tensors}), "stray tensors or names")
+        for t in [t for t in self.tensors if t["alias"]]:
+            (other,) = self.run("TENS", t["alias"] - 1)
+            same = not other["alias"] and all(t[key] == other[key] for key in ("dtype", "shape", "encoding"))
+            need(same and not t["planes"], f"{t['name']!r} does not match the tensor whose planes it shares")
+            t["planes"] = other["planes"]
 
     def checked(self, place):
         data = self.bytes[place["offset"]:place["offset"] + place["size"]]
@@ -178,16 +167,15 @@ class BantamFile:
     def plain_bytes(self, tensor):
         """The elements, row-major in the tensor's dtype; None where the encoding or a layout is unknown."""
         planes = [(p["kind"], *self.run("LAYT", p["layout"]), self.checked(p)) for p in tensor["planes"]]
-        known = all(layout["kind"] in (ROW_MAJOR, TILED) for _, layout, _ in planes)
-        decode = DECODERS.get(tensor["encoding"]) if known else None
-        return decode(tensor, planes) if decode else None
+        known = tensor["encoding"] in DECODERS and all(layout["kind"] <= TILED for _, layout, _ in planes)
+        return DECODERS[tensor["encoding"]](tensor, planes) if known else None
 
 def listing(file):
     tensors = [{key: tensor[key] for key in ("name", "component", "dtype", "shape", "encoding")} | {
         "sha256": None if (plain := file.plain_bytes(tensor)) is None else hashlib.sha256(plain).hexdigest()}
                for tensor in file.tensors]
-    return {"tensors": tensors, "blobs": [{"name": blob["path"], "bytes": len(file.checked(blob)),
-                                           "sha256": blob["sha"].hex()} for blob in file.blobs]}
+    blobs = [{"name": b["path"], "bytes": len(file.checked(b)), "sha256": b["sha"].hex()} for b in file.blobs]
+    return {"tensors": tensors, "blobs": blobs}
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1])
@@ -199,12 +187,11 @@ def main():
         file = BantamFile(arguments.file, not arguments.no_crc)
         if arguments.tensor is None:
             return print(json.dumps(listing(file), indent=1))
-        found = [tensor for tensor in file.tensors if tensor["name"] == arguments.tensor]
+        found = [file.plain_bytes(tensor) for tensor in file.tensors if tensor["name"] == arguments.tensor]
         need(found and arguments.o, "no such tensor, or no -o OUT")
-        plain = file.plain_bytes(found[0])
-        need(plain is not None, "the tensor's encoding or layout is unknown")
+        need(found[0] is not None, "the tensor's encoding or layout is unknown")
         with open(arguments.o, "wb") as out:
-            out.write(plain)
+            out.write(found[0])
     except (ValueError, OSError, RecursionError, struct.error) as error:
         print(f"bantam_reader: error: {error}", file=sys.stderr)
         return 65

@@ -15,6 +15,8 @@ struct Bantam: ParsableCommand {
         bantam convert demo -o demo.bantam
         bantam inspect demo.bantam
         bantam verify demo.bantam --source demo
+        bantam quantize demo -o demo-int4.bantam --encoding int4
+        bantam diff demo demo-int4.bantam
 
       EXIT CODES
         0 done   1 damaged or different   64 wrong use   65 bad input   66 missing input   69 not available here
@@ -23,7 +25,7 @@ struct Bantam: ParsableCommand {
       """,
     version: bantamVersion,
     subcommands: [
-      Sample.self, Convert.self, Inspect.self, Verify.self, Export.self, Annotate.self,
+      Sample.self, Convert.self, Quantize.self, Inspect.self, Diff.self, Verify.self, Export.self, Annotate.self,
     ])
 }
 

@@ -35,6 +35,9 @@ struct Inspect: ParsableCommand {
   @Flag(help: "Look for non-finite, zero, absurd and repeated tensors.")
   var health = false
 
+  @Flag(help: "What quantization cost: tensors ranked by recorded error, worst first.")
+  var quality = false
+
   @Flag(help: "SHA-256 of each tensor's plain bytes, and of its bytes as stored (with --json).")
   var digests = false
 
@@ -60,6 +63,10 @@ struct Inspect: ParsableCommand {
     if let layout {
       let map = LayoutMap(inspection, try inspection.tensor(named: layout))
       return Terminal.print(json ? map.json.text(indent: 2) : map.text)
+    }
+    if quality {
+      let report = try QualityReport(inspection)
+      return Terminal.print(json ? report.json.text(indent: 2) : report.text)
     }
     let byteCount = inspection.tensors.reduce(0) { $0 + $1.info.byteCount }
     if health {

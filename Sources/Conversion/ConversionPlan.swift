@@ -1,6 +1,7 @@
 import Archive
 import JSON
 import Kernels
+import Quantization
 import Tensors
 
 /// The version of this program, as files record it.
@@ -14,13 +15,17 @@ public struct ConversionOptions: Sendable {
   public var dtype: DType?
   /// Family name; nil finds it by config.json.
   public var family: String?
+  /// Which tensors are quantized; nil for none.
+  public var recipe: QuantizationRecipe?
   /// Layout of the planes for a matrix of a given element width; nil is row-major.
   public var layout: (@Sendable (TensorInfo) -> TileLayout?)?
   public var resources: Resources
 
   public init(
-    components: [String]? = nil, dtype: DType? = nil, family: String? = nil, resources: Resources = Resources()
+    components: [String]? = nil, dtype: DType? = nil, family: String? = nil, recipe: QuantizationRecipe? = nil,
+    resources: Resources = Resources()
   ) {
+    self.recipe = recipe
     self.components = components
     self.dtype = dtype
     self.family = family
@@ -39,6 +44,10 @@ public struct ConversionPlan: Sendable {
   public let archive: ArchivePlan
   /// For each tensor of the archive, its number in the source.
   let sourceNumbers: [Int]
+  /// How each tensor is quantized, nil where it is not.
+  let encodings: [GroupEncoding?]
+  /// Number of tensors that are quantized.
+  public var quantizedCount: Int { encodings.count { $0 != nil } }
   /// Bytes of payload that are read.
   public let inputByteCount: Int
 
@@ -46,7 +55,8 @@ public struct ConversionPlan: Sendable {
   public var outputByteCount: Int { archive.fileByteCount }
   /// Anonymous memory at the peak, in bytes: buffers, tables and the program itself.
   public var peakMemoryByteCount: Int {
-    resources.bufferByteCount + 8 * archive.tableByteCount + archive.carriedByteCount + 24 << 20
+    resources.bufferByteCount + (quantizedCount > 0 ? resources.threadCount * StripeBuffers.byteCount : 0) + 8
+      * archive.tableByteCount + archive.carriedByteCount + 24 << 20
   }
 
   /// - Throws: ``FamilyError``, ``ConversionError``, or what reading the headers throws.
@@ -58,29 +68,42 @@ public struct ConversionPlan: Sendable {
       throw ConversionError.nothingToConvert(path: source.path)
     }
     var planner = TensorPlanner(source: source, options: options)
+    var resolver = options.recipe.map { StorageResolver(recipe: $0, policy: map.quantization) }
     let planned = try components.map { component in
-      (name: component.name, tensors: try component.tensors.map { try planner.plan($0) })
+      (
+        name: component.name,
+        tensors: try component.tensors.map { tensor in
+          let encoding = resolver?.encoding(
+            tensor, component: component.name, info: source.tensors[tensor.number].info)
+          return try planner.plan(tensor, encoding: encoding ?? nil)
+        }
+      )
     }
+    try resolver?.finish()
     var blobs: [(name: String, bytes: [UInt8])] = []
     for path in map.files { if let bytes = try source.companion(path) { blobs.append((path, bytes)) } }
     let leftOut = map.components.filter { component in !components.contains { $0.name == component.name } }
     archive = ArchivePlan(
       components: planned, sourceFiles: planner.files, blobs: blobs,
-      metadata: Self.metadata(map: map, leftOut: leftOut, dtype: options.dtype))
+      metadata: Self.metadata(map: map, leftOut: leftOut, options: options))
     self.source = source
     self.map = map
     resources = options.resources
     self.leftOut = leftOut
     sourceNumbers = planner.numbers
+    encodings = planner.encodings
     inputByteCount = planner.inputByteCount
   }
 
-  private static func metadata(map: ModelMap, leftOut: [ModelMap.Component], dtype: DType?) -> JSONValue {
+  private static func metadata(
+    map: ModelMap, leftOut: [ModelMap.Component], options: ConversionOptions
+  ) -> JSONValue {
     .members([
       "writer": .string("bantam \(bantamVersion)"),
       "family": .string(map.family),
       "release": map.release.map { .string($0) } ?? .null,
-      "dtype": .string(dtype?.name ?? "keep"),
+      "dtype": .string(options.dtype?.name ?? "keep"),
+      "recipe": options.recipe?.json ?? .null,
       "left_out": .array(leftOut.map { .string($0.name) }),
     ])
   }
@@ -92,6 +115,7 @@ private struct TensorPlanner {
   let options: ConversionOptions
   var files: [ArchiveIndex.SourceFile] = []
   var numbers: [Int] = []
+  var encodings: [GroupEncoding?] = []
   var inputByteCount = 0
   private var fileNumbers: [String: Int] = [:]
   private var planned: [TensorName: Int] = [:]
@@ -103,26 +127,43 @@ private struct TensorPlanner {
     for (number, file) in files.enumerated() { fileNumbers[file.path] = number }
   }
 
-  mutating func plan(_ tensor: ModelMap.Tensor) throws -> ArchivePlan.Tensor {
+  mutating func plan(_ tensor: ModelMap.Tensor, encoding: GroupEncoding?) throws -> ArchivePlan.Tensor {
     let origin = source.tensors[tensor.number]
     var dtype = origin.info.dtype
-    if let target = options.dtype, dtype.isCastable { dtype = target }
+    if encoding != nil {
+      dtype = .f32  // what decoding gives
+    } else if let target = options.dtype, dtype.isCastable {
+      dtype = target
+    }
     guard let info = TensorInfo(name: tensor.name, dtype: dtype, shape: origin.info.shape) else {
       throw ConversionError.cannotCast(name: tensor.name.text, dtype: origin.info.dtype.name)
     }
-    let aliasOf = try alias(tensor)
-    let layout = options.layout?(info)
-    let (rows, columns) = info.matrix
-    let byteCount = layout?.planeByteCount(rows: rows, columns: columns) ?? info.byteCount
+    let aliasOf = try alias(tensor, encoding: encoding)
     planned[tensor.name] = numbers.count
     numbers.append(tensor.number)
+    encodings.append(encoding)
     inputByteCount += origin.info.byteCount
     return ArchivePlan.Tensor(
-      info: info, role: tensor.role, encoding: .plain,
-      planes: aliasOf == nil
-        ? [.init(kind: .values, layout: layout.map { .tiled($0) } ?? .rowMajor, byteCount: byteCount)] : [],
-      aliasOf: aliasOf, source: provenance(tensor.number),
-      hasStatistics: ValueStatistics.isSupported(origin.info.dtype))
+      info: info, role: tensor.role,
+      encoding: encoding.map { .init(name: $0.name, parameters: $0.parameters) } ?? .plain,
+      planes: aliasOf == nil ? try planes(info, encoding) : [], aliasOf: aliasOf, source: provenance(tensor.number),
+      hasStatistics: ValueStatistics.isSupported(origin.info.dtype), method: aliasOf == nil ? encoding?.method : nil)
+  }
+
+  private func planes(_ info: TensorInfo, _ encoding: GroupEncoding?) throws -> [ArchivePlan.Plane] {
+    let (rows, columns) = info.matrix
+    if let encoding {
+      guard let sizes = encoding.planeByteCounts(rows: rows, columns: columns) else {
+        throw ConversionError.cannotCast(name: info.name.text, dtype: encoding.name)
+      }
+      return [
+        .init(kind: .codes, layout: .tiled(encoding.codeLayout), byteCount: sizes.codes),
+        .init(kind: .scales, layout: .tiled(GroupEncoding.scaleLayout), byteCount: sizes.scales),
+      ]
+    }
+    let tile = options.layout?(info)
+    let byteCount = tile?.planeByteCount(rows: rows, columns: columns) ?? info.byteCount
+    return [.init(kind: .values, layout: tile.map { .tiled($0) } ?? .rowMajor, byteCount: byteCount)]
   }
 
   /// Where a tensor came from. A tensor of a `.bantam` file keeps the origin that the file records.
@@ -136,8 +177,8 @@ private struct TensorPlanner {
   }
 
   /// The planned tensor whose bytes this one repeats, if the map says that it may and the bytes are indeed equal.
-  private func alias(_ tensor: ModelMap.Tensor) throws -> Int? {
-    guard let name = tensor.sameAs, let number = planned[name] else { return nil }
+  private func alias(_ tensor: ModelMap.Tensor, encoding: GroupEncoding?) throws -> Int? {
+    guard let name = tensor.sameAs, let number = planned[name], encodings[number] == encoding else { return nil }
     let (a, b) = (tensor.number, numbers[number])
     if let archive = source.archive { return archive.index.tensors[a].aliasOf == b ? number : nil }
     guard source.tensors[a].info.dtype == source.tensors[b].info.dtype,

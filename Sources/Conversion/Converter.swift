@@ -17,7 +17,11 @@ public enum Converter {
     do {
       let buffers = try (0..<resources.threadCount).map { _ in try StreamBuffers() }
       try Workers.run(threadCount: resources.threadCount, itemCount: plan.sourceNumbers.count) { worker, item in
-        try convert(item, plan, writer, buffers[worker])
+        if let encoding = plan.encodings[item], !plan.archive.index.tensors[item].planes.isEmpty {
+          try TensorQuantizer(plan: plan, item: item, encoding: encoding).run(writer, buffers[worker])
+        } else {
+          try convert(item, plan, writer, buffers[worker])
+        }
       }
       try resources.cancellation.check()
       try writer.commit()
@@ -45,7 +49,7 @@ public enum Converter {
       hash.update(bytes)
       statistics.add(bytes, dtype: sourceType)
       var stored = bytes
-      if sourceType != targetType {
+      if sourceType != targetType && sink != nil {
         let count = bytes.count * 8 / sourceType.bitWidth
         ElementCast.cast(
           count: count, from: bytes.baseAddress!, sourceType, to: buffers.target.bytes.baseAddress!, targetType,

@@ -54,6 +54,8 @@ public struct FamilyMap: Sendable {
   public let files: [String]
   /// Folders whose weights are passed over.
   public let ignoredFolders: [String]
+  /// How roles and components are stored when quantization is asked for.
+  public let quantization: QuantizationPolicy
   let detection: [(key: String, values: [String])]
   let releases: [(name: String, conditions: [(symbol: String, value: Int)])]
   let symbols: [String: ConfigPlace]
@@ -75,6 +77,7 @@ public struct FamilyMap: Sendable {
     title = try parser.string(root, "title")
     files = try parser.strings(root["files"] ?? [])
     ignoredFolders = try parser.strings(root["ignored_folders"] ?? [])
+    quantization = try parser.policy(root["quantization"] ?? .object([]))
     var detection: [(key: String, values: [String])] = []
     for member in root["detect"]?.object ?? [] { detection.append((member.key, try parser.strings(member.value))) }
     self.detection = detection
@@ -116,6 +119,20 @@ private struct FamilyMapParser {
   func strings(_ value: JSONValue) throws(FamilyError) -> [String] {
     guard let items = value.array else { throw bad("a list of strings is expected") }
     return items.compactMap(\.string)
+  }
+
+  func policy(_ value: JSONValue) throws(FamilyError) -> QuantizationPolicy {
+    func levels(_ key: String) throws(FamilyError) -> [String: QuantizationPolicy.Level] {
+      var levels: [String: QuantizationPolicy.Level] = [:]
+      for member in value[key]?.object ?? [] {
+        guard let level = member.value.string.flatMap(QuantizationPolicy.Level.init(rawValue:)) else {
+          throw bad("'\(member.key)' of 'quantization' is not default, int8 or keep")
+        }
+        levels[member.key] = level
+      }
+      return levels
+    }
+    return QuantizationPolicy(roles: try levels("roles"), components: try levels("components"))
   }
 
   func expression(_ text: some StringProtocol) throws(FamilyError) -> SizeExpression {

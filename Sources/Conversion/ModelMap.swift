@@ -28,6 +28,8 @@ public struct ModelMap: Sendable {
   public let components: [Component]
   /// Files to carry along, by path below the source's root.
   public let files: [String]
+  /// How the family stores its parts when quantization is asked for.
+  public let quantization: QuantizationPolicy
   /// What the user should know about how the source was taken.
   public let notes: [String]
 
@@ -37,7 +39,7 @@ public struct ModelMap: Sendable {
   public init(_ source: ModelSource, family: String? = nil) throws {
     let known = try FamilyMap.builtIn()
     if let archive = source.archive {
-      self.init(archive)
+      self.init(archive, known)
       if let family, family != self.family {
         throw FamilyError.notThisFamily(path: source.path, family: family, found: self.family)
       }
@@ -60,8 +62,10 @@ public struct ModelMap: Sendable {
     try self.init(generic: source, isAsked: family == "generic")
   }
 
-  private init(_ archive: Archive) {
-    family = archive.metadata["family"]?.string ?? "generic"
+  private init(_ archive: Archive, _ known: [FamilyMap]) {
+    let family = archive.metadata["family"]?.string ?? "generic"
+    self.family = family
+    quantization = known.first { $0.name == family }?.quantization ?? .generic
     release = archive.metadata["release"]?.string
     components = archive.index.components.map { component in
       Component(
@@ -90,6 +94,7 @@ public struct ModelMap: Sendable {
       byFolder[tensor.folder, default: []].append(Tensor(name: name, role: "tensor", number: number, sameAs: nil))
     }
     family = "generic"
+    quantization = .generic
     release = nil
     components = order.map { folder in
       Component(
@@ -106,9 +111,11 @@ public struct ModelMap: Sendable {
   }
 
   private init(
-    family: String, release: String?, components: [Component], files: [String], notes: [String]
+    family: String, release: String?, components: [Component], files: [String], notes: [String],
+    quantization: QuantizationPolicy
   ) {
     self.family = family
+    self.quantization = quantization
     self.release = release
     self.components = components
     self.files = files
@@ -166,7 +173,8 @@ public struct ModelMap: Sendable {
       try release.conditions.allSatisfy { try symbols.value($0.symbol) == $0.value }
     }
     return ModelMap(
-      family: map.name, release: release?.name, components: components, files: map.files, notes: [])
+      family: map.name, release: release?.name, components: components, files: map.files, notes: [],
+      quantization: map.quantization)
   }
 
   /// The components to use: those asked for, or the defaults.

@@ -79,14 +79,19 @@ public final class ModelSource: Sendable {
     }
   }
 
-  /// Reads plain row-major bytes of a tensor, in its own dtype.
+  /// Reads plain row-major bytes of a tensor, in its own dtype; a quantized tensor is decoded to f32.
   /// - Parameters:
   ///   - offset: from the tensor's first byte; a multiple of the element's size.
   ///   - buffer: filled whole; must lie within the tensor.
   public func read(_ number: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     switch storage {
     case .checkpoint(let checkpoint): try checkpoint.read(checkpoint.entries[number], at: offset, into: buffer)
-    case .archive(let archive): try archive.readPlain(number, at: offset, into: buffer)
+    case .archive(let archive):
+      if let reader = try QuantizedReader(archive, number) {
+        try reader.read(at: offset, into: buffer)
+      } else {
+        try archive.readPlain(number, at: offset, into: buffer)
+      }
     }
   }
 
@@ -130,6 +135,9 @@ public final class ModelSource: Sendable {
     _ number: Int, through buffer: AlignedBuffer, cancellation: Cancellation = .init(),
     _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
+    if let archive, let reader = try QuantizedReader(archive, number) {
+      return try reader.stream(cancellation: cancellation, body)
+    }
     let byteCount = tensors[number].info.byteCount
     // 32 KiB hold a block of 64-bit elements, and a whole number of blocks of narrower ones.
     let piece = max(32 << 10, buffer.bytes.count / (32 << 10) * (32 << 10))

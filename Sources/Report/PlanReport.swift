@@ -21,12 +21,18 @@ public struct PlanReport {
 
   /// The plan: a line a component, sizes, memory.
   public var text: String {
-    var table = TextTable([("component", .left), ("tensors", .right), ("parameters", .right), ("stored", .right)])
+    var table = TextTable([
+      ("component", .left), ("tensors", .right), ("quantized", .right), ("parameters", .right), ("stored", .right),
+      ("bits/w", .right),
+    ])
     for (number, component) in plan.archive.index.components.enumerated() {
       let tensors = plan.archive.index.tensors[component.tensorRange]
+      let parameters = tensors.reduce(0) { $0 + $1.info.elementCount }
+      let stored = plan.archive.storedByteCount(component: number)
       table.add([
-        component.name, "\(tensors.count)", Quantity.parameters(tensors.reduce(0) { $0 + $1.info.elementCount }),
-        Quantity.bytes(plan.archive.storedByteCount(component: number)),
+        component.name, "\(tensors.count)", "\(tensors.count { $0.quality != nil })",
+        Quantity.parameters(parameters), Quantity.bytes(stored),
+        parameters > 0 ? Quantity.fixed(8 * Double(stored) / Double(parameters), 2) : "-",
       ])
     }
     var lines = [

@@ -89,4 +89,14 @@ typedef struct {
 void ck_matmul_tiles_scalar(const ck_matmul *p, size_t first_tile, size_t last_tile);
 void ck_matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile);
 
+// Comparison of two runs of f32 values, added to; start with zeros. Elements of which either is NaN or infinite stay out of the
+// sums; those that also differ in bits are counted.
+typedef struct {
+  double square_a, square_b, product, error_square, largest_error;
+  uint64_t largest_error_index, element_count, nonfinite_mismatch_count, changed_count;
+} ck_diff;
+
+void ck_diff_f32_scalar(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count);
+void ck_diff_f32(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count);
+
 #endif

@@ -1,0 +1,114 @@
+import ArgumentParser
+import Conversion
+import JSON
+import Quantization
+import Report
+import Tensors
+
+struct Quantize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Turn any readable source into a small native file, in one pass.",
+    discussion: """
+      By default matrices and convolutions get the encoding asked for; the vision tower, token embedding and head get 8
+      bits; norms, biases, gates, modulation, embedders, the final layer and the VAE stay as they are.
+
+      EXAMPLES
+        bantam quantize BLIP3o-Model-8B -o 8b-int4.bantam --encoding int4
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding int4 --encoding 'unet.*=int8' --keep 'dit.layers.0.*'
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding int4 --dry-run
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --recipe mine.json
+      """)
+
+  @Argument(help: "What to quantize.")
+  var source: String
+
+  @Option(name: .shortAndLong, help: "The file to write.")
+  var output: String
+
+  @Option(
+    help: ArgumentHelp(
+      "int8 or int4 for the default, or PATTERN=int8, PATTERN=int4 for tensors by name. May be repeated; the last match wins.",
+      valueName: "encoding"))
+  var encoding: [String] = []
+
+  @Option(help: ArgumentHelp("Leave tensors by name as they are. May be repeated.", valueName: "pattern"))
+  var keep: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Read default and rules from a file; --encoding and --keep come on top.", valueName: "file"))
+  var recipe: String?
+
+  @Option(help: ArgumentHelp("Write default and rules to a file.", valueName: "file"))
+  var saveRecipe: String?
+
+  @Option(help: ArgumentHelp("Components to write, or 'all'. (default: all that inference uses)", valueName: "list"))
+  var components: String?
+
+  @Option(help: "The model's family; 'generic' takes any tensors. (default: by config.json)")
+  var family: String?
+
+  @Flag(help: "Print what would be done, with exact sizes, and stop.")
+  var dryRun = false
+
+  @Flag(help: "Print a JSON document.")
+  var json = false
+
+  @OptionGroup var work: WorkOptions
+
+  func validate() throws {
+    if encoding.isEmpty && recipe == nil {
+      throw ValidationError("--encoding int8, --encoding int4 or --recipe is needed")
+    }
+  }
+
+  private func resolvedRecipe() throws -> QuantizationRecipe {
+    var resolved = QuantizationRecipe(defaultEncoding: nil)
+    if let recipe { resolved = try QuantizationRecipe(json: ReadableFile(path: recipe).contents(), path: recipe) }
+    for text in encoding {
+      if let mark = text.lastIndex(of: "=") {
+        let action = try QuantizationRecipe.action(String(text[text.index(after: mark)...]))
+        resolved.rules.append(.init(pattern: String(text[..<mark]), action: action))
+      } else if case .encode(let encoding) = try QuantizationRecipe.action(text) {
+        resolved.defaultEncoding = encoding
+      } else {
+        resolved.defaultEncoding = nil
+      }
+    }
+    resolved.rules += keep.map { .init(pattern: $0, action: .keep) }
+    return resolved
+  }
+
+  func run() throws {
+    let recipe = try resolvedRecipe()
+    let options = ConversionOptions(
+      components: splitList(components), family: family, recipe: recipe, resources: work.resources())
+    var plan: ConversionPlan
+    do {
+      plan = try ConversionPlan(source: ModelSource(path: source), options: options)
+    } catch RecipeError.cannotMeet(let refusals) {
+      var table = TextTable([("tensor", .left), ("asked", .left), ("reason", .left)])
+      for refusal in refusals { table.add([printable(refusal.name), refusal.asked, refusal.reason]) }
+      Terminal.say(table.text)
+      throw RecipeError.cannotMeet(refusals)
+    }
+    if !work.quiet { for note in plan.map.notes { Terminal.say("note: \(note)") } }
+    if let saveRecipe {
+      let file = try AtomicOutputFile(path: saveRecipe)
+      let text = Array((recipe.json.text(indent: 2) + "\n").utf8)
+      try file.write(text, at: 0)
+      try file.commit(byteCount: text.count)
+    }
+    if dryRun {
+      return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text)
+    }
+    let (resources, meter) = work.resources("quantize", total: plan.inputByteCount)
+    plan.resources = resources
+    try Converter.run(plan, to: output)
+    meter.finish()
+    let report = PlanReport(plan, output, seconds: meter.seconds)
+    if json { return Terminal.print(report.json.text(indent: 2)) }
+    let quality = try QualityReport(Inspection(path: output))
+    if !work.quiet { for warning in quality.warnings { Terminal.say("warning: \(warning)") } }
+    Terminal.print(report.line + "\n" + quality.componentTable)
+  }
+}

@@ -1,0 +1,78 @@
+import Quantization
+import Tensors
+
+/// What a family says about the precision that its parts need.
+public struct QuantizationPolicy: Sendable {
+  public enum Level: String, Sendable {
+    /// The encoding that is asked for.
+    case `default`
+    /// 8 bits, whatever is asked for.
+    case int8
+    /// As it is in the source.
+    case keep
+  }
+
+  let roles: [String: Level]
+  let components: [String: Level]
+
+  /// For sources of no known family: every tensor of rank 2 and more.
+  static let generic = QuantizationPolicy(roles: ["tensor": .default], components: [:])
+
+  /// The level of a tensor: the more precise of its role's and its component's.
+  func level(role: String, component: String) -> Level {
+    let role = roles[role] ?? .keep
+    let component = components[component] ?? .default
+    if role == .keep || component == .keep { return .keep }
+    return role == .int8 || component == .int8 ? .int8 : .default
+  }
+}
+
+/// Decides how each tensor is stored, by recipe and policy, and keeps what cannot be.
+struct StorageResolver {
+  let recipe: QuantizationRecipe
+  let policy: QuantizationPolicy
+  private(set) var refusals: [RecipeError.Refusal] = []
+  private var matched: Set<Int> = []
+
+  init(recipe: QuantizationRecipe, policy: QuantizationPolicy) {
+    self.recipe = recipe
+    self.policy = policy
+  }
+
+  /// The encoding of a tensor; nil keeps it as it is.
+  mutating func encoding(_ tensor: ModelMap.Tensor, component: String, info: TensorInfo) -> GroupEncoding? {
+    for (number, rule) in recipe.rules.enumerated() where rule.matches(tensor.name) { matched.insert(number) }
+    if let rule = recipe.rule(for: tensor.name) {
+      guard case .encode(let encoding) = rule.action else { return nil }
+      // A pattern speaks of matrices and kernels; a plain name means its tensor, whatever it is.
+      if info.shape.count < 2 && !rule.isExact { return nil }
+      return checked(encoding, tensor.name, info)
+    }
+    guard let encoding = recipe.defaultEncoding, info.shape.count >= 2, info.dtype.isFloat, info.elementCount > 0 else {
+      return nil
+    }
+    switch policy.level(role: tensor.role, component: component) {
+    case .keep: return nil
+    case .int8: return checked(.int8, tensor.name, info)
+    case .default: return checked(encoding, tensor.name, info)
+    }
+  }
+
+  private mutating func checked(_ encoding: GroupEncoding, _ name: TensorName, _ info: TensorInfo) -> GroupEncoding? {
+    if GroupEncoding.canStore(info) { return encoding }
+    let reason =
+      info.shape.count < 2
+      ? "shape \(info.shapeText) has fewer than 2 dimensions"
+      : info.elementCount == 0 ? "it has no elements" : "dtype \(info.dtype.name) is not f32, f16 or bf16"
+    refusals.append(.init(name: name.text, asked: encoding.shortName, reason: reason))
+    return nil
+  }
+
+  /// - Throws: ``RecipeError`` when something cannot be stored as asked, or a rule names nothing.
+  func finish() throws(RecipeError) {
+    if !refusals.isEmpty { throw .cannotMeet(refusals) }
+    for (number, rule) in recipe.rules.enumerated() where !matched.contains(number) {
+      throw .nothingMatches(pattern: rule.pattern)
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import CKernels
+import Glibc
+import Tensors
+
+/// Sums that tell what an encoding lost, over elements.
+public struct ErrorSums: Sendable, Equatable {
+  public internal(set) var sourceSquare = 0.0
+  public internal(set) var codedSquare = 0.0
+  public internal(set) var product = 0.0
+  public internal(set) var errorSquare = 0.0
+  public internal(set) var largestError = 0.0
+
+  public init() {}
+
+  /// Signal-to-noise ratio in dB; infinite where nothing was lost.
+  public var sqnrDecibels: Double { decibels(sourceSquare, over: errorSquare) }
+  /// Cosine between source and decoded values; 1 where both are zero.
+  public var cosine: Double { cosineOf(product, sourceSquare, codedSquare) }
+}
+
+/// Quantizing and decoding stripes of up to 16 rows, in groups of 32 columns. Format: formats/bantam.md, section 8.
+public enum GroupKernels {
+  public static let tileRows = Int(CK_TILE_ROWS)
+  public static let groupColumns = Int(CK_TILE_COLUMNS)
+
+  public static func groupCount(columns: Int) -> Int { (columns + groupColumns - 1) / groupColumns }
+
+  /// Quantizes a stripe.
+  /// - Parameters:
+  ///   - values: `[rows, rowStride]` of `dtype` (f32, f16 or bf16), aligned to its elements; `columns` of each row count.
+  ///   - bits: 8 or 4.
+  ///   - codes: `groupCount * 64 * bits` bytes, overwritten.
+  ///   - scales: `[groupCount, 16]` f16 bits, overwritten.
+  ///   - sums: added to.
+  /// - Precondition: the buffers are large enough, `rows` is 1 to 16.
+  public static func quantize(
+    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, bits: Int,
+    codes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableRawBufferPointer, sums: inout ErrorSums,
+    useScalar: Bool = false
+  ) {
+    let groups = groupCount(columns: columns)
+    precondition(dtype.isCastable && (bits == 8 || bits == 4) && (1...tileRows).contains(rows))
+    precondition(values.count >= ((rows - 1) * rowStride + columns) * dtype.bitWidth / 8)
+    precondition(codes.count >= groups * 64 * bits && scales.count >= groups * tileRows * 2)
+    let kind = Int32(dtype == .bf16 ? CK_BF16 : dtype == .f16 ? CK_F16 : CK_F32)
+    var found = ck_error_sums(
+      source_square: sums.sourceSquare, coded_square: sums.codedSquare, product: sums.product,
+      error_square: sums.errorSquare, largest_error: sums.largestError)
+    let kernel = useScalar ? ck_quantize_stripe_scalar : ck_quantize_stripe
+    kernel(
+      values.baseAddress, kind, rowStride, rows, columns, Int32(bits),
+      codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
+      &found)
+    sums.sourceSquare = found.source_square
+    sums.codedSquare = found.coded_square
+    sums.product = found.product
+    sums.errorSquare = found.error_square
+    sums.largestError = found.largest_error
+  }
+
+  /// Decodes a stripe to f32.
+  /// - Parameters:
+  ///   - codes: `groupCount * 64 * bits` bytes.
+  ///   - scales: `[groupCount, 16]` f16 bits.
+  ///   - out: `[rows, rowStride]`, `columns` of each row overwritten.
+  public static func decode(
+    codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, rows: Int, columns: Int, bits: Int,
+    out: UnsafeMutableBufferPointer<Float>, rowStride: Int, useScalar: Bool = false
+  ) {
+    let groups = groupCount(columns: columns)
+    precondition((bits == 8 || bits == 4) && (1...tileRows).contains(rows))
+    precondition(codes.count >= groups * 64 * bits && scales.count >= groups * tileRows * 2)
+    precondition(out.count >= (rows - 1) * rowStride + columns)
+    let kernel = useScalar ? ck_decode_stripe_scalar : ck_decode_stripe
+    kernel(
+      codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
+      rows, columns, Int32(bits), out.baseAddress, rowStride)
+  }
+}
+
+/// `10 log10(signal / noise)`, +infinity without noise.
+func decibels(_ signal: Double, over noise: Double) -> Double {
+  if noise == 0 { return .infinity }
+  return 10 * log10(signal / noise)
+}
+
+func cosineOf(_ product: Double, _ a: Double, _ b: Double) -> Double {
+  if a == 0 && b == 0 { return 1 }
+  return a == 0 || b == 0 ? 0 : product / (a.squareRoot() * b.squareRoot())
+}

@@ -1,0 +1,137 @@
+import Glibc
+import JSON
+import Tensors
+
+/// Which tensors get which encoding: a default, and rules by name that override it and each other, the last one winning.
+public struct QuantizationRecipe: Sendable, Equatable {
+  public enum Action: Sendable, Hashable {
+    case keep
+    case encode(GroupEncoding)
+
+    public var name: String {
+      switch self {
+      case .keep: "keep"
+      case .encode(let encoding): encoding.shortName
+      }
+    }
+  }
+
+  public struct Rule: Sendable, Equatable {
+    /// A shell pattern over whole names: `*`, `?` and `[...]`.
+    public let pattern: String
+    public let action: Action
+
+    public init(pattern: String, action: Action) {
+      self.pattern = pattern
+      self.action = action
+    }
+
+    /// Whether the pattern is a plain name.
+    public var isExact: Bool { !pattern.contains { "*?[".contains($0) } }
+
+    public func matches(_ name: TensorName) -> Bool {
+      pattern.utf8.elementsEqual(name.utf8) || fnmatch(pattern, name.text, 0) == 0
+    }
+  }
+
+  /// Nil leaves tensors that no rule names as they are.
+  public var defaultEncoding: GroupEncoding?
+  public var rules: [Rule]
+
+  public init(defaultEncoding: GroupEncoding?, rules: [Rule] = []) {
+    self.defaultEncoding = defaultEncoding
+    self.rules = rules
+  }
+
+  /// The last rule that matches a name.
+  public func rule(for name: TensorName) -> Rule? { rules.last { $0.matches(name) } }
+
+  // MARK: As a file
+
+  /// - Throws: ``RecipeError``.
+  public init(json bytes: [UInt8], path: String) throws(RecipeError) {
+    let root: JSONValue
+    do { root = try ConfigJSON.parse(bytes) } catch { throw .json(path: path, error) }
+    func bad(_ rule: String) -> RecipeError { .malformed(path: path, rule: rule) }
+    guard let members = root.object else { throw bad("it is not an object") }
+    guard root["format"] == 1 else { throw bad("'format' is not 1") }
+    defaultEncoding = nil
+    rules = []
+    for member in members {
+      switch member.key {
+      case "format": break
+      case "encoding":
+        guard let name = member.value.string else { throw bad("'encoding' is not a string") }
+        guard let encoding = GroupEncoding(shortName: name) else { throw .unknownEncoding(name: name) }
+        defaultEncoding = encoding
+      case "rules":
+        guard let items = member.value.array else { throw bad("'rules' is not a list") }
+        for item in items {
+          guard let pattern = item["match"]?.string, let name = item["encoding"]?.string, item.object?.count == 2 else {
+            throw bad("a rule has the members 'match' and 'encoding'")
+          }
+          rules.append(Rule(pattern: pattern, action: try Self.action(name)))
+        }
+      default: throw bad("there is no member '\(printable(member.key))'")
+      }
+    }
+  }
+
+  /// - Throws: ``RecipeError/unknownEncoding(name:)``.
+  public static func action(_ name: String) throws(RecipeError) -> Action {
+    if name == "keep" { return .keep }
+    guard let encoding = GroupEncoding(shortName: name) else { throw .unknownEncoding(name: name) }
+    return .encode(encoding)
+  }
+
+  public var json: JSONValue {
+    .members([
+      "format": 1, "encoding": defaultEncoding.map { .string($0.shortName) } ?? .null,
+      "rules": .array(
+        rules.map { .members(["match": .string($0.pattern), "encoding": .string($0.action.name)]) }),
+    ])
+  }
+}
+
+/// What can be wrong with a recipe, or with what it asks for.
+public enum RecipeError: ReportingError, Equatable {
+  case json(path: String, JSONError)
+  case malformed(path: String, rule: String)
+  case unknownEncoding(name: String)
+  case nothingMatches(pattern: String)
+  /// Tensors that cannot be stored as asked: name, what was asked, why not.
+  case cannotMeet([Refusal])
+
+  public struct Refusal: Sendable, Equatable {
+    public let name: String
+    public let asked: String
+    public let reason: String
+
+    public init(name: String, asked: String, reason: String) {
+      self.name = name
+      self.asked = asked
+      self.reason = reason
+    }
+  }
+
+  public var report: ErrorReport {
+    switch self {
+    case .json(let path, let error): return error.report(at: printable(path))
+    case .malformed(let path, let rule):
+      return ErrorReport(.badData, at: printable(path), "the recipe is malformed: \(rule)")
+    case .unknownEncoding(let name):
+      return ErrorReport(
+        .usage, at: "--encoding", "encoding '\(printable(name))' is not known",
+        expected: "keep, " + GroupEncoding.all.map(\.shortName).joined(separator: ", "))
+    case .nothingMatches(let pattern):
+      return ErrorReport(
+        .usage, at: "pattern '\(printable(pattern))'", "no tensor has such a name",
+        hint: "bantam inspect --all lists the names")
+    case .cannotMeet(let refusals):
+      let first = refusals.first.map { "'\(printable($0.name))' as \($0.asked): \($0.reason)" } ?? ""
+      return ErrorReport(
+        .badData, at: "recipe", "\(refusals.count) tensors cannot be stored as asked, first \(first)",
+        hint: "--keep PATTERN leaves them as they are")
+    }
+  }
+}
