@@ -45,7 +45,8 @@ let package = Package(
         "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
-    .executableTarget(name: "bantam-bench", dependencies: ["Archive", "Tensors"], path: "benchmarks/Bench"),
+    .executableTarget(
+      name: "bantam-bench", dependencies: ["Archive", "Kernels", "Quantization", "Tensors"], path: "benchmarks/Bench"),
     // Examples.
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
     .executableTarget(name: "example-inspect", dependencies: ["Report", "Tensors"], path: "examples/Inspect"),
@@ -59,8 +60,16 @@ let package = Package(
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "JSON", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ConversionTests",
-      dependencies: ["Conversion", "Samples", "Archive", "Checkpoints", "JSON", "Kernels", "Tensors", "TestSupport"],
+      dependencies: [
+        "Conversion", "Compare", "Samples", "Quantization", "Archive", "Checkpoints", "JSON", "Kernels", "Tensors",
+        "TestSupport",
+      ],
       exclude: ["Fixtures"]),
+    .testTarget(
+      name: "QuantizationTests",
+      dependencies: ["Quantization", "JSON", "Kernels", "CKernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "CompareTests", dependencies: ["Compare", "Conversion", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(name: "ReportTests", dependencies: ["Report", "JSON", "TestSupport"]),
     .testTarget(name: "CLITests", dependencies: ["BantamCLI", "JSON", "TestSupport"]),
   ],

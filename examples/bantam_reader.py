@@ -27,7 +27,6 @@ VALUES, ROW_MAJOR, TILED, HALVES = 1, 0, 1, 1
 def need(condition, message):
     if not condition:
         raise ValueError(message)
-
 CRC_TABLE = list(range(256))
 for _ in range(8):
     CRC_TABLE = [n >> 1 ^ (0x82F63B78 if n & 1 else 0) for n in CRC_TABLE]
@@ -62,8 +61,19 @@ def decode_plain(tensor, planes):
     need(len(planes) == 1 and planes[0][0] == VALUES, f"{tensor['name']!r}: not one plane of values")
     return row_major(*planes[0][1:], int(tensor["bits"]), tensor["shape"])
 
+def decode_group(tensor, planes):  # section 8: rows of whole groups first, then the columns that there are
+    (_, code_layout, codes), (_, scale_layout, scales) = planes
+    rows, columns, bits = tensor["shape"][0], math.prod(tensor["shape"][1:]), code_layout["bits"]
+    groups = -(-columns // 32)
+    codes = row_major(code_layout, codes, bits, [rows, groups * 32])
+    codes = codes if bits == 8 else bytes(nibble for byte in codes for nibble in (byte & 15, byte >> 4))
+    scale = struct.unpack(f"<{rows * groups}e", row_major(scale_layout, scales, 16, [rows, groups]))
+    values = ((codes[r * groups * 32 + c] - (1 << bits - 1)) * scale[r * groups + c // 32]
+              for r in range(rows) for c in range(columns))
+    return struct.pack(f"<{rows * columns}f", *values)
+
 # Further encodings go here: functions of a tensor and its planes, each of which is (kind, layout, bytes).
-DECODERS = {"plain": decode_plain}
+DECODERS = {"plain": decode_plain, "int8-g32": decode_group, "int4-g32": decode_group}
 
 class BantamFile:
     """An open file: `tensors`, `blobs` and `metadata`, and the bytes of a tensor by `plain_bytes`."""
@@ -71,9 +81,7 @@ class BantamFile:
         self.check_crc, self.records = check_crc, {}
         with open(path, "rb") as file:
             self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        for step in (self.read_superblock, self.read_index, self.check_places, self.resolve_tensors):
-            step()
-
+        [step() for step in (self.read_superblock, self.read_index, self.check_places, self.resolve_tensors)]
     def unpack(self, record_fields, data, at=0):
         row = {}
         for (name, code), value in zip(record_fields[0], record_fields[1].unpack_from(data, at)):
@@ -83,11 +91,9 @@ class BantamFile:
                 value = self.run("TEXT", value & 0xFFFFFFFF, value >> 32).decode()
             row[name] = value
         return row
-
     def run(self, section, first, count=1):
         need(section in self.records and first + count <= len(self.records[section]), f"outside of {section}")
         return self.records[section][first:first + count]
-
     def read_superblock(self):  # section 3
         blocks = self.bytes[:4096], self.bytes[4096:8192]
         sound = [b for b in blocks if crc32c(b[:4092]).to_bytes(4, "little") == b[4092:]]
@@ -99,14 +105,12 @@ class BantamFile:
         need(not any(head["required"]), f"unknown required features {head['required'].rstrip(bytes(1))}")
         need(head["size"] <= len(self.bytes), f"the file is cut: {len(self.bytes)} of {head['size']} bytes")
         need(head["fixed"] == struct.pack("<4BII", 20, 6, 12, 16, 65536, 256), "unknown alignments")
-
     def table(self, name, magic, align, most, end):
         at, size, sha = (self.head[name + part] for part in ("_at", "_size", "_sha"))
         need(at >= 8192 and at % align == 0 and size <= most and at + size <= end, f"{name}: misplaced table")
         data = self.bytes[at:at + size]
         need(hashlib.sha256(data).digest() == sha and data[:8] == magic, f"{name}: damaged table")
         return data
-
     def read_index(self):  # sections 4 and 6; metadata from before an edit count no longer
         meta = self.table("meta", b"BTMMETA1", 64, 1 << 26, self.head["size"])
         data = self.table("index", b"BTMINDEX", 4096, 1 << 30, self.head["meta_at"])
@@ -127,7 +131,6 @@ class BantamFile:
                 self.records[name] = [self.unpack(spec, data, at) for at in range(start, end, width)]
         need(end == len(data) and [n for n in self.records if n in RECORDS] == list(RECORDS), "bad sections")
         self.tensors, self.blobs = self.records["TENS"], self.records["BLOB"]
-
     def check_places(self):  # sections 2 and 5: where planes and blobs lie; every byte between them is zero
         end, last = 8192, {"offset": self.head["index_at"], "size": 0, "first_sum": 0, "sums": 0}
         for p in sorted(self.records["PLNE"] + self.blobs, key=lambda p: (p["offset"], p["size"])) + [last]:
@@ -137,7 +140,6 @@ class BantamFile:
             need(p["sums"] == -(-p["size"] >> 20), f"plane or blob at {p['offset']}: wrong number of chunks")
             p["crcs"] = [row["crc"] for row in self.run("SUMS", p["first_sum"], p["sums"])]
             end = p["offset"] + p["size"]
-
     def resolve_tensors(self):  # section 5: names and records take the place of numbers
         done = 0
         for number, part in enumerate(self.records["COMP"]):
@@ -156,14 +158,12 @@ class BantamFile:
             same = not other["alias"] and all(t[key] == other[key] for key in ("dtype", "shape", "encoding"))
             need(same and not t["planes"], f"{t['name']!r} does not match the tensor whose planes it shares")
             t["planes"] = other["planes"]
-
     def checked(self, place):
         data = self.bytes[place["offset"]:place["offset"] + place["size"]]
         for number, crc in enumerate(place["crcs"] if self.check_crc else ()):
             need(crc32c(data[number << 20:number + 1 << 20]) == crc, f"damage near {place['offset']}")
         need("sha" not in place or hashlib.sha256(data).digest() == place["sha"], "a blob's SHA-256 is wrong")
         return data
-
     def plain_bytes(self, tensor):
         """The elements, row-major in the tensor's dtype; None where the encoding or a layout is unknown."""
         planes = [(p["kind"], *self.run("LAYT", p["layout"]), self.checked(p)) for p in tensor["planes"]]

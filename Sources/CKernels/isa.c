@@ -11,7 +11,7 @@ __attribute__((constructor)) static void detect(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("sse4.2")) found |= CK_ISA_CRC32C;
-  if (__builtin_cpu_supports("avx2")) found |= CK_ISA_AVX2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) found |= CK_ISA_AVX2;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
       && __builtin_cpu_supports("avx512dq")) {
     found |= CK_ISA_AVX512;

@@ -1,5 +1,6 @@
 // Quantizing and decoding groups of 32 columns, sixteen rows side by side: lane r of every vector is row r of the tile, so no
-// sum ever crosses lanes, and every instruction set gives the same bits. Products and sums are rounded apart.
+// sum ever crosses lanes. Fused multiply-adds are written out, everything else is rounded apart: every instruction set gives
+// the same bits.
 #pragma STDC FP_CONTRACT OFF
 
 #include "ckernels.h"
@@ -15,24 +16,33 @@
 
 // Trial scales: the element of largest magnitude becomes code low / trial. Beyond 1 it is clipped, which pays where
 // the others then fall better.
-static const float trials_int8[] = {1.0f, 0.9922f, 0.9844f, 0.9766f, 0.9688f, 0.9609f, 0.9531f, 0.9453f, 1.0039f,
+static const float trials_int8[] = {0.9922f, 0.9844f, 0.9766f, 0.9688f, 0.9609f, 0.9531f, 0.9453f, 1.0039f,
   0.9375f, 0.9297f, 0.9219f, 0.9141f, 0.9063f};
 static const float trials_int4[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 1.05f, 1.1f, 1.15f, 1.2f, -0.95f, -1.05f, -0.875f,
   1.275f, 0.75f};
 
+// A choice without a branch: the loops over rows stay vectors, and nothing is guessed wrong.
+BODY float choose(int condition, float yes, float no) {
+  uint32_t mask = 0u - (uint32_t)condition;
+  return float_of_bits((bits_of_float(yes) & mask) | (bits_of_float(no) & ~mask));
+}
+
 // The scale as it is stored: f16.
 BODY float stored_scale(float scale) {
-  float limited = scale > 65504.0f ? 65504.0f : scale < -65504.0f ? -65504.0f : scale;
+  float limited = choose(scale > 65504.0f, 65504.0f, scale);
+  limited = choose(limited < -65504.0f, -65504.0f, limited);
   return float_of_bits(widen_f16(narrow_f16(bits_of_float(limited))));
 }
 
-BODY float reciprocal(float scale) { return scale == 0.0f ? 0.0f : 1.0f / scale; }
+BODY float reciprocal(float scale) { return choose(scale == 0.0f, 0.0f, 1.0f / scale); }
+
+#define FMA __builtin_fmaf
 
 BODY float rounded_code(float x, float inverse, float low, float high) {
-  float scaled = x * inverse;
-  scaled = scaled < low ? low : scaled;
-  scaled = scaled > high ? high : scaled;
-  return (scaled + MAGIC) - MAGIC;
+  float shifted = FMA(x, inverse, MAGIC);
+  shifted = shifted > MAGIC + low ? shifted : MAGIC + low;  // NaN cannot come here, see tame
+  shifted = shifted < MAGIC + high ? shifted : MAGIC + high;
+  return shifted - MAGIC;
 }
 
 // Squared error of a tile under the given scales, by row.
@@ -42,8 +52,8 @@ BODY void tile_error(const float *x, int columns, const float *scale, float low,
   FOR_ROWS error[r] = 0;
   for (int c = 0; c < columns; c++) FOR_ROWS {
     float value = x[c * ROWS + r];
-    float difference = value - rounded_code(value, inverse[r], low, high) * scale[r];
-    error[r] += difference * difference;
+    float difference = FMA(-rounded_code(value, inverse[r], low, high), scale[r], value);
+    error[r] = FMA(difference, difference, error[r]);
   }
 }
 
@@ -56,10 +66,10 @@ BODY void tile_refit(const float *x, int columns, const float *scale, float low,
   for (int c = 0; c < columns; c++) FOR_ROWS {
     float value = x[c * ROWS + r];
     float code = rounded_code(value, inverse[r], low, high);
-    product[r] += value * code;
-    square[r] += code * code;
+    product[r] = FMA(value, code, product[r]);
+    square[r] = FMA(code, code, square[r]);
   }
-  FOR_ROWS refitted[r] = square[r] == 0.0f ? 0.0f : stored_scale(product[r] / square[r]);
+  FOR_ROWS refitted[r] = stored_scale(choose(square[r] == 0.0f, 0.0f, product[r] / square[r]));
 }
 
 BODY void keep_better(
@@ -68,8 +78,8 @@ BODY void keep_better(
   tile_error(x, columns, candidate, low, high, error);
   FOR_ROWS {
     int better = error[r] < best_error[r];
-    best_scale[r] = better ? candidate[r] : best_scale[r];
-    best_error[r] = better ? error[r] : best_error[r];
+    best_scale[r] = choose(better, candidate[r], best_scale[r]);
+    best_error[r] = choose(better, error[r], best_error[r]);
   }
 }
 
@@ -80,10 +90,11 @@ BODY void search_scales(
   FOR_ROWS extreme[r] = 0;
   for (int c = 0; c < columns; c++) FOR_ROWS {
     float value = x[c * ROWS + r];
-    extreme[r] = __builtin_fabsf(value) > __builtin_fabsf(extreme[r]) ? value : extreme[r];
+    extreme[r] = choose(__builtin_fabsf(value) > __builtin_fabsf(extreme[r]), value, extreme[r]);
   }
-  FOR_ROWS best_scale[r] = 0;
-  FOR_ROWS best_error[r] = __builtin_inff();
+  // The first trial stands even where its error overflows.
+  FOR_ROWS best_scale[r] = stored_scale(extreme[r] / low);
+  tile_error(x, columns, best_scale, low, high, best_error);
   for (int t = 0; t < trial_count; t++) {
     FOR_ROWS candidate[r] = stored_scale(extreme[r] / (low * trials[t]));
     if (refit_all) {
@@ -97,50 +108,48 @@ BODY void search_scales(
   keep_better(x, columns, refitted, low, high, best_scale, best_error);
 }
 
-// Codes of a tile in the order of formats/bantam.md, section 8; sums of the errors.
+// Codes of a tile in the order of formats/bantam.md, section 8; sums of the errors. Words are stored as they lie in memory
+// on little-endian machines, the only ones that are built for.
 BODY void write_tile(
   const float *x, int rows, int columns, int bits, const float *scale, uint8_t *codes, uint16_t *scales,
   ck_error_sums *sums) {
   float low = bits == 8 ? -128.0f : -8.0f, high = bits == 8 ? 127.0f : 7.0f;
-  float inverse[ROWS];
-  int offset = bits == 8 ? 128 : 8;
+  float inverse[ROWS], largest[ROWS];
+  uint32_t offset = bits == 8 ? 128 : 8;
   double source[ROWS], coded[ROWS], both[ROWS], error[ROWS];
-  float largest[ROWS];
-  int32_t code[COLUMNS][ROWS];
+  uint32_t code[COLUMNS][ROWS], inside[ROWS];
   FOR_ROWS inverse[r] = reciprocal(scale[r]);
   FOR_ROWS source[r] = coded[r] = both[r] = error[r] = 0;
   FOR_ROWS largest[r] = 0;
+  FOR_ROWS inside[r] = r < rows ? 0xFFFFFFFFu : 0;
   for (int c = 0; c < columns; c++) FOR_ROWS {
     float value = x[c * ROWS + r];
     float rounded = rounded_code(value, inverse[r], low, high);
-    float decoded = rounded * scale[r];
-    double difference = (double)value - (double)decoded;
-    float magnitude = (float)__builtin_fabs(difference);
-    code[c][r] = (int32_t)rounded + offset;
-    source[r] += (double)value * (double)value;
-    coded[r] += (double)decoded * (double)decoded;
-    both[r] += (double)value * (double)decoded;
-    error[r] += difference * difference;
+    double exact = value, decoded = (double)(rounded * scale[r]), difference = exact - decoded;
+    float magnitude = __builtin_fabsf((float)difference);
+    code[c][r] = ((uint32_t)(int32_t)rounded + offset) & inside[r];
+    source[r] = __builtin_fma(exact, exact, source[r]);
+    coded[r] = __builtin_fma(decoded, decoded, coded[r]);
+    both[r] = __builtin_fma(exact, decoded, both[r]);
+    error[r] = __builtin_fma(difference, difference, error[r]);
     largest[r] = magnitude > largest[r] ? magnitude : largest[r];
   }
   for (int c = columns; c < COLUMNS; c++) FOR_ROWS code[c][r] = 0;
-  FOR_ROWS {
-    if (r >= rows) break;
+  for (int r = 0; r < rows; r++) {
     sums->source_square += source[r];
     sums->coded_square += coded[r];
     sums->product += both[r];
     sums->error_square += error[r];
     sums->largest_error = largest[r] > sums->largest_error ? largest[r] : sums->largest_error;
   }
-  FOR_ROWS scales[r] = r < rows ? narrow_f16(bits_of_float(scale[r])) : 0;
-  if (bits == 8) {
-    for (int c = 0; c < COLUMNS; c += 4)
-      FOR_ROWS for (int k = 0; k < 4; k++)
-        codes[c * ROWS + r * 4 + k] = r < rows ? (uint8_t)code[c + k][r] : 0;
-  } else {
-    for (int c = 0; c < COLUMNS; c += 8)
-      FOR_ROWS for (int k = 0; k < 4; k++)
-        codes[c * ROWS / 2 + r * 4 + k] = r < rows ? (uint8_t)(code[c + k][r] | code[c + 4 + k][r] << 4) : 0;
+  FOR_ROWS scales[r] = (uint16_t)(narrow_f16(bits_of_float(scale[r])) & inside[r]);
+  int step = bits == 8 ? 4 : 8;
+  for (int c = 0; c < COLUMNS; c += step, codes += ROWS * 4) {
+    uint32_t word[ROWS];
+    FOR_ROWS word[r] = code[c][r] | code[c + 1][r] << 8 | code[c + 2][r] << 16 | code[c + 3][r] << 24;
+    if (bits == 4)
+      FOR_ROWS word[r] |= code[c + 4][r] << 4 | code[c + 5][r] << 12 | code[c + 6][r] << 20 | code[c + 7][r] << 28;
+    memcpy(codes, word, sizeof word);
   }
 }
 
@@ -160,10 +169,20 @@ BODY void tame(float *x, int columns) {
   }
 }
 
-BODY uint32_t source_bits(const void *values, int dtype, size_t index) {
-  if (dtype == CK_BF16) return widen_bf16(((const uint16_t *)values)[index]);
-  if (dtype == CK_F16) return widen_f16(((const uint16_t *)values)[index]);
-  return ((const uint32_t *)values)[index];
+// One row of a tile, widened; columns beyond the width are zero.
+BODY void load_row(const void *values, int dtype, size_t index, int width, uint32_t *row) {
+  if (width == COLUMNS) {  // a whole group, of a length that the compiler knows
+    if (dtype == CK_BF16) for (int c = 0; c < COLUMNS; c++) row[c] = widen_bf16(((const uint16_t *)values)[index + c]);
+    else if (dtype == CK_F16) for (int c = 0; c < COLUMNS; c++) row[c] = widen_f16(((const uint16_t *)values)[index + c]);
+    else memcpy(row, (const uint32_t *)values + index, COLUMNS * 4);
+    return;
+  }
+  for (int c = 0; c < COLUMNS; c++) row[c] = 0;
+  for (int c = 0; c < width; c++) {
+    if (dtype == CK_BF16) row[c] = widen_bf16(((const uint16_t *)values)[index + c]);
+    else if (dtype == CK_F16) row[c] = widen_f16(((const uint16_t *)values)[index + c]);
+    else row[c] = ((const uint32_t *)values)[index + c];
+  }
 }
 
 BODY void ck_quantize_stripe_body(
@@ -171,16 +190,16 @@ BODY void ck_quantize_stripe_body(
   uint16_t *scales, ck_error_sums *sums) {
   size_t code_bytes = (size_t)ROWS * COLUMNS * bits / 8;
   for (size_t first = 0; first < columns; first += COLUMNS) {
+    uint32_t plain[ROWS][COLUMNS] __attribute__((aligned(64)));
     float x[ROWS * COLUMNS] __attribute__((aligned(64)));
     float scale[ROWS];
     int width = columns - first < COLUMNS ? (int)(columns - first) : COLUMNS;
+    memset(plain, 0, sizeof plain);
+    for (size_t r = 0; r < rows; r++) load_row(values, dtype, r * row_stride + first, width, plain[r]);
     uint32_t special = 0;
-    for (size_t r = 0; r < ROWS; r++)
-      for (int c = 0; c < width; c++) {
-        uint32_t word = r < rows ? source_bits(values, dtype, r * row_stride + first + c) : 0;
-        special |= (word & 0x7F800000u) == 0x7F800000u;
-        x[c * ROWS + r] = float_of_bits(word);
-      }
+    for (int r = 0; r < ROWS; r++)
+      for (int c = 0; c < COLUMNS; c++) special |= (plain[r][c] & 0x7F800000u) == 0x7F800000u;
+    for (int c = 0; c < COLUMNS; c++) FOR_ROWS x[c * ROWS + r] = float_of_bits(plain[r][c]);
     if (special) tame(x, width);
     if (bits == 8)
       search_scales(x, width, -128.0f, 127.0f, trials_int8, sizeof trials_int8 / sizeof *trials_int8, 0, scale);
@@ -224,20 +243,25 @@ void ck_quantize_stripe(PARAMETERS) {
 
 BODY void ck_decode_stripe_body(
   const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
-  size_t code_bytes = (size_t)ROWS * COLUMNS * bits / 8;
-  for (size_t first = 0; first < columns; first += COLUMNS, codes += code_bytes, scales += ROWS) {
+  int step = bits == 8 ? 4 : 8, per_word = bits == 8 ? 4 : 8;
+  for (size_t first = 0; first < columns; first += COLUMNS, scales += ROWS) {
     size_t width = columns - first < COLUMNS ? columns - first : COLUMNS;
-    for (size_t r = 0; r < rows; r++) {
-      float scale = float_of_bits(widen_f16(scales[r]));
-      float row[COLUMNS];
-      if (bits == 8) {
-        for (int c = 0; c < COLUMNS; c++)
-          row[c] = (float)((int)codes[(c / 4 * ROWS + r) * 4 + c % 4] - 128) * scale;
-      } else {
-        for (int c = 0; c < COLUMNS; c++)
-          row[c] = (float)((int)(codes[(c / 8 * ROWS + r) * 4 + c % 4] >> (c % 8 / 4 * 4) & 15) - 8) * scale;
+    float scale[ROWS], value[COLUMNS][ROWS] __attribute__((aligned(64)));
+    FOR_ROWS scale[r] = float_of_bits(widen_f16(scales[r]));
+    for (int c = 0; c < COLUMNS; c += step, codes += ROWS * 4) {
+      uint32_t word[ROWS];
+      memcpy(word, codes, sizeof word);
+      for (int k = 0; k < per_word; k++) {
+        // At 4 bits the low nibbles of the four bytes are columns 0-3, the high ones 4-7.
+        int shift = bits == 8 ? 8 * k : k % 4 * 8 + k / 4 * 4;
+        FOR_ROWS value[c + k][r] =
+          (float)((int32_t)(word[r] >> shift & (bits == 8 ? 255 : 15)) - (bits == 8 ? 128 : 8)) * scale[r];
       }
-      for (size_t c = 0; c < width; c++) out[r * row_stride + first + c] = row[c];
+    }
+    for (size_t r = 0; r < rows; r++) {
+      float *row = out + r * row_stride + first;
+      if (width == COLUMNS) for (int c = 0; c < COLUMNS; c++) row[c] = value[c][r];
+      else for (size_t c = 0; c < width; c++) row[c] = value[c][r];
     }
   }
 }

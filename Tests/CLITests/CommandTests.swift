@@ -158,6 +158,61 @@ import Testing
   }
 }
 
+@Suite struct QuantizeCommandTests {
+  private func json(_ command: Command) throws -> JSONValue { try ConfigJSON.parse(Array(command.output.utf8)) }
+
+  @Test func aRecipeIsSavedAndGivesTheSameFile() throws {
+    let folder = TemporaryFolder()
+    let first = try Command([
+      "quantize", CommandTests.tiny, "-o", folder["a"], "--encoding", "int4", "--encoding", "unet.*=int8", "--keep",
+      "dit.layers.0.*", "--save-recipe", folder["r.json"],
+    ])
+    #expect(first.status == 0)
+    #expect(first.output.contains("worst tensor"))
+    #expect(
+      try Command(["quantize", CommandTests.tiny, "-o", folder["b"], "--recipe", folder["r.json"], "-q"]).status == 0)
+    #expect(folder.bytes(of: "a") == folder.bytes(of: "b"))
+    let quality = try Command(["inspect", folder["a"], "--quality"])
+    #expect(quality.output.contains("llm.layers.0.mlp.up_proj.weight"))
+    #expect(try Command(["verify", folder["a"], "--source", CommandTests.tiny]).status == 0)
+  }
+
+  @Test func aDryRunTellsTheExactSize() throws {
+    let folder = TemporaryFolder()
+    let arguments = ["quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int8", "--json", "-q"]
+    let planned = try json(Command(arguments + ["--dry-run"]))["output_bytes"]?.int
+    #expect(folder.names.isEmpty)
+    _ = try Command(arguments)
+    #expect(planned == folder.bytes(of: "q").count)
+  }
+
+  @Test func aRequestThatCannotBeMetIsATableAndNoFile() throws {
+    let folder = TemporaryFolder()
+    let refused = try Command([
+      "quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int4", "--encoding", "llm.norm.weight=int4",
+    ])
+    #expect(refused.status == 65)
+    #expect(refused.errors.contains("fewer than 2 dimensions"))
+    #expect(folder.names.isEmpty)
+    #expect(try Command(["quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int3"]).status == 64)
+    #expect(try Command(["quantize", CommandTests.tiny, "-o", folder["q"]]).status == 64)
+  }
+
+  @Test func diffTellsWhatWasLostAndThresholdsCount() throws {
+    let folder = TemporaryFolder()
+    _ = try Command(["quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int4", "-q"])
+    let text = try Command(["diff", CommandTests.tiny, folder["q"], "-q"])
+    #expect(text.status == 0)
+    #expect(text.output.contains("0 missing") == false && text.output.contains("changed"))
+    let rows = try #require(
+      try json(Command(["diff", CommandTests.tiny, folder["q"], "--json", "-q"]))["tensors"]?.array)
+    for key in ["name", "status", "sqnr_db", "cosine", "max_abs", "relative_frobenius"] { #expect(rows[0][key] != nil) }
+    #expect(try Command(["diff", CommandTests.tiny, folder["q"], "--fail-under", "10", "-q"]).status == 0)
+    #expect(try Command(["diff", CommandTests.tiny, folder["q"], "--fail-under", "40", "-q"]).status == 1)
+    #expect(try Command(["diff", CommandTests.tiny, CommandTests.tiny, "--fail-under", "100", "-q"]).status == 0)
+  }
+}
+
 @Suite(.serialized) struct FaultTests {
   /// Runs, kills after a random time, and looks at what stands there.
   private func kill(_ arguments: [String], rounds: Int, longest: Int, _ check: (Int) throws -> Void) throws {
@@ -272,10 +327,16 @@ import Testing
     return try ConfigJSON.parse([UInt8](data))
   }
 
-  @Test func bothReadersSeeTheSameBytes() throws {
-    let ours = try Command(["inspect", CommandTests.archive, "--json", "--digests", "-q"])
+  @Test(arguments: [nil, "int8", "int4"]) func bothReadersSeeTheSameBytes(encoding: String?) throws {
+    let folder = TemporaryFolder()
+    var path = CommandTests.archive
+    if let encoding {
+      path = folder["quantized"]
+      #expect(try Command(["quantize", CommandTests.tiny, "-o", path, "--encoding", encoding, "-q"]).status == 0)
+    }
+    let ours = try Command(["inspect", path, "--json", "--digests", "-q"])
     let document = try ConfigJSON.parse(Array(ours.output.utf8))
-    let theirs = try read(CommandTests.archive)
+    let theirs = try read(path)
     func digests(_ document: JSONValue) -> [String: String?] {
       Dictionary(
         uniqueKeysWithValues: document["tensors"]!.array!.map { ($0["name"]!.string!, $0["sha256"]!.string) })

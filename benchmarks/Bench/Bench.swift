@@ -1,7 +1,9 @@
-// Measurements inside one process. Usage: bantam-bench open FILE
+// Measurements inside one process. Usage: bantam-bench open FILE | quantize
 import Archive
 import Dispatch
 import Glibc
+import Kernels
+import Quantization
 import Tensors
 
 /// Milliseconds of each of `count` calls, sorted.
@@ -20,14 +22,39 @@ func benchmarkOpen(_ path: String) throws {
   print("open  \(tensorCount) tensors  median \(times[10]) ms  min \(times[0]) ms  max \(times[20]) ms")
 }
 
+/// Quantizes normal deviates in bf16, one thread: megabytes of input a processor second.
+func benchmarkQuantize() throws {
+  let (rows, columns) = (512, 4096)
+  let values = try AlignedBuffer(byteCount: rows * columns * 2)
+  let ones = [Float](repeating: 1, count: rows * columns)
+  NormalFill().fill(
+    values.bytes.assumingMemoryBound(to: UInt16.self).baseAddress!, count: rows * columns, key: 7, firstIndex: 0,
+    scale: 1, columnScale: ones)
+  for encoding in GroupEncoding.all {
+    let codes = try AlignedBuffer(byteCount: encoding.stripeCodeByteCount(columns: columns))
+    let scales = try AlignedBuffer(byteCount: encoding.stripeScaleByteCount(columns: columns))
+    var sums = ErrorSums()
+    let times = milliseconds(7) {
+      sums = ErrorSums()
+      for row in stride(from: 0, to: rows, by: 16) {
+        GroupKernels.quantize(
+          UnsafeRawBufferPointer(rebasing: values.bytes[(row * columns * 2)...]), dtype: .bf16, rowStride: columns,
+          rows: 16, columns: columns, bits: encoding.bits, codes: codes.bytes, scales: scales.bytes, sums: &sums)
+      }
+    }
+    print("\(encoding.shortName) \(Double(rows * columns * 2) / times[3] / 1e3) MB/s \(sums.sqnrDecibels) dB")
+  }
+}
+
 @main
 enum Bench {
   static func main() throws {
     let arguments = CommandLine.arguments.dropFirst()
     switch (arguments.first, arguments.count) {
     case ("open", 2): try benchmarkOpen(arguments.last!)
+    case ("quantize", 1): try benchmarkQuantize()
     default:
-      print("usage: bantam-bench open FILE")
+      print("usage: bantam-bench open FILE | quantize")
       exit(64)
     }
   }

