@@ -33,8 +33,28 @@ step "export back to safetensors" export model.bantam --to safetensors -o export
 digests release >a.txt
 digests export >b.txt
 cmp a.txt b.txt
-echo "what                                    result"
+step "quantize to int8" quantize release -o int8.bantam --encoding int8
+step "quantize to int4" quantize release -o int4.bantam --encoding int4
+echo "\$ bantam diff release int4.bantam | head -8"
+"$bantam" diff release int4.bantam --quiet | head -8
+echo
+
+echo "step                                    time"
 printf '%s\n' "${rows[@]}"
-printf '%-34s %8s bytes\n' "release folder" "$(du -sb release | cut -f1)"
-printf '%-34s %8s bytes\n' "native file" "$(stat -c %s model.bantam)"
-printf '%-34s %8s of %s\n' "tensors equal after the round trip" "$(comm -12 a.txt b.txt | wc -l)" "$(wc -l <a.txt)"
+echo
+"$bantam" convert release -o full.bantam --quiet >/dev/null
+size() { stat -c %s "$1"; }
+weights=$("$bantam" inspect full.bantam --json --quiet | awk -F'[ ,]+' '/"parameters"/ {sum += $3} END {print sum}')
+printf '%-16s %12s %8s  %s\n' "file" "bytes" "bits/w" "SQNR by component (dB; - is exact)"
+for name in full int8 int4; do
+  quality=$([ "$name" = full ] && echo "exact" || "$bantam" inspect "$name.bantam" --quality --quiet | awk '
+    /^component/ {on = 1; next} /^$/ {exit} on {printf "%s %s  ", $1, ($8 == "exact" ? "-" : $8)}')
+  printf '%-16s %12s %8s  %s\n' "$name.bantam" "$(size $name.bantam)" \
+    "$(awk -v b="$(size $name.bantam)" -v w="$weights" 'BEGIN {printf "%.2f", 8 * b / w}')" "$quality"
+done
+echo
+for name in int8 int4; do
+  echo "worst tensors of $name:"
+  "$bantam" inspect "$name.bantam" --quality --quiet | awk '/^tensor/ {on = 1; next} on && n++ < 3 {print "  " $0}'
+done
+printf 'tensors equal after the round trip: %s of %s\n' "$(comm -12 a.txt b.txt | wc -l)" "$(wc -l <a.txt)"

@@ -32,4 +32,9 @@ public enum Workers {
     }
     if let failed = failure.withLock({ $0 }) { throw failed.error }
   }
+
+  /// Calls `body(part)` once for each part below `threadCount`, all at the same time.
+  public static func share(threadCount: Int, _ body: @Sendable (_ part: Int) -> Void) {
+    DispatchQueue.concurrentPerform(iterations: threadCount) { body($0) }
+  }
 }

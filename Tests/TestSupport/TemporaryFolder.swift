@@ -18,7 +18,7 @@ public final class TemporaryFolder: Sendable {
     let target = self[name]
     let folder = (target as NSString).deletingLastPathComponent
     try! FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    FileManager.default.createFile(atPath: target, contents: Data(bytes))
+    _ = FileManager.default.createFile(atPath: target, contents: Data(bytes))
     return target
   }
 

@@ -1,4 +1,4 @@
-// Measurements inside one process. Usage: bantam-bench open FILE | quantize
+// Measurements inside one process. Usage: bantam-bench open FILE | quantize | matmul
 import Archive
 import Dispatch
 import Glibc
@@ -46,6 +46,62 @@ func benchmarkQuantize() throws {
   }
 }
 
+/// Products over planes that do not fit the cache: one row against what memory gives, 66 rows against what the units give.
+func benchmarkMatmul() throws {
+  // Eight matrices of the 8B's feed-forward shape.
+  let (outputs, columns, copies) = (18944, 3584, 8)
+  let read = try readRates(byteCount: outputs * columns * copies)
+  print("read  1 thread \(read.one) GB/s  2 threads \(read.two) GB/s")
+  for encoding in GroupEncoding.all {
+    let sizes = encoding.planeByteCounts(rows: outputs, columns: columns)!
+    let codes = try AlignedBuffer(byteCount: sizes.codes * copies)
+    let scales = try AlignedBuffer(byteCount: sizes.scales * copies)
+    for index in codes.bytes.indices { codes.bytes[index] = UInt8(truncatingIfNeeded: index &* 0x9E37_79B1 >> 13) }
+    for index in stride(from: 1, to: scales.bytes.count, by: 2) { scales.bytes[index] = 0x20 }
+    for (rows, threads) in [(1, 1), (1, 2), (66, 1), (66, 2)] {
+      let values = (0..<rows * columns).map { Float($0 % 97) - 48 }
+      let activations = try values.withUnsafeBufferPointer {
+        try QuantizedActivations($0, rowCount: rows, columns: columns)
+      }
+      let output = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows * outputs)
+      defer { output.deallocate() }
+      let used = rows == 1 ? copies : 1
+      let times = milliseconds(7) {
+        for copy in 0..<used {
+          QuantizedMatmul.multiply(
+            activations,
+            codes: UnsafeRawBufferPointer(rebasing: codes.bytes[copy * sizes.codes..<(copy + 1) * sizes.codes]),
+            scales: UnsafeRawBufferPointer(rebasing: scales.bytes[copy * sizes.scales..<(copy + 1) * sizes.scales]),
+            bits: encoding.bits, outputCount: outputs, output: output, threadCount: threads)
+        }
+      }
+      let title = "\(encoding.shortName)  \(rows) rows  \(threads) threads"
+      if rows == 1 {
+        let rate = Double((sizes.codes + sizes.scales) * copies) / times[3] / 1e6
+        print("\(title)  \(rate) GB/s  \(rate / (threads == 1 ? read.one : read.two)) of read")
+      } else {
+        print("\(title)  \(2 * Double(rows * outputs * columns) / times[3] / 1e6 / Double(threads)) GOP/s a thread")
+      }
+    }
+  }
+}
+
+/// What memory gives to plain reads, GB/s.
+func readRates(byteCount: Int) throws -> (one: Double, two: Double) {
+  let buffer = try AlignedBuffer(byteCount: byteCount)
+  buffer.bytes.initializeMemory(as: UInt8.self, repeating: 1)
+  func rate(_ threads: Int) -> Double {
+    let times = milliseconds(7) {
+      Workers.share(threadCount: threads) { part in
+        let size = byteCount / threads
+        MemoryRead.touch(UnsafeRawBufferPointer(rebasing: buffer.bytes[part * size..<(part + 1) * size]))
+      }
+    }
+    return Double(byteCount) / times[3] / 1e6
+  }
+  return (rate(1), rate(2))
+}
+
 @main
 enum Bench {
   static func main() throws {
@@ -53,8 +109,9 @@ enum Bench {
     switch (arguments.first, arguments.count) {
     case ("open", 2): try benchmarkOpen(arguments.last!)
     case ("quantize", 1): try benchmarkQuantize()
+    case ("matmul", 1): try benchmarkMatmul()
     default:
-      print("usage: bantam-bench open FILE | quantize")
+      print("usage: bantam-bench open FILE | quantize | matmul")
       exit(64)
     }
   }

@@ -99,4 +99,7 @@ typedef struct {
 void ck_diff_f32_scalar(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count);
 void ck_diff_f32(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count);
 
+// Reads `byte_count` bytes, a multiple of 256, and gives a word that depends on all of them: what memory can give.
+uint64_t ck_read_memory(const void *bytes, size_t byte_count);
+
 #endif
