@@ -30,7 +30,7 @@ test: setup
 	$(SWIFT) test -c release -Xswiftc -enable-testing
 
 format:
-	$(SWIFT) format lint --strict -r Sources Tests formats examples Package.swift
+	$(SWIFT) format lint --strict -r Sources Tests formats examples benchmarks Package.swift
 
 bench: build
 	bash benchmarks/run.sh

@@ -80,6 +80,9 @@ struct TensorQuantizer {
       statistics: .init(statistics), quality: quality)
   }
 
+  /// Bytes that are asked for ahead of their use.
+  private static let ahead = 16 << 20
+
   /// Reads a run of columns of some rows, row after row.
   private func read(
     rows: Range<Int>, column: Int, columnCount: Int, into values: UnsafeMutableRawBufferPointer
@@ -88,8 +91,12 @@ struct TensorQuantizer {
     let width = info.dtype.bitWidth / 8
     if columnCount == columns {
       let offset = rows.lowerBound * columns * width
-      // Ask for the next stripes while this one is at work.
-      source.willNeed(number, offset: offset + values.count, count: 4 * values.count)
+      // Ask for the next run while this one is at work, and let go of the one before.
+      if offset / Self.ahead != (offset + values.count) / Self.ahead || offset == 0 {
+        let run = offset / Self.ahead * Self.ahead
+        source.willNeed(number, offset: run, count: 2 * Self.ahead)
+        if run > 0 { source.doneWith(number, offset: run - Self.ahead, count: Self.ahead) }
+      }
       return try source.read(number, at: offset, into: values)
     }
     for (position, row) in rows.enumerated() {

@@ -23,7 +23,7 @@ public struct GroupEncoding: Hashable, Sendable {
   }
   /// The algorithm, as files record it with the errors.
   public var method: String {
-    "scale search with least-squares refit, \(bits == 8 ? "14 trials" : "14 refitted trials")"
+    "scale search with least-squares refit, " + (bits == 8 ? "9 trials" : "10 refitted trials")
   }
 
   public init?(shortName: String) {
