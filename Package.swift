@@ -17,7 +17,7 @@ let package = Package(
     .target(name: "CKernels"),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CJSONC", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
-    .systemLibrary(name: "CLinux"),
+    .target(name: "CLinux"),
     .target(
       name: "Formats", path: "formats", exclude: ["README.md", "bantam.md", "families.md"],
       sources: ["Formats.swift"], resources: [.embedInCode("families/blip3o.json")]),

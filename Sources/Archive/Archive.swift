@@ -153,6 +153,12 @@ public final class Archive: Sendable {
     }
   }
 
+  /// Checks a chunk unless that was done before.
+  func checkOnce(_ bytes: UnsafeRawBufferPointer, _ sum: UInt32, key: Int, name: String) throws(ArchiveError) {
+    if checkedChunks.withLock({ $0.contains(key) }) { return }
+    try check(bytes, sum, key: key, name: name)
+  }
+
   private func check(_ bytes: UnsafeRawBufferPointer, _ sum: UInt32, key: Int, name: String) throws(ArchiveError) {
     guard CRC32C.of(bytes) == sum else { throw .chunkDamaged(path: path, name: name, offset: key) }
     checkedChunks.withLock { _ = $0.insert(key) }

@@ -177,6 +177,50 @@ import Testing
     #expect(diff.rows.allSatisfy { $0.status == .equal })
   }
 
+  @Test func aProductReadsTheMappedFileWhereItLies() throws {
+    let folder = TemporaryFolder()
+    for encoding in GroupEncoding.all {
+      _ = try quantize(TinySample.path, to: folder["q"], .init(defaultEncoding: encoding))
+      let archive = try Archive(path: folder["q"])
+      let mapping = try MappedFile(archive.file)
+      let number = archive.tensorNumber("dit.layers.0.feed_forward.linear_1.weight")!
+      let tensor = archive.owner(of: number)
+      let (rows, columns) = tensor.info.matrix
+      let codes = try archive.bytes(of: tensor.planes[0], named: tensor.info.name, in: mapping)
+      let scales = try archive.bytes(of: tensor.planes[1], named: tensor.info.name, in: mapping)
+      // One activation of 127, the others 0: the product is a column of the decoded weights, exactly.
+      var values = [Float](repeating: 0, count: columns)
+      values[5] = 127
+      let activations = try values.withUnsafeBufferPointer {
+        try QuantizedActivations($0, rowCount: 1, columns: columns)
+      }
+      var output = [Float](repeating: 0, count: rows)
+      output.withUnsafeMutableBufferPointer {
+        QuantizedMatmul.multiply(
+          activations, codes: codes, scales: scales, bits: encoding.bits, outputCount: rows, output: $0)
+      }
+      let plain = try AlignedBuffer(byteCount: rows * columns * 4)
+      try ModelSource(archive).read(number, at: 0, into: plain.bytes)
+      let weights = plain.bytes.assumingMemoryBound(to: Float.self)
+      for row in 0..<rows { #expect(output[row] == weights[row * columns + 5] * 127) }
+    }
+  }
+
+  @Test func aDamagedPlaneIsFoundThroughTheMapping() throws {
+    let folder = TemporaryFolder()
+    _ = try quantize(TinySample.path, to: folder["q"], .init(defaultEncoding: .int8))
+    let plane = try Archive(path: folder["q"]).index.tensors.first { $0.planes.count == 2 }!.planes[0]
+    var bytes = folder.bytes(of: "q")
+    bytes[plane.offset + plane.byteCount - 1] ^= 1
+    folder.write(bytes, to: "q")
+    let archive = try Archive(path: folder["q"])
+    let mapping = try MappedFile(archive.file)
+    let tensor = archive.index.tensors.first { $0.planes.count == 2 }!
+    #expect(throws: ArchiveError.self) {
+      _ = try archive.bytes(of: tensor.planes[0], named: tensor.info.name, in: mapping)
+    }
+  }
+
   @Test func hostilePlanesOfAGroupEncodingAreRefused() throws {
     let folder = TemporaryFolder()
     _ = try quantize(TinySample.path, to: folder["q"], .init(defaultEncoding: .int8))

@@ -138,6 +138,19 @@ import Testing
     }
   }
 
+  @Test func aMappedFileThatShrinksIsTornAndNoSignal() throws {
+    let folder = TemporaryFolder()
+    let mapping = try MappedFile(ReadableFile(path: folder.write([UInt8](repeating: 7, count: 100_000), to: "f")))
+    #expect(mapping.bytes(at: 99_999, count: 1)[0] == 7)
+    #expect(!mapping.isTorn)
+    truncate(folder["f"], 10)
+    // The first page is still the file's; behind it there is nothing.
+    #expect(mapping.bytes(at: 50_000, count: 1)[0] == 0)
+    #expect(mapping.isTorn)
+    let empty = try MappedFile(ReadableFile(path: folder.write([UInt8](), to: "empty")))
+    #expect(empty.bytes(at: 0, count: 0).isEmpty)
+  }
+
   @Test func anOutputAppearsOnlyWhenItIsWhole() throws {
     let folder = TemporaryFolder()
     folder.write("old", to: "out")

@@ -1,4 +1,4 @@
-// Measurements inside one process. Usage: bantam-bench open FILE | quantize | matmul
+// Measurements inside one process. Usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul
 import Archive
 import Dispatch
 import Glibc
@@ -20,6 +20,51 @@ func benchmarkOpen(_ path: String) throws {
   var tensorCount = 0
   let times = try milliseconds(21) { tensorCount = try Archive(path: path).index.tensors.count }
   print("open  \(tensorCount) tensors  median \(times[10]) ms  min \(times[0]) ms  max \(times[20]) ms")
+}
+
+/// From open to the first product of a quantized tensor: time, and memory that belongs to this process alone.
+func benchmarkProduct(_ path: String, _ name: String) throws {
+  let before = anonymousKilobytes()
+  var rows = 0
+  var during = 0
+  let times = try milliseconds(1) {
+    let archive = try Archive(path: path)
+    guard let number = archive.tensorNumber(TensorName(name)),
+      let encoding = GroupEncoding(name: archive.encoding(of: number).name)
+    else {
+      print("\(name) is not a quantized tensor of this file")
+      exit(66)
+    }
+    let tensor = archive.owner(of: number)
+    let mapping = try MappedFile(archive.file)
+    let codes = try archive.bytes(of: tensor.planes[0], named: tensor.info.name, in: mapping)
+    let scales = try archive.bytes(of: tensor.planes[1], named: tensor.info.name, in: mapping)
+    rows = tensor.info.matrix.rows
+    let ones = [Float](repeating: 1, count: tensor.info.matrix.columns)
+    let activations = try ones.withUnsafeBufferPointer {
+      try QuantizedActivations($0, rowCount: 1, columns: ones.count)
+    }
+    let output = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows)
+    defer { output.deallocate() }
+    QuantizedMatmul.multiply(
+      activations, codes: codes, scales: scales, bits: encoding.bits, outputCount: rows, output: output)
+    during = anonymousKilobytes()
+  }
+  print(
+    "open and first product of \(rows) outputs  \(times[0]) ms  anonymous memory \(during - before) kB more than before"
+  )
+}
+
+/// `RssAnon` of this process.
+func anonymousKilobytes() -> Int {
+  guard let file = fopen("/proc/self/status", "r") else { return 0 }
+  defer { fclose(file) }
+  var line = [CChar](repeating: 0, count: 256)
+  while fgets(&line, 256, file) != nil {
+    let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    if text.hasPrefix("RssAnon:") { return Int(text.filter(\.isNumber)) ?? 0 }
+  }
+  return 0
 }
 
 /// Quantizes normal deviates in bf16, one thread: megabytes of input a processor second.
@@ -108,10 +153,11 @@ enum Bench {
     let arguments = CommandLine.arguments.dropFirst()
     switch (arguments.first, arguments.count) {
     case ("open", 2): try benchmarkOpen(arguments.last!)
+    case ("product", 3): try benchmarkProduct(arguments.dropFirst().first!, arguments.last!)
     case ("quantize", 1): try benchmarkQuantize()
     case ("matmul", 1): try benchmarkMatmul()
     default:
-      print("usage: bantam-bench open FILE | quantize | matmul")
+      print("usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul")
       exit(64)
     }
   }
