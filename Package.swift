@@ -7,7 +7,9 @@ let package = Package(
     .executable(name: "bantam", targets: ["BantamCLI"]),
     .library(
       name: "Bantam",
-      targets: ["Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report"]),
+      targets: ["Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
+        "Tokenization",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -17,6 +19,7 @@ let package = Package(
     .target(name: "CKernels"),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CJSONC", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
+    .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
     .target(name: "CLinux"),
     .target(
       name: "Formats", path: "formats", exclude: ["README.md", "bantam.md", "families.md"],
@@ -35,6 +38,7 @@ let package = Package(
     .target(
       name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Conversion"], exclude: ["README.md"]
     ),
+    .target(name: "Tokenization", dependencies: ["Tensors", "JSON", "CUTF8Proc"], exclude: ["README.md"]),
     .target(name: "Compare", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),
     .target(
       name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion", "Compare"],
@@ -43,6 +47,7 @@ let package = Package(
       name: "BantamCLI",
       dependencies: [
         "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
+        "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(
@@ -68,6 +73,10 @@ let package = Package(
     .testTarget(
       name: "QuantizationTests",
       dependencies: ["Quantization", "JSON", "Kernels", "CKernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "TokenizationTests",
+      dependencies: ["Tokenization", "Samples", "Conversion", "JSON", "Tensors", "TestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "CompareTests", dependencies: ["Compare", "Conversion", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(name: "ReportTests", dependencies: ["Report", "JSON", "TestSupport"]),
