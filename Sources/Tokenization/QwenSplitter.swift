@@ -31,12 +31,17 @@ struct QwenSplitter {
       default: return .other
       }
     }
+    let isKnown = scalar.properties.age.map { $0.major <= lastUnicodeVersion } ?? false
     switch scalar.properties.generalCategory {
-    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return .letter
-    case .decimalNumber, .letterNumber, .otherNumber: return .number
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
+      return isKnown ? .letter : .other
+    case .decimalNumber, .letterNumber, .otherNumber: return isKnown ? .number : .other
     default: return scalar.properties.isWhitespace ? .space : .other
     }
   }
+
+  /// Letters and numbers that came later are no letters and numbers to the tokenizers library.
+  private static let lastUnicodeVersion = 16
 
   private static func pieceEnd(_ scalars: [Unicode.Scalar], _ kinds: [Kind], from start: Int) -> Int {
     if let end = contractionEnd(scalars, from: start) { return end }
