@@ -28,7 +28,7 @@ public final class Archive: Sendable {
       let damaged = SectionTable.damagedSection(in: indexBytes, path: path)
       throw .tableDamaged(path: path, table: damaged ?? "index")
     }
-    index = try ArchiveIndex(indexBytes, path: path)
+    index = try ArchiveIndex(indexBytes, minor: superblock.minor, path: path)
     try index.checkRanges(path: path, payloadEnd: superblock.index.offset, geometry: superblock.geometry)
     let metadataBytes = try Self.table(superblock.metadata, in: file)
     guard SHA256.of(metadataBytes) == superblock.metadata.digest else {
@@ -69,12 +69,12 @@ public final class Archive: Sendable {
       }
       throw .superblocksDamaged(path: path)
     }
-    var best: Superblock?
-    for page in sound {
-      let candidate = try Superblock(page, path: path)
-      if candidate.generation > best?.generation ?? 0 { best = candidate }
+    // Only the newer one's rules count. Equal generations: the first.
+    var newest = sound[0]
+    for page in sound.dropFirst() where Superblock.generation(of: page) > Superblock.generation(of: newest) {
+      newest = page
     }
-    guard let best else { throw .superblocksDamaged(path: path) }
+    let best = try Superblock(newest, path: path)
     guard file.byteCount >= best.fileByteCount else {
       throw .truncated(path: path, missingByteCount: best.fileByteCount - file.byteCount)
     }
@@ -96,6 +96,12 @@ public final class Archive: Sendable {
   }
 
   public func encoding(of number: Int) -> ArchiveIndex.Encoding { index.encodings[owner(of: number).encoding] }
+
+  /// Whether a tensor is stored with the very values of its source.
+  public func isExact(_ number: Int) -> Bool {
+    encoding(of: number) == .plain
+      && index.tensors[number].source.map { $0.dtype == index.tensors[number].info.dtype } ?? true
+  }
 
   // MARK: Reading payload
 

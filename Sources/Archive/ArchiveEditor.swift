@@ -11,16 +11,25 @@ public enum ArchiveEditor {
   /// - Parameter change: gives the new metadata object from the old one.
   /// - Throws: ``ArchiveError`` or ``FileError``.
   public static func edit(path: String, _ change: (JSONValue) throws -> JSONValue) throws {
+    let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw errno == ENOENT
+        ? FileError.missing(path: path, code: errno)
+        : FileError.cannotCreate(path: path, code: errno, reason: "cannot be opened for writing")
+    }
+    defer { close(descriptor) }
+    // The lock comes before the reading: what is read must still hold when it is written.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw FileError.badOutput(path: path, reason: "is being edited by another process")
+    }
     let archive = try Archive(path: path)
     let old = archive.superblock
     let table = MetadataTable(previous: old.metadata, json: try change(archive.metadata)).encoded()
-    let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-    guard descriptor >= 0 else {
-      throw FileError.cannotCreate(path: path, code: errno, reason: "cannot be opened for writing")
+    guard table.count <= Limits.configByteCount else {
+      throw FileError.tooLarge(path: path, byteCount: table.count, limit: Limits.configByteCount)
     }
-    defer { close(descriptor) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      throw FileError.badOutput(path: path, reason: "is being edited by another process")
+    guard old.generation < Int.max, old.fileByteCount < Int.max - Limits.configByteCount - 4096 else {
+      throw ArchiveError.badParameter(path: path, name: "generation", value: old.generation)
     }
     let offset = roundUp(old.fileByteCount, to: old.geometry.smallAlignment)
     let padding = [UInt8](repeating: 0, count: offset - old.fileByteCount)

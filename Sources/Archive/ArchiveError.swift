@@ -144,7 +144,8 @@ public enum ArchiveError: ReportingError, Equatable {
         hint: nearest.isEmpty ? nil : "Nearest: " + nearest.map { printable($0) }.joined(separator: ", "))
     case .noSuchComponent(let path, let name, let has):
       return ErrorReport(
-        .noInput, at: printable(path), "'\(printable(name))' is not in this file (has: \(has.joined(separator: ", ")))")
+        .noInput, at: printable(path),
+        "'\(printable(name))' is not in this file (has: \(has.map { printable($0) }.joined(separator: ", ")))")
     }
   }
 }

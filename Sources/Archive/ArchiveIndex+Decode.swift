@@ -4,10 +4,11 @@ import Tensors
 extension ArchiveIndex {
   /// Reads an index, every reference checked. Ranges of planes are checked by ``checkRanges(path:payloadEnd:geometry:)``.
   /// - Throws: ``ArchiveError``.
-  init(_ bytes: [UInt8], path: String) throws(ArchiveError) {
+  /// - Parameter minor: minor version of the file; in later ones reserved bytes may have a meaning.
+  init(_ bytes: [UInt8], minor: Int = 0, path: String) throws(ArchiveError) {
     let result: Result<ArchiveIndex, ArchiveError> = bytes.withUnsafeBytes { buffer in
       do throws(ArchiveError) {
-        var decoder = try IndexDecoder(buffer, path: path)
+        var decoder = try IndexDecoder(buffer, minor: minor, path: path)
         return .success(try decoder.decode())
       } catch { return .failure(error) }
     }
@@ -20,15 +21,32 @@ private struct IndexDecoder {
   let path: String
   /// By the section's place in `Section.allCases`: records are looked up often.
   private let entries: [SectionTable.Entry]
+  private let checksReserved: Bool
   private var texts: [Int: String] = [:]  // short texts that many records share, by offset
+  // What records may name together: no plane and no sum twice, and names of a sensible length in all.
+  private var planeBudget: Int
+  private var sumBudget: Int
+  private var nameBudget: Int
+  private var claimedBudget = Limits.claimedByteCount
 
-  init(_ bytes: UnsafeRawBufferPointer, path: String) throws(ArchiveError) {
+  init(_ bytes: UnsafeRawBufferPointer, minor: Int, path: String) throws(ArchiveError) {
+    checksReserved = minor == 0
     self.bytes = bytes
     self.path = path
     let table = try SectionTable(bytes, path: path)
     var entries: [SectionTable.Entry] = []
     for section in Section.allCases { entries.append(try table.entry(section, path: path)) }
     self.entries = entries
+    planeBudget = entries[Section.planes.place].count
+    sumBudget = entries[Section.sums.place].count
+    nameBudget = 16 * entries[Section.text.place].count + 64 << 20
+  }
+
+  /// Takes from a budget; fails where a file asks for more than its tables can honestly mean.
+  private static func spend(_ amount: Int, from budget: inout Int) -> Bool {
+    guard amount <= budget else { return false }
+    budget -= amount
+    return true
   }
 
   private func count(_ section: Section) -> Int { entries[section.place].count }
@@ -74,8 +92,11 @@ private struct IndexDecoder {
     return value
   }
 
-  private func sums(_ range: Range<Int>) -> [UInt32] {
-    range.map { record(.sums, $0).get(0, as: UInt32.self) }
+  private mutating func sums(_ range: Range<Int>, _ owner: @autoclosure () -> String) throws(ArchiveError) -> [UInt32] {
+    guard Self.spend(range.count, from: &sumBudget) else {
+      throw .badReference(path: path, record: owner(), field: "checksums")
+    }
+    return range.map { record(.sums, $0).get(0, as: UInt32.self) }
   }
 
   mutating func decode() throws(ArchiveError) -> ArchiveIndex {
@@ -116,9 +137,13 @@ private struct IndexDecoder {
 
   private func layout(_ number: Int) throws(ArchiveError) -> ArchiveIndex.Layout {
     let record = record(.layouts, number)
+    func isZero(from offset: Int) -> Bool { record.bytes(offset, 32 - offset).allSatisfy { $0 == 0 } }
     switch record.u16(0) {
-    case 0: return .rowMajor
+    case 0:
+      guard !checksReserved || isZero(from: 2) else { throw .reservedNotZero(path: path, part: "layout table") }
+      return .rowMajor
     case 1:
+      guard !checksReserved || isZero(from: 14) else { throw .reservedNotZero(path: path, part: "layout table") }
       guard let order = UInt8(exactly: record.u16(12)).flatMap(TileLayout.NibbleOrder.init(rawValue:)),
         let tile = TileLayout(
           elementBits: record.u16(2), tileRows: record.u16(4), tileColumns: record.u16(6),
@@ -131,13 +156,14 @@ private struct IndexDecoder {
 
   private mutating func decodeComponents(into index: inout ArchiveIndex) throws(ArchiveError) {
     var next = 0
+    var names: Set<[UInt8]> = []
     for number in 0..<count(.components) {
       let record = record(.components, number)
       let name = try text(record, 0, "component \(number)", "name")
       guard !name.isEmpty else { throw .emptyName(path: path, record: "component \(number)") }
       let tensors = try range(record, 8, in: .tensors, "component '\(name)'", "tensors")
       guard tensors.lowerBound == next else { throw .componentsNotInOrder(path: path, component: name) }
-      guard !index.components.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+      guard names.insert(Array(name.utf8)).inserted else {
         throw .nameTwice(path: path, name: TensorName(name))
       }
       next = tensors.upperBound
@@ -154,6 +180,9 @@ private struct IndexDecoder {
     let name = TensorName(utf8: try utf8(record, 0, "tensor \(number)", "name"))
     let owner = { "tensor '\(name)'" }
     guard !name.utf8.isEmpty else { throw .emptyName(path: path, record: "tensor \(number)") }
+    guard Self.spend(name.utf8.count, from: &nameBudget) else {
+      throw .badReference(path: path, record: "tensor \(number)", field: "name")
+    }
     guard name.utf8.count <= Limits.nameByteCount, String(validating: name.utf8, as: UTF8.self) != nil else {
       throw .badText(path: path, record: "tensor \(number)")
     }
@@ -170,20 +199,24 @@ private struct IndexDecoder {
     for dimension in firstDimension..<firstDimension + rank {
       shape.append(try size(self.record(.dimensions, dimension), 0, owner(), "shape"))
     }
-    guard let info = TensorInfo(name: name, dtype: dtype, shape: shape) else {
-      throw .sizeOverflow(path: path, tensor: name)
-    }
+    guard let info = TensorInfo(name: name, dtype: dtype, shape: shape),
+      Self.spend(max(info.byteCount, info.elementCount), from: &claimedBudget)
+    else { throw .sizeOverflow(path: path, tensor: name) }
     guard record.u32(16) < count(.components) else {
       throw .badReference(path: path, record: owner(), field: "component")
     }
     guard record.u32(28) < count(.encodings) else {
       throw .badReference(path: path, record: owner(), field: "encoding")
     }
-    guard record.isZero(184, 72), record.u16(54) == 0, record.u32(44) <= 3 else {
+    guard !checksReserved || record.isZero(184, 72) && record.u16(54) == 0 && record.u32(44) <= 3 else {
       throw .reservedNotZero(path: path, part: "tensor table")
     }
     var planes: [ArchiveIndex.Plane] = []
-    for plane in try range(record, 32, in: .planes, owner(), "planes") {
+    let planeRange = try range(record, 32, in: .planes, owner(), "planes")
+    guard Self.spend(planeRange.count, from: &planeBudget) else {
+      throw .badReference(path: path, record: owner(), field: "planes")
+    }
+    for plane in planeRange {
       planes.append(try self.plane(plane, owner: owner, layoutCount: layoutCount))
     }
     return ArchiveIndex.Tensor(
@@ -193,19 +226,19 @@ private struct IndexDecoder {
       quality: try quality(record, owner))
   }
 
-  private func plane(
+  private mutating func plane(
     _ number: Int, owner: () -> String, layoutCount: Int
   ) throws(ArchiveError) -> ArchiveIndex.Plane {
     let record = record(.planes, number)
     guard record.u32(4) < layoutCount else { throw .badReference(path: path, record: owner(), field: "layout") }
-    guard record.u16(2) == 0, record.isZero(32, 16) else {
+    guard !checksReserved || record.u16(2) == 0 && record.isZero(32, 16) else {
       throw .reservedNotZero(path: path, part: "plane table")
     }
     return ArchiveIndex.Plane(
       kind: ArchiveIndex.Plane.Kind(rawValue: record.u16(0)), layout: record.u32(4),
       offset: try size(record, 8, owner(), "plane offset"),
       byteCount: try size(record, 16, owner(), "plane size"),
-      sums: sums(try range(record, 24, in: .sums, owner(), "checksums")))
+      sums: try sums(range(record, 24, in: .sums, owner(), "checksums"), owner()))
   }
 
   private mutating func source(
@@ -220,11 +253,15 @@ private struct IndexDecoder {
     let (offset, byteCount) = (
       try size(record, 64, owner(), "source offset"), try size(record, 72, owner(), "source size")
     )
-    guard !offset.addingReportingOverflow(byteCount).overflow else {
+    guard !offset.addingReportingOverflow(byteCount).overflow, Self.spend(byteCount, from: &claimedBudget) else {
       throw .badSourceRange(path: path, tensor: tensor)
     }
+    let name = TensorName(utf8: try utf8(record, 56, owner(), "source name"))
+    guard name.utf8.count <= Limits.nameByteCount, Self.spend(name.utf8.count, from: &nameBudget) else {
+      throw .badReference(path: path, record: owner(), field: "source name")
+    }
     return ArchiveIndex.Source(
-      file: record.u32(48) - 1, name: TensorName(utf8: try utf8(record, 56, owner(), "source name")), dtype: dtype,
+      file: record.u32(48) - 1, name: name, dtype: dtype,
       offset: offset, byteCount: byteCount, digest: Digest(record.bytes(80, 32)))
   }
 
@@ -271,7 +308,7 @@ private struct IndexDecoder {
         ArchiveIndex.Blob(
           name: name, offset: try size(record, 8, "file '\(name)'", "offset"),
           byteCount: try size(record, 16, "file '\(name)'", "size"),
-          sums: sums(try range(record, 24, in: .sums, "file '\(name)'", "checksums")),
+          sums: try sums(range(record, 24, in: .sums, "file '\(name)'", "checksums"), "file '\(name)'"),
           digest: Digest(record.bytes(32, 32))))
     }
   }

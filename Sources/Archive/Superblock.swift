@@ -89,6 +89,11 @@ public struct Superblock: Sendable, Equatable {
     return CRC32C.of(Array(page.prefix(byteCount - 4))) == stored
   }
 
+  /// The generation that a sound page claims.
+  static func generation(of page: [UInt8]) -> UInt64 {
+    page.withUnsafeBytes { LittleEndianRecord(table: $0, start: 0).get(16) }
+  }
+
   /// - Parameter page: 4,096 bytes for which ``isSound(_:)`` holds.
   init(_ page: [UInt8], path: String) throws(ArchiveError) {
     let result: Result<Superblock, ArchiveError> = page.withUnsafeBytes { bytes in

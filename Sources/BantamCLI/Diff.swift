@@ -44,6 +44,10 @@ struct Diff: ParsableCommand {
     let report = DiffReport(diff)
     Terminal.print(json ? report.json.text(indent: 1) : report.text)
     guard let failUnder else { return }
+    guard !diff.rows.isEmpty else {
+      Terminal.say("bantam: the two have no tensor in common to hold against \(failUnder) dB")
+      Glibc.exit(ExitStatus.differs.rawValue)
+    }
     let failures = report.failures(under: failUnder)
     guard !failures.isEmpty else { return }
     Terminal.say("bantam: \(failures.count) tensors miss \(failUnder) dB, first '\(failures[0].name)'")

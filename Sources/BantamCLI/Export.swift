@@ -9,7 +9,7 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a .bantam file back as safetensors, under the release's own names and files.",
     discussion: """
-      Without --dtype every tensor comes back byte for byte.
+      Without --dtype every tensor comes back byte for byte; a quantized one is decoded to f32.
 
       EXAMPLES
         bantam export blip3o-8b.bantam --to safetensors -o BLIP3o-Model-8B

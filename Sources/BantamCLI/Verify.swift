@@ -28,6 +28,12 @@ struct Verify: ParsableCommand {
 
   @OptionGroup var work: WorkOptions
 
+  /// What a comparison without findings means.
+  private func comparison(_ archive: Archive) -> String {
+    let changed = archive.index.tensors.indices.count { !archive.isExact($0) }
+    return changed == 0 ? ", equal to the source" : ", made from this source, \(changed) tensors quantized or cast"
+  }
+
   func run() throws {
     let archive = try Archive(path: file)
     let source = try source.map { try ModelSource(path: $0) }
@@ -57,7 +63,7 @@ struct Verify: ParsableCommand {
     } else if findings.isEmpty {
       Terminal.print(
         "\(printable(file))  sound: \(archive.index.tensors.count) tensors, \(Quantity.bytes(payload))"
-          + (source == nil ? "" : ", equal to the source"))
+          + (source == nil ? "" : comparison(archive)))
     } else {
       for finding in findings {
         Terminal.print(

@@ -39,14 +39,15 @@ private struct FolderReader {
   init(root: String) { self.root = root }
 
   /// The weights of a folder and of those below it. Hidden folders are passed over, as are links to folders above.
-  mutating func readTree(folder: String, depth: Int) throws(CheckpointError) {
+  mutating func readTree(folder: String, depth: Int, above: [FileIdentity] = []) throws(CheckpointError) {
     let here = Folder.join(root, folder)
+    guard let identity = FileIdentity(path: here), !above.contains(identity) else { return }
     let names: [String]
     do { names = try Folder.names(in: here) } catch { throw .file(error) }
     try readSet(folder: folder, names: names)
     guard depth < 3 else { return }
     for name in names where !name.hasPrefix(".") && Folder.exists(Folder.join(here, name)) {
-      try readTree(folder: Folder.join(folder, name), depth: depth + 1)
+      try readTree(folder: Folder.join(folder, name), depth: depth + 1, above: above + [identity])
     }
   }
 

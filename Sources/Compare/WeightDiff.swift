@@ -59,6 +59,9 @@ public struct WeightDiff: Sendable {
     if maps[0].family != maps[1].family {
       maps = try [a, b].map { try $0.archive == nil ? ModelMap($0, family: "generic") : ModelMap($0) }
     }
+    for name in components ?? [] where !maps.contains(where: { $0.components.contains { $0.name == name } }) {
+      throw FamilyError.componentAbsent(path: a.path, name: name, has: maps[0].components.map(\.name))
+    }
     // A component that one side lacks as a whole was left out on purpose; it counts only where it is asked for.
     let shared =
       components
@@ -66,7 +69,8 @@ public struct WeightDiff: Sendable {
         maps[1].components.contains { $0.name == name }
       }
     let sides = maps.map { map in
-      map.components.filter { shared.contains($0.name) || map.family == "generic" }.flatMap(\.tensors)
+      map.components.filter { shared.contains($0.name) || components == nil && map.family == "generic" }.flatMap(
+        \.tensors)
     }
     let right = Dictionary(sides[1].map { ($0.name, $0.number) }, uniquingKeysWith: { first, _ in first })
     var pairs = sides[0].map { Pair(name: $0.name, a: $0.number, b: right[$0.name]) }
@@ -93,7 +97,8 @@ public struct WeightDiff: Sendable {
     guard info.dtype == other.dtype else {
       return row(.different, info.shape, "dtype \(info.dtype.name) against \(other.dtype.name)")
     }
-    return row(try bytesAreEqual(a, left, b, right, resources) ? .equal : .different, info.shape, "bytes differ")
+    let isEqual = try bytesAreEqual(a, left, b, right, resources)
+    return row(isEqual ? .equal : .different, info.shape, isEqual ? nil : "bytes differ")
   }
 
   /// Elements that are compared at once: a whole number of blocks, small enough for the cache.

@@ -6,7 +6,9 @@ public enum ConversionError: ReportingError, Equatable {
   case nothingToConvert(path: String)
   case memoryTooSmall(asked: Int, needed: Int)
   case cannotCast(name: String, dtype: String)
-  case noOriginalLayout(path: String)
+  case nameTooLong(name: String)
+  /// The index of the output would be over its limit.
+  case tooManyTensors(path: String)
 
   public var report: ErrorReport {
     switch self {
@@ -18,8 +20,14 @@ public enum ConversionError: ReportingError, Equatable {
       ErrorReport(.usage, at: "--memory", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")
     case .cannotCast(let name, let dtype):
       ErrorReport(.badData, at: printable(name), "cannot be cast", expected: "f32, f16 or bf16", found: dtype)
-    case .noOriginalLayout(let path):
-      ErrorReport(.badData, at: printable(path), "does not say which files its tensors came from")
+    case .nameTooLong(let name):
+      ErrorReport(
+        .badData, at: printable(name), "the name is too long with its folder",
+        expected: "at most \(Limits.nameByteCount) bytes")
+    case .tooManyTensors(let path):
+      ErrorReport(
+        .badData, at: printable(path), "holds more tensors and names than an index may",
+        expected: "at most \(Limits.archiveIndexByteCount) bytes")
     }
   }
 }

@@ -86,6 +86,9 @@ public struct ConversionPlan: Sendable {
     archive = ArchivePlan(
       components: planned, sourceFiles: planner.files, blobs: blobs,
       metadata: Self.metadata(map: map, leftOut: leftOut, options: options))
+    guard archive.tableByteCount <= Limits.archiveIndexByteCount else {
+      throw ConversionError.tooManyTensors(path: source.path)
+    }
     self.source = source
     self.map = map
     resources = options.resources
@@ -129,6 +132,10 @@ private struct TensorPlanner {
 
   mutating func plan(_ tensor: ModelMap.Tensor, encoding: GroupEncoding?) throws -> ArchivePlan.Tensor {
     let origin = source.tensors[tensor.number]
+    guard tensor.name.utf8.count <= Limits.nameByteCount else {
+      throw ConversionError.nameTooLong(name: tensor.name.text)
+    }
+    try source.checkReadable(tensor.number)
     var dtype = origin.info.dtype
     if encoding != nil {
       dtype = .f32  // what decoding gives

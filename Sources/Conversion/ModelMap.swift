@@ -96,9 +96,12 @@ public struct ModelMap: Sendable {
     family = "generic"
     quantization = .generic
     release = nil
+    var names: Set<String> = []
     components = order.map { folder in
-      Component(
-        name: folder.isEmpty ? "model" : folder.replacing("/", with: "."), about: "", isDefault: true,
+      var name = folder.isEmpty ? "model" : folder.replacing("/", with: ".")
+      while !names.insert(name).inserted { name += "_" }  // such as a folder that is called model
+      return Component(
+        name: name, about: "", isDefault: true,
         tensors: byFolder[folder]!)
     }
     let companions = [

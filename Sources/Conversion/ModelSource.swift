@@ -79,6 +79,15 @@ public final class ModelSource: Sendable {
     }
   }
 
+  /// - Throws: ``ArchiveError/unknownEncoding(path:tensor:encoding:)`` for a tensor that can be listed but not read.
+  func checkReadable(_ number: Int) throws(ArchiveError) {
+    guard let archive, archive.encoding(of: number) != .plain, try QuantizedReader(archive, number) == nil else {
+      return
+    }
+    throw .unknownEncoding(
+      path: path, tensor: tensors[number].info.name, encoding: archive.encoding(of: number).name)
+  }
+
   /// Reads plain row-major bytes of a tensor, in its own dtype; a quantized tensor is decoded to f32.
   /// - Parameters:
   ///   - offset: from the tensor's first byte; a multiple of the element's size.

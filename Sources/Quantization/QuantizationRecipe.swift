@@ -85,11 +85,13 @@ public struct QuantizationRecipe: Sendable, Equatable {
   }
 
   public var json: JSONValue {
-    .members([
-      "format": 1, "encoding": defaultEncoding.map { .string($0.shortName) } ?? .null,
-      "rules": .array(
-        rules.map { .members(["match": .string($0.pattern), "encoding": .string($0.action.name)]) }),
-    ])
+    var members: [JSONValue.Member] = [.init("format", 1)]
+    if let defaultEncoding { members.append(.init("encoding", .string(defaultEncoding.shortName))) }
+    let rules = rules.map { rule -> JSONValue in
+      .members(["match": .string(rule.pattern), "encoding": .string(rule.action.name)])
+    }
+    members.append(.init("rules", .array(rules)))
+    return .object(members)
   }
 }
 

@@ -54,7 +54,7 @@ public struct DiffReport {
     let cosine = line.rows.map { $0.values!.cosine }.min()!
     let largest = line.rows.map { $0.values!.largestError }.max()!
     // The bar is the noise: full at 0 dB, empty at 60.
-    let bar = String(repeating: "#", count: max(0, min(20, Int((60 - line.worst) / 3))))
+    let bar = String(repeating: "#", count: Int(max(0, min(20, (60 - line.worst) / 3))))
     let strange = line.rows.reduce(0) { $0 + $1.values!.nonfiniteMismatchCount }
     return [
       printable(line.name), count, range + " dB", QualityReport.scientific(1 - cosine),

@@ -101,9 +101,9 @@ public struct Inspection: Sendable {
     var lines: [String] = []
     let total = components.reduce(0) { $0 + $1.storedByteCount }
     let parameters = components.reduce(0) { $0 + $1.parameterCount }
-    let release = map.release.map { " (\($0))" } ?? ""
+    let release = map.release.map { " (\(printable($0)))" } ?? ""
     lines.append(
-      "\(printable(source.path))  family \(map.family)\(release)  \(Quantity.bytes(total))  "
+      "\(printable(source.path))  family \(printable(map.family))\(release)  \(Quantity.bytes(total))  "
         + "\(Quantity.parameters(parameters)) parameters  \(tensors.count) tensors")
     if let archive = source.archive {
       lines.append(
@@ -162,7 +162,7 @@ public struct Inspection: Sendable {
       let size = line.members.reduce(0) { $0 + all[$1].storedByteCount }
       let first = all[line.members[0]]
       root.add(
-        line.name.split(separator: ".").map(String.init)[...], byteCount: size,
+        line.name.split(separator: ".", maxSplits: 31).map(String.init)[...], byteCount: size,
         leaf: "\(first.info.dtype.name) \(first.info.shapeText)")
     }
     return root.text(total: total)

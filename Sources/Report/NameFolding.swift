@@ -50,6 +50,9 @@ public enum NameFolding {
     return entries.map { Line(name: text($0), members: $0.members) }
   }
 
+  /// Numbers of a name that are looked at. No model nests deeper, and a hostile name may hold thousands.
+  private static let foldedPartCount = 8
+
   /// Literal pieces and the numbers between them. Only whole dotted parts count as numbers.
   private static func split(_ name: String) -> ([Substring], [Int]) {
     var literals: [Substring] = []
@@ -60,7 +63,8 @@ public enum NameFolding {
       let atPart = index == name.startIndex || name[name.index(before: index)] == "."
       if atPart, name[index].isASCII, name[index].isNumber {
         let end = name[index...].firstIndex { !($0.isASCII && $0.isNumber) } ?? name.endIndex
-        if end == name.endIndex || name[end] == ".", let number = Int(name[index..<end]),
+        if numbers.count < foldedPartCount, end == name.endIndex || name[end] == ".",
+          let number = Int(name[index..<end]),
           String(number) == name[index..<end]
         {
           literals.append(name[start..<index])
@@ -92,14 +96,14 @@ public enum NameFolding {
     var parts: [String] = []
     var first = sorted[0]
     var last = sorted[0]
-    for number in sorted.dropFirst() + [Int.max] {
-      if number == last + 1 {
+    for number in sorted.dropFirst().map(Optional.some) + [nil] {
+      if let number, number - 1 == last {
         last = number
         continue
       }
       parts.append(first == last ? "\(first)" : (last == first + 1 ? "\(first),\(last)" : "\(first)-\(last)"))
-      first = number
-      last = number
+      first = number ?? first
+      last = number ?? last
     }
     return "{" + parts.joined(separator: ",") + "}"
   }

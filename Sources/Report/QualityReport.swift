@@ -52,11 +52,18 @@ public struct QualityReport {
         ? Quantity.fixed(8 * Double(component.storedByteCount) / Double(component.parameterCount), 2) : "-"
       table.add([
         component.name, Quantity.bytes(component.storedByteCount), bits, "\(own.count) of \(component.tensors.count)",
-        own.isEmpty ? "exact" : Self.decibelText(noise > 0 ? 10 * log10(signal / noise) : .infinity),
+        own.isEmpty
+          ? (isExact(component) ? "exact" : "cast")
+          : Self.decibelText(noise > 0 ? 10 * log10(signal / noise) : .infinity),
         own.first.map { Self.decibelText($0.quality.sqnrDecibels) } ?? "", own.first.map { "\($0.tensor.name)" } ?? "",
       ])
     }
     return table.text
+  }
+
+  /// Whether every tensor still has the source's own values.
+  private func isExact(_ component: Inspection.Component) -> Bool {
+    component.tensors.allSatisfy { inspection.source.archive?.isExact($0.number) ?? true }
   }
 
   /// All quantized tensors, worst first.

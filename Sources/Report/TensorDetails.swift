@@ -89,7 +89,11 @@ public struct TensorDetails {
     let width = tensor.info.dtype.bitWidth
     guard count > 0, width >= 8 else { return [] }
     let buffer = try AlignedBuffer(byteCount: count * width / 8)
-    do { try source.read(tensor.number, at: 0, into: buffer.bytes) } catch ArchiveError.unknownEncoding { return .null }
+    do { try source.read(tensor.number, at: 0, into: buffer.bytes) } catch ArchiveError.unknownEncoding {
+      return .null
+    } catch ArchiveError.unknownLayout {
+      return .null
+    }
     return .array((0..<count).map { value(UnsafeRawBufferPointer(buffer.bytes), $0, tensor.info.dtype) })
   }
 

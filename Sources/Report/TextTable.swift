@@ -1,3 +1,5 @@
+import Tensors
+
 /// A table of text columns.
 public struct TextTable {
   public enum Alignment: Sendable {
@@ -10,7 +12,8 @@ public struct TextTable {
 
   public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
-  public mutating func add(_ cells: [String]) { rows.append(cells) }
+  /// Adds a row. Texts from files are made safe to print.
+  public mutating func add(_ cells: [String]) { rows.append(cells.map { printable($0, limit: 400) }) }
 
   /// The table with a line of titles; columns two spaces apart, no space at the end of a line.
   public var text: String {

@@ -12,6 +12,8 @@ public enum Limits {
   public static let nameByteCount = 65_535
   /// Tensors in one source.
   public static let tensorCount = 10_000_000
+  /// Bytes that all tensors of one `.bantam` file may claim together, whatever their encoding.
+  public static let claimedByteCount = 1 << 56
   /// Bytes of the index of a `.bantam` file.
   public static let archiveIndexByteCount = 1 << 30
 }

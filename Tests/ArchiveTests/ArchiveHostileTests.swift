@@ -103,6 +103,14 @@ import Testing
     #expect(minor == nil)
   }
 
+  @Test func onlyTheNewerSuperblocksRulesCount() throws {
+    let bytes = try SmallArchive().folder.bytes(of: "small.bantam")
+    let old = Self.page({ $0[12] = 2 }, of: bytes)  // generation 1 of an unknown version
+    let new = Self.page({ $0[16] = 2 }, of: bytes)
+    #expect(error(of: Array(old[..<4096]) + Array(new[..<4096]) + bytes[8192...]) == nil)
+    #expect(caseName(error(of: Array(new[..<4096]) + Array(old[..<4096]) + bytes[8192...])) == "accepted")
+  }
+
   @Test func aRequiredFeatureIsRefusedByName() throws {
     let bytes = try SmallArchive().folder.bytes(of: "small.bantam")
     let found = try #require(error(of: Self.page({ Self.put("residual-planes", at: 144, in: &$0) }, of: bytes)))
@@ -205,6 +213,24 @@ import Testing
       "alias of another dtype", "badAlias",
       { $0.tensors[2].info = TensorInfo(name: "llm.head", dtype: .i32, shape: [3, 5])! }
     ),
+    (
+      "tensors that claim more than there can be", "sizeOverflow",
+      { index in
+        index.encodings.append(.init(name: "unheard-of"))
+        for number in [0, 1, 3] {
+          index.tensors[number].encoding = 1
+          index.tensors[number].info = TensorInfo(
+            name: index.tensors[number].info.name, dtype: .u8, shape: [1 << 55])!
+        }
+      }
+    ),
+    (
+      "source sizes that claim more than there can be", "badSourceRange",
+      {
+        $0.tensors[0].source!.byteCount = 1 << 56
+        $0.tensors[1].source!.byteCount = 1 << 56
+      }
+    ),
     ("carried file above", "badBlobName", { $0.blobs[0].name = "../config.json" }),
     ("carried file absolute", "badBlobName", { $0.blobs[0].name = "/etc/passwd" }),
     ("carried file with NUL", "badBlobName", { $0.blobs[0].name = "a\u{0}b" }),
@@ -304,6 +330,22 @@ import Testing
         "carried file offset 2^63", "badReference",
         { bytes, at in put(UInt64(1) << 63, at: at["BLOB"]! + 8, in: &bytes) }
       ),
+      (
+        "planes named twice", "badReference",
+        { bytes, at in
+          // The second tensor names the plane of the first as well as its own.
+          put(UInt32(0), at: at["TENS"]! + 256 + 32, in: &bytes)
+          put(UInt32(5), at: at["TENS"]! + 256 + 36, in: &bytes)
+        }
+      ),
+      (
+        "checksums named twice", "badReference",
+        { bytes, at in
+          put(UInt32(0), at: at["PLNE"]! + 24, in: &bytes)
+          put(UInt32(6), at: at["PLNE"]! + 28, in: &bytes)
+        }
+      ),
+      ("reserved bytes of a layout", "reservedNotZero", { bytes, at in bytes[at["LAYT"]! + 20] = 1 }),
       ("text that is not UTF-8", "badText", { bytes, at in bytes[at["TEXT"]!] = 0xFF }),
     ]
 

@@ -186,6 +186,39 @@ import Testing
     #expect(planned == folder.bytes(of: "q").count)
   }
 
+  @Test func diffOfStrangeTensorsEndsWell() throws {
+    let folder = TemporaryFolder()
+    let zero: [UInt8] = [0, 0, 0, 0]
+    let one: [UInt8] = [0, 0, 0x80, 0x3F]
+    let negativeZero: [UInt8] = [0, 0, 0, 0x80]
+    let nan: [UInt8] = [0, 0, 0xC0, 0x7F]
+    folder.write(
+      SafetensorsFile.bytes([("a", "F32", [1], zero), ("b", "F32", [1], zero), ("c", "F32", [1], one)]),
+      to: "a.safetensors")
+    folder.write(
+      SafetensorsFile.bytes([("a", "F32", [1], one), ("b", "F32", [1], negativeZero), ("c", "F32", [1], nan)]),
+      to: "b.safetensors")
+    let text = try Command(["diff", folder["a.safetensors"], folder["b.safetensors"], "-q"])
+    #expect(text.status == 0)
+    #expect(text.output.contains("3 changed"))
+    let typo = try Command([
+      "diff", CommandTests.tiny, CommandTests.archive, "--components", "lmm", "--fail-under", "9", "-q",
+    ])
+    #expect(typo.status == 65)
+  }
+
+  @Test func verifySaysWhatAComparisonMeans() throws {
+    let folder = TemporaryFolder()
+    _ = try Command(["quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int8", "-q"])
+    #expect(
+      try Command(["verify", folder["q"], "--source", CommandTests.tiny, "-q"]).output.contains("quantized or cast"))
+    _ = try Command(["convert", CommandTests.archive, "-o", folder["copy"], "-q"])
+    let copy = try Command(["verify", folder["copy"], "--source", CommandTests.archive, "-q"])
+    #expect(copy.status == 0 && copy.output.contains("equal to the source"))
+    _ = try Command(["convert", CommandTests.tiny, "-o", folder["f16"], "--dtype", "f16", "-q"])
+    #expect(try Command(["inspect", folder["f16"], "--quality", "-q"]).output.contains("exact") == false)
+  }
+
   @Test func aRequestThatCannotBeMetIsATableAndNoFile() throws {
     let folder = TemporaryFolder()
     let refused = try Command([

@@ -175,6 +175,18 @@ enum TinySample {
     #expect(throws: FamilyError.self) { try self.map(folder["tiny"], family: "gpt") }
   }
 
+  @Test func componentsOfAnyFolderNamesAreApart() throws {
+    let folder = TemporaryFolder()
+    folder.write(SafetensorsFile.bytes([("x", "U8", [1], [1])]), to: "f/x.safetensors")
+    folder.write(SafetensorsFile.bytes([("y", "U8", [1], [1])]), to: "f/model/y.safetensors")
+    // A link back to the folder itself is not walked again.
+    symlink(".", folder["f/loop"])
+    #expect(try map(folder["f"]).components.map(\.name) == ["model", "model_"])
+    let plan = try ConversionPlan(source: ModelSource(path: folder["f"]), options: ConversionOptions())
+    try Converter.run(plan, to: folder["m"])
+    #expect(try ModelSource(path: folder["m"]).tensors.count == 2)
+  }
+
   @Test func filesThatTheReleaseHoldsBesidesAreNoStumblingBlock() throws {
     let folder = TinySample.copy()
     folder.write("{}", to: "tiny/trainer_state.json")

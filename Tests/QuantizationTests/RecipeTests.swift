@@ -22,6 +22,8 @@ import Testing
       defaultEncoding: .int8, rules: [.init(pattern: "a*", action: .keep), .init(pattern: "b", action: .encode(.int4))])
     let bytes = Array(recipe.json.text(indent: 2).utf8)
     #expect(try QuantizationRecipe(json: bytes, path: "r") == recipe)
+    let rulesOnly = QuantizationRecipe(defaultEncoding: nil, rules: recipe.rules)
+    #expect(try QuantizationRecipe(json: Array(rulesOnly.json.text().utf8), path: "r") == rulesOnly)
   }
 
   static let refused = [

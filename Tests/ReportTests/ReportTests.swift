@@ -46,6 +46,12 @@ import Testing
     return numbers.flatMap { expand(line[..<open] + "\($0)" + line[line.index(after: close)...]) }
   }
 
+  @Test func hostileNamesTakeNoTimeAndDoNotTrap() {
+    #expect(fold(["a.0.w", "a.9223372036854775807.w"]) == ["a.{0,9223372036854775807}.w"])
+    let deep = String(repeating: "1.", count: 20_000)
+    #expect(fold([deep, deep + "x"]).count == 2)
+  }
+
   @Test func numbersInsideWordsAreLeftAlone() {
     #expect(fold(["a.conv1.w", "a.conv2.w", "x.01.y"]) == ["a.conv1.w", "a.conv2.w", "x.01.y"])
   }
@@ -77,6 +83,12 @@ import Testing
 }
 
 @Suite struct TextTableTests {
+  @Test func textsFromFilesAreMadeSafe() {
+    var table = TextTable([("name", .left)])
+    table.add(["a\u{1B}]0;b\u{7}"])
+    #expect(!table.text.unicodeScalars.contains("\u{1B}"))
+  }
+
   @Test func columnsAreAlignedAndLinesEndWithoutSpaces() {
     var table = TextTable([("name", .left), ("n", .right)])
     table.add(["a", "1"])

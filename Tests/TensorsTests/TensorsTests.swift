@@ -207,6 +207,25 @@ import Testing
     #expect(throws: FileError.self) { try AtomicOutputFolder(path: folder["ours"]) }
   }
 
+  @Test func aLinkIsNeverTakenForTheOutputFolder() throws {
+    let folder = TemporaryFolder()
+    folder.write("mine", to: "real/thesis.txt")
+    symlink("real", folder["out"])
+    #expect(throws: FileError.self) { try AtomicOutputFolder(path: folder["out"]) }
+    // A link that stands where a stale attempt would stand is not followed either.
+    symlink("real", folder[".ours.1.partial"])
+    let output = try AtomicOutputFolder(path: folder["ours"])
+    try output.commit()
+    #expect(folder.bytes(of: "real/thesis.txt") == Array("mine".utf8))
+  }
+
+  @Test func staleAttemptsOfAnyNameAreFound() throws {
+    let folder = TemporaryFolder()
+    folder.write("dead", to: ".模型.bantam.1.partial")
+    try AtomicOutputFile(path: folder["模型.bantam"]).commit(byteCount: 0)
+    #expect(folder.names == ["模型.bantam"])
+  }
+
   @Test func pathsFromFilesStayInside() throws {
     let folder = TemporaryFolder()
     let output = try AtomicOutputFolder(path: folder["out"])

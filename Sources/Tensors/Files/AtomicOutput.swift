@@ -27,7 +27,7 @@ struct PartialName {
     let name = Folder.split(target).name
     return try Folder.names(in: folder).filter { candidate in
       guard candidate.hasPrefix(".\(name)."), candidate.hasSuffix(".partial") else { return false }
-      let middle = candidate.dropFirst(name.utf8.count + 2).dropLast(8)
+      let middle = candidate.dropFirst(name.count + 2).dropLast(8)
       return !middle.isEmpty && middle.allSatisfy(\.isNumber)
     }.map { Folder.join(folder, $0) }
   }

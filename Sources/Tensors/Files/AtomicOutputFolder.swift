@@ -20,6 +20,10 @@ public final class AtomicOutputFolder {
     signal(SIGXFSZ, SIG_IGN)
     name = try PartialName(target: path)
     self.path = path
+    var status = stat()
+    if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
+      throw .badOutput(path: path, reason: "is a link; name the folder itself")
+    }
     if Folder.somethingExists(path) { try Self.checkReplaceable(path) }
     for stale in try name.earlierAttempts() { Self.removeIfUnlocked(stale) }
     guard mkdir(name.partial, 0o777) == 0 else {
@@ -65,13 +69,19 @@ public final class AtomicOutputFolder {
   }
 
   private static func removeIfUnlocked(_ path: String) {
-    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { removeTree(path) }
     close(descriptor)
   }
 
+  /// Removes a folder and all below it. Links are removed, never followed.
   private static func removeTree(_ path: String) {
+    var root = stat()
+    guard lstat(path, &root) == 0, root.st_mode & S_IFMT == S_IFDIR else {
+      unlink(path)
+      return
+    }
     for name in (try? Folder.names(in: path)) ?? [] {
       let child = Folder.join(path, name)
       var status = stat()

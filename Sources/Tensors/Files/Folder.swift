@@ -60,7 +60,7 @@ public enum Folder {
   public static func isPlainName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".." && !name.hasPrefix("~") && name.utf8.count <= 255
       && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") || $0 == 0 }
-      && !name.unicodeScalars.contains { $0.value < 0x20 }
+      && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
   }
 
   /// Whether a path out of a file stays below its folder: plain names joined by `/`.
