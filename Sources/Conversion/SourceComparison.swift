@@ -13,7 +13,13 @@ public enum SourceComparison {
   ) throws -> [ArchiveVerifier.Finding] {
     var numbers: [String: [TensorName: Int]] = [:]
     for (number, tensor) in source.tensors.enumerated() {
-      numbers[tensor.file, default: [:]][tensor.info.name] = number
+      // A .bantam source says where its own tensors came from.
+      if let other = source.archive {
+        guard let origin = other.index.tensors[number].source else { continue }
+        numbers[other.index.sourceFiles[origin.file].path, default: [:]][origin.name] = number
+      } else {
+        numbers[tensor.file, default: [:]][tensor.info.name] = number
+      }
     }
     let sourceNumbers = numbers
     let found = Mutex<[ArchiveVerifier.Finding]>([])
