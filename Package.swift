@@ -7,7 +7,8 @@ let package = Package(
     .executable(name: "bantam", targets: ["BantamCLI"]),
     .library(
       name: "Bantam",
-      targets: ["Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
+      targets: [
+        "Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
         "Tokenization",
       ]),
   ],
