@@ -37,7 +37,8 @@ let package = Package(
       dependencies: ["Tensors", "JSON", "Kernels", "Quantization", "Checkpoints", "Archive", "Formats"],
       exclude: ["README.md"]),
     .target(
-      name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Checkpoints", "Conversion"], exclude: ["README.md"]
+      name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Checkpoints", "Conversion"],
+      exclude: ["README.md"]
     ),
     .target(name: "Tokenization", dependencies: ["Tensors", "JSON", "CUTF8Proc"], exclude: ["README.md"]),
     .target(name: "Compare", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),

@@ -53,7 +53,6 @@ public enum ArchiveError: ReportingError, Equatable {
   case unknownEncoding(path: String, tensor: TensorName, encoding: String)
   case unknownLayout(path: String, tensor: TensorName)
   case noSuchTensor(path: String, name: String, nearest: [String])
-  case noSuchComponent(path: String, name: String, has: [String])
 
   public var report: ErrorReport {
     func bad(
@@ -142,10 +141,6 @@ public enum ArchiveError: ReportingError, Equatable {
       return ErrorReport(
         .noInput, at: printable(path), "holds no tensor '\(printable(name))'",
         hint: nearest.isEmpty ? nil : "Nearest: " + nearest.map { printable($0) }.joined(separator: ", "))
-    case .noSuchComponent(let path, let name, let has):
-      return ErrorReport(
-        .noInput, at: printable(path),
-        "'\(printable(name))' is not in this file (has: \(has.map { printable($0) }.joined(separator: ", ")))")
     }
   }
 }

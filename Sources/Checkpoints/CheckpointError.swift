@@ -27,7 +27,6 @@ public enum CheckpointError: ReportingError, Equatable {
   case notInCache(repository: String, cache: String)
   case snapshotMissing(repository: String, revision: String)
   case badReference(repository: String, text: String)
-  case emptyFolderTree(path: String)
 
   public var report: ErrorReport {
     func bad(
@@ -86,7 +85,6 @@ public enum CheckpointError: ReportingError, Equatable {
         hint: "Fetch it again")
     case .badReference(let repository, let text):
       return bad(repository, "the cache's refs/main is not a commit", found: "'\(printable(text, limit: 50))'")
-    case .emptyFolderTree(let path): return bad(path, "has too many nested folders")
     }
   }
 }

@@ -5,8 +5,6 @@ import Tensors
 public struct ShardIndex: Sendable {
   /// Tensor names with the file that holds each, in file order.
   public let weightMap: [(name: TensorName, file: String)]
-  /// `metadata.total_size` where it stands.
-  public let totalByteCount: Int?
 
   /// File names, each once, sorted.
   public var files: [String] { Set(weightMap.map(\.file)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
@@ -14,7 +12,6 @@ public struct ShardIndex: Sendable {
   /// - Throws: ``CheckpointError``.
   public init(_ bytes: [UInt8], path: String) throws(CheckpointError) {
     var weightMap: [(name: TensorName, file: String)]?
-    var total: Int?
     do {
       var scanner = try JSONScanner(bytes)
       var root = try scanner.beginObject()
@@ -27,15 +24,6 @@ public struct ShardIndex: Sendable {
             map.append((TensorName(utf8: name), String(decoding: try scanner.string(), as: UTF8.self)))
           }
           weightMap = map
-        case "metadata":
-          var object = try scanner.beginObject()
-          while let key = try scanner.nextKey(&object) {
-            if key == Array("total_size".utf8), (0x30...0x39).contains(try scanner.peek()) {
-              total = try? scanner.unsignedInteger()
-            } else {
-              try scanner.skipValue()
-            }
-          }
         default: try scanner.skipValue()
         }
       }
@@ -53,6 +41,5 @@ public struct ShardIndex: Sendable {
       guard name.utf8.count <= Limits.nameByteCount else { throw .indexNameTooLong(path: path) }
     }
     self.weightMap = weightMap
-    totalByteCount = total
   }
 }

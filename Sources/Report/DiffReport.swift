@@ -50,7 +50,6 @@ public struct DiffReport {
     let range =
       line.rows.count == 1
       ? Quantity.fixed(line.worst, 2) : "\(Quantity.fixed(line.worst, 2))..\(Quantity.fixed(line.best, 2))"
-    let worst = line.rows.min { $0.values!.sqnrDecibels < $1.values!.sqnrDecibels }!.values!
     let cosine = line.rows.map { $0.values!.cosine }.min()!
     let largest = line.rows.map { $0.values!.largestError }.max()!
     // The bar is the noise: full at 0 dB, empty at 60.
@@ -59,7 +58,7 @@ public struct DiffReport {
     return [
       printable(line.name), count, range + " dB", QualityReport.scientific(1 - cosine),
       QualityReport.scientific(largest),
-      strange > 0 ? "\(strange) non-finite" : bar + (worst.changedCount == 0 ? "" : ""),
+      strange > 0 ? "\(strange) non-finite" : bar,
     ]
   }
 

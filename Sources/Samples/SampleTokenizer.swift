@@ -1,4 +1,5 @@
 import JSON
+import Tokenization
 
 /// The added tokens of a release, in the order of their ids.
 struct SpecialTokens {
@@ -24,12 +25,8 @@ struct SampleTokenizer {
   let tokens: SpecialTokens
   var size: Int { tokens.firstID + SpecialTokens.all.count }
 
-  /// The split rule of Qwen2's tokenizer.json.
-  static let splitPattern =
-    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-
   init(mergeCount: Int, firstSpecialID: Int?) {
-    var vocabulary = Self.alphabet.sorted().map { String($0) }
+    var vocabulary = ByteAlphabet.scalars.sorted().map { String($0) }
     merges = Self.train(mergeCount: mergeCount)
     vocabulary += merges.map { $0.0 + $0.1 }
     let first = firstSpecialID ?? vocabulary.count
@@ -38,17 +35,6 @@ struct SampleTokenizer {
     self.vocabulary = vocabulary
     tokens = SpecialTokens(firstID: first)
   }
-
-  /// GPT-2's printable stand-ins for the 256 bytes, by byte.
-  static let alphabet: [Unicode.Scalar] = {
-    let printable = Set((0x21...0x7E).map { $0 } + (0xA1...0xAC).map { $0 } + (0xAE...0xFF).map { $0 })
-    var next: UInt32 = 256
-    return (0..<256).map { byte in
-      if printable.contains(byte) { return Unicode.Scalar(UInt8(byte)) }
-      defer { next += 1 }
-      return Unicode.Scalar(next)!
-    }
-  }()
 
   private static func train(mergeCount: Int) -> [(String, String)] {
     // A word is a run of letters with the space before it, or a single other character.
@@ -67,10 +53,10 @@ struct SampleTokenizer {
       flush()
     }
     var words = counts.sorted { $0.key < $1.key }.map { word, count in
-      (parts: word.utf8.map { String(alphabet[Int($0)]) }, count: count)
+      (parts: word.utf8.map { String(ByteAlphabet.scalars[Int($0)]) }, count: count)
     }
     var merges: [(String, String)] = []
-    var known = Set(alphabet.map { String($0) })
+    var known = Set(ByteAlphabet.scalars.map { String($0) })
     while merges.count < mergeCount {
       var pairs: [[String]: Int] = [:]
       for word in words {
@@ -177,7 +163,7 @@ struct SampleTokenizer {
         "type": "Sequence",
         "pretokenizers": .array([
           .members([
-            "type": "Split", "pattern": .members(["Regex": .string(Self.splitPattern)]), "behavior": "Isolated",
+            "type": "Split", "pattern": .members(["Regex": .string(QwenSplitPattern.text)]), "behavior": "Isolated",
             "invert": false,
           ]), byteLevel,
         ]),

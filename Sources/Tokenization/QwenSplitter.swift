@@ -1,3 +1,9 @@
+/// Qwen2's split rule as its tokenizer.json writes it: a file with another one is not read.
+public enum QwenSplitPattern {
+  public static let text =
+    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+}
+
 /// Qwen2's split of text into pieces, none of which a merge may cross.
 ///
 /// The rule, from Qwen2's tokenizer.json, alternatives in order:

@@ -172,10 +172,6 @@ private struct TokenizerFileReader {
     return name
   }
 
-  /// Qwen2's split pattern, by which its tokenizer.json is known.
-  private static let pattern =
-    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-
   /// A sequence of Qwen2's split and the byte level.
   private func checkSplit(_ scanner: inout JSONScanner) throws {
     var hasPattern = false
@@ -195,7 +191,7 @@ private struct TokenizerFileReader {
           }
           var pattern = try scanner.beginObject()
           while let _ = try scanner.nextKey(&pattern) {
-            hasPattern = try scanner.string() == Array(Self.pattern.utf8)
+            hasPattern = try scanner.string() == Array(QwenSplitPattern.text.utf8)
           }
         }
       }
