@@ -9,7 +9,7 @@ let package = Package(
       name: "Bantam",
       targets: [
         "Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
-        "Tokenization",
+        "Tokenization", "Runtime", "Pictures", "Blip3o",
       ]),
   ],
   dependencies: [
@@ -22,6 +22,7 @@ let package = Package(
     .systemLibrary(name: "CJSONC", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
     .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
     .target(name: "CLinux"),
+    .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
     .target(
       name: "Formats", path: "formats", exclude: ["README.md", "bantam.md", "families.md"],
       sources: ["Formats.swift"], resources: [.embedInCode("families/blip3o.json")]),
@@ -41,6 +42,11 @@ let package = Package(
       exclude: ["README.md"]
     ),
     .target(name: "Tokenization", dependencies: ["Tensors", "JSON", "CUTF8Proc"], exclude: ["README.md"]),
+    .target(name: "Pictures", dependencies: ["Tensors", "CSPNG"], exclude: ["README.md"]),
+    .target(name: "Runtime", dependencies: ["Tensors", "Kernels"], exclude: ["README.md"]),
+    .target(
+      name: "Blip3o", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures"],
+      exclude: ["README.md"]),
     .target(name: "Compare", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),
     .target(
       name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion", "Compare"],
@@ -49,7 +55,7 @@ let package = Package(
       name: "BantamCLI",
       dependencies: [
         "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
-        "Tokenization",
+        "Tokenization", "Pictures", "Blip3o", "Kernels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(

@@ -1,20 +1,6 @@
 #include "ckernels.h"
 #include "floats.h"
 
-#if defined(__x86_64__)
-#define WITH_ISA(NAME, PARAMETERS, ARGUMENTS)                              \
-  TARGET_AVX512 static void NAME##_avx512 PARAMETERS { NAME##_body ARGUMENTS; } \
-  TARGET_AVX2 static void NAME##_avx2 PARAMETERS { NAME##_body ARGUMENTS; }     \
-  void NAME PARAMETERS {                                                   \
-    if (ck_isa() & CK_ISA_AVX512) NAME##_avx512 ARGUMENTS;                 \
-    else if (ck_isa() & CK_ISA_AVX2) NAME##_avx2 ARGUMENTS;                \
-    else NAME##_body ARGUMENTS;                                            \
-  }
-#else
-#define WITH_ISA(NAME, PARAMETERS, ARGUMENTS) \
-  void NAME PARAMETERS { NAME##_body ARGUMENTS; }
-#endif
-
 BODY void ck_widen_bf16_f32_body(float *out, const uint16_t *in, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = float_of_bits(widen_bf16(in[i]));
 }

@@ -7,7 +7,7 @@ import Tensors
 struct QuantizedReader {
   private let archive: Archive
   private let tensor: ArchiveIndex.Tensor
-  private let encoding: GroupEncoding
+  let encoding: GroupEncoding
   let rows: Int
   let columns: Int
 

@@ -102,4 +102,68 @@ void ck_diff_f32(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t cou
 // Reads `byte_count` bytes, a multiple of 256, and gives a word that depends on all of them: what memory can give.
 uint64_t ck_read_memory(const void *bytes, size_t byte_count);
 
+// The blocked product. A panel holds 32 outputs, input after input: panel[k * 32 + n].
+enum { CK_PANEL_COLUMNS = 32 };
+
+// c[m, n] += sum over k of a[m, k] * panel[k, n], fused, in ascending k. `columns` is at most 32.
+void ck_panel_product_scalar(
+  const float *a, size_t a_stride, size_t rows, const float *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns);
+void ck_panel_product(
+  const float *a, size_t a_stride, size_t rows, const float *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns);
+
+// panel[k, n] = b[n, k] of a matrix [columns, depth] of dtype; 0 where n is beyond `columns`.
+void ck_pack_rows_scalar(float *panel, const void *b, int dtype, size_t stride, size_t columns, size_t depth);
+void ck_pack_rows(float *panel, const void *b, int dtype, size_t stride, size_t columns, size_t depth);
+
+// panel[k, n] = b[k, n] of a matrix [depth, columns]; 0 where n is beyond `columns`.
+void ck_pack_columns(float *panel, const float *b, size_t stride, size_t columns, size_t depth);
+
+// Activation functions in place. e^x within 2 units in the last place; the others follow from it.
+void ck_exp(float *x, size_t count);
+void ck_silu(float *x, size_t count);
+void ck_gelu(float *x, size_t count);
+void ck_gelu_tanh(float *x, size_t count);
+void ck_exp_scalar(float *x, size_t count);
+void ck_silu_scalar(float *x, size_t count);
+void ck_gelu_scalar(float *x, size_t count);
+void ck_gelu_tanh_scalar(float *x, size_t count);
+
+// out[i] = f(gate[i]) * value[i]; out may be gate or value.
+void ck_silu_gate(float *out, const float *gate, const float *value, size_t count);
+void ck_gelu_gate(float *out, const float *gate, const float *value, size_t count);
+
+// x[i] += y[i];  x[i] += y[i] * factor[i];  x[i] = p * x[i] + q * y[i]
+void ck_add(float *x, const float *y, size_t count);
+void ck_multiply_add(float *x, const float *y, const float *factor, size_t count);
+void ck_combine(float *x, float p, const float *y, float q, size_t count);
+
+// Turns x[i] and x[half + i], or x[2 i] and x[2 i + 1], by the angle whose cosine and sine are given.
+void ck_rotate_halves(float *x, const float *cosine, const float *sine, size_t half);
+void ck_rotate_pairs(float *x, const float *cosine, const float *sine, size_t half);
+
+// How many values are infinite or NaN.
+uint64_t ck_count_nonfinite(const float *x, size_t count);
+
+// Rows normalized; sums in f64. `scale` may be NULL: else the result is multiplied by 1 + scale. out may be in.
+void ck_rms_norm(
+  float *out, const float *in, const float *weight, const float *scale, size_t rows, size_t columns, float eps);
+// `weight` and `bias` may both be NULL.
+void ck_layer_norm(
+  float *out, const float *in, const float *weight, const float *bias, const float *scale, size_t rows, size_t columns,
+  float eps);
+
+// Adds up each channel of [pixels, channels], and its squares.
+void ck_channel_sums(double *sums, double *squares, const float *x, size_t pixels, size_t channels);
+// out = in * scale + shift by channel, then SiLU where asked for.
+void ck_scale_shift(
+  float *out, const float *in, const float *scale, const float *shift, size_t pixels, size_t channels, int with_silu);
+
+// One block of keys of a softmax over many blocks. Row m of `scores` counts `lengths[m]` of its `width` scores, the rest
+// becomes 0; scores become e^(scale * score - maximum), the maximum renewed, and what was summed so far shrinks along.
+void ck_softmax_block(
+  float *scores, size_t stride, size_t rows, const size_t *lengths, size_t width, float scale, float *maxima,
+  float *sums, float *output, size_t output_stride, size_t output_columns);
+
 #endif

@@ -1,0 +1,159 @@
+import ArgumentParser
+import Blip3o
+import Conversion
+import JSON
+import Pictures
+import Report
+import Tensors
+
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Paint a picture from text.",
+    discussion: """
+      MODEL is a release folder or a .bantam file, exact or quantized. The settings go into the PNG as notes.
+
+      EXAMPLES
+        bantam generate 8b-int4.bantam "a photo of a cute cat" -o cat.png
+        bantam generate 8b.bantam "two red teapots" -o teapots.png --seed 7 --count 4
+        bantam generate 8b.bantam "a harbour at night" -o harbour.png --size 512 --decoder-steps 25
+      """)
+
+  @Argument(help: "The model.")
+  var model: String
+
+  @Argument(help: "What to paint.")
+  var prompt: String
+
+  @Option(name: .shortAndLong, help: "The PNG file to write; with --count, numbers are put before its ending.")
+  var output: String
+
+  @OptionGroup var painting: PaintingOptions
+
+  @Option(help: "Pictures to paint, one after another.")
+  var count = 1
+
+  @Flag(help: "Print a JSON document with the settings, times and memory.")
+  var json = false
+
+  @OptionGroup var work: RuntimeOptions
+
+  func validate() throws {
+    guard (1...10_000).contains(count) else { throw ValidationError("--count takes a number from 1 to 10000") }
+  }
+
+  func run() throws {
+    let options = try painting.options()
+    let model = try Model(path: model)
+    let meter = StepMeter(isShown: !work.quiet)
+    let pipeline = try TextToImage(
+      model, options, run: work.options(meter), noise: try painting.givenNoise())
+    var files: [JSONValue] = []
+    for number in 0..<count {
+      let path = Self.path(output, number, of: count)
+      // Before the work, so that an output that cannot be is told at once.
+      let file = try AtomicOutputFile(path: path)
+      let picture = try pipeline.picture(prompt)
+      let bytes = try picture.png(notes: [
+        "Software": "bantam \(bantamVersion)", "Description": prompt,
+        "bantam": settings(options, number: number, picture).text(),
+      ])
+      try file.write(bytes, at: 0)
+      try file.commit(byteCount: bytes.count)
+      files.append(.string(path))
+      meter.say("\(path): \(picture.width) x \(picture.height)")
+    }
+    if json { Terminal.print(report(options, files, pipeline.reports).text(indent: 2)) }
+  }
+
+  /// `cat.png` becomes `cat-1.png`, `cat-2.png`, ...
+  static func path(_ output: String, _ number: Int, of count: Int) -> String {
+    guard count > 1 else { return output }
+    let (folder, name) = Folder.split(output)
+    let stem = name.hasSuffix(".png") ? String(name.dropLast(4)) : name
+    return Folder.join(folder, "\(stem)-\(number + 1).png")
+  }
+
+  private func settings(_ options: GenerationOptions, number: Int, _ picture: Picture) -> JSONValue {
+    .members([
+      "model": .string(Folder.split(model).name), "prompt": .string(prompt),
+      "negative": .string(options.negativePrompt), "seed": .int(Int(truncatingIfNeeded: options.seed)),
+      "picture": .int(number + 1), "steps": .int(options.steps), "decoder_steps": .int(options.decoderSteps),
+      "guidance": .double(Double(options.guidance)), "width": .int(picture.width), "height": .int(picture.height),
+    ])
+  }
+
+  private func report(_ options: GenerationOptions, _ files: [JSONValue], _ stages: [StageReport]) -> JSONValue {
+    .members([
+      "schema": "bantam.generate.1", "files": .array(files), "seed": .int(Int(truncatingIfNeeded: options.seed)),
+      "stages": .array(
+        stages.map {
+          .members([
+            "name": .string($0.name), "seconds": .double($0.seconds), "activation_bytes": .int($0.activationByteCount),
+          ])
+        }),
+    ])
+  }
+}
+
+/// Options of commands that paint.
+struct PaintingOptions: ParsableArguments {
+  @Option(help: "Start of the random numbers: those of torch.randn on the CPU.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Steps from noise to features.")
+  var steps = 30
+
+  @Option(help: "Steps from noise to the picture's latents.")
+  var decoderSteps = 50
+
+  @Option(help: "How much the picture's decoder is held to the prompt.")
+  var guidance = 3.0
+
+  @Option(help: "Sides of the picture in pixels. (default: what the model was trained for)")
+  var size: Int?
+
+  @Option(help: "What the picture should not be. (default: a single space, as in the release's own code)")
+  var negative: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Start noise in place of the seed's: a safetensors file with dit.noise.cond, dit.noise.negative or decoder.noise.",
+      valueName: "file"))
+  var noise: String?
+
+  func options() throws -> GenerationOptions {
+    guard guidance.isFinite else { throw ValidationError("--guidance takes a finite number") }
+    var options = GenerationOptions()
+    options.seed = seed
+    options.steps = steps
+    options.decoderSteps = decoderSteps
+    options.guidance = Float(guidance)
+    options.size = size
+    if let negative { options.negativePrompt = negative }
+    return options
+  }
+
+  func givenNoise() throws -> Noise.Given {
+    guard let noise else { return [:] }
+    return try Noise.read(path: noise)
+  }
+}
+
+/// Options of commands that run networks.
+struct RuntimeOptions: ParsableArguments {
+  @Option(help: "Threads to use. (default: one a processor)")
+  var threads: Int?
+
+  @Flag(name: .shortAndLong, help: "No progress, no notes.")
+  var quiet = false
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
+  }
+
+  func options(_ meter: StepMeter) -> RunOptions {
+    RunOptions(
+      threadCount: threads ?? RunOptions.defaultThreadCount, cancellation: Signals.cancellation,
+      progress: { meter.show($0) })
+  }
+}

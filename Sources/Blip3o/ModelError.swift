@@ -1,0 +1,39 @@
+import Tensors
+
+/// What can be wrong with a model, or with what is asked of it.
+public enum ModelError: ReportingError, Equatable {
+  case config(file: String, key: String, rule: String)
+  case fileMissing(path: String, file: String)
+  case componentMissing(path: String, name: String, has: [String])
+  case notThisFamily(path: String, family: String)
+  case tokenMissing(path: String, token: String)
+  case promptTooLong(count: Int, limit: Int)
+  case size(Int, multiple: Int, limit: Int)
+  case option(name: String, rule: String)
+  case noise(path: String, name: String, rule: String)
+
+  public var report: ErrorReport {
+    switch self {
+    case .config(let file, let key, let rule):
+      ErrorReport(.badData, at: key.isEmpty ? file : "\(file): \(key)", rule)
+    case .fileMissing(let path, let file): ErrorReport(.badData, at: path, "holds no '\(file)'")
+    case .componentMissing(let path, let name, let has):
+      ErrorReport(
+        .badData, at: path, "\(name) is not in this file (has: \(has.joined(separator: ", ")))",
+        hint: "convert the release with --components all")
+    case .notThisFamily(let path, let family):
+      ErrorReport(
+        .badData, at: path, "is not a BLIP3-o model", found: "family '\(family)'",
+        hint: "name a release folder or a .bantam file made from one")
+    case .tokenMissing(let path, let token): ErrorReport(.badData, at: path, "the tokenizer has no token '\(token)'")
+    case .promptTooLong(let count, let limit):
+      ErrorReport(.badData, at: "prompt", "is too long", expected: "at most \(limit) tokens", found: "\(count)")
+    case .size(let size, let multiple, let limit):
+      ErrorReport(
+        .usage, at: "--size", "does not divide",
+        expected: "a multiple of \(multiple) from \(multiple) to \(limit)", found: "\(size)")
+    case .option(let name, let rule): ErrorReport(.usage, at: name, rule)
+    case .noise(let path, let name, let rule): ErrorReport(.badData, at: "\(path): \(name)", rule)
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import Foundation
+
+/// Features of a number: cosines and sines at frequencies `10000^(-i/half)`. Source: Vaswani et al., "Attention Is All You
+/// Need"; the order is that of the released configurations.
+enum Sinusoid {
+  /// - Parameter out: `width` values, an even number.
+  static func fill(_ out: UnsafeMutablePointer<Float>, of number: Float, width: Int, sineFirst: Bool = false) {
+    let half = width / 2
+    for index in 0..<half {
+      let frequency = Float(exp(-log(10_000.0) * Double(index) / Double(half)))
+      let angle = number * frequency
+      out[index] = sineFirst ? sin(angle) : cos(angle)
+      out[half + index] = sineFirst ? cos(angle) : sin(angle)
+    }
+  }
+}

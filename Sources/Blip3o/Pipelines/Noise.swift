@@ -1,0 +1,78 @@
+import Conversion
+import Kernels
+import Tensors
+
+/// Where start noise comes from: a seed, or values from outside.
+public struct Noise: Sendable {
+  /// Values by name, as `[channels, height, width]`: `dit.noise.cond`, `dit.noise.negative`, `decoder.noise`.
+  public typealias Given = [String: [Float]]
+
+  private var generator: TorchGenerator
+  private let given: Given
+
+  /// - Parameter given: used for the first picture in place of the generator's.
+  public init(seed: UInt64, given: Given = [:]) {
+    generator = TorchGenerator(seed: seed)
+    self.given = given
+  }
+
+  /// Draws `torch.randn(1, channels, height, width)`, or takes what was given.
+  /// - Throws: ``ModelError/noise(path:name:rule:)`` where what was given has another size.
+  mutating func draw(_ name: String, channels: Int, pixels: Int) throws(ModelError) -> [Float] {
+    if let values = given[name] {
+      guard values.count == channels * pixels else {
+        throw .noise(
+          path: "noise", name: name, rule: "has \(values.count) values instead of \(channels * pixels)")
+      }
+      return values
+    }
+    return generator.normals(channels * pixels)
+  }
+}
+
+/// Values between the two orders of a picture in memory.
+enum ChannelOrder {
+  /// `[channels, pixels]` to `[pixels, channels]`.
+  static func last(_ first: [Float], channels: Int) -> [Float] {
+    let pixels = first.count / channels
+    return [Float](unsafeUninitializedCapacity: first.count) { out, count in
+      for pixel in 0..<pixels {
+        for channel in 0..<channels { out[pixel * channels + channel] = first[channel * pixels + pixel] }
+      }
+      count = first.count
+    }
+  }
+}
+
+extension Noise {
+  /// Reads start noise from a file of tensors, values of any castable dtype.
+  /// - Throws: the errors of opening a source; ``ModelError/noise(path:name:rule:)``.
+  public static func read(path: String) throws -> Given {
+    let source = try ModelSource(path: path)
+    var given: Given = [:]
+    for (number, tensor) in source.tensors.enumerated() {
+      let name = tensor.info.name.text
+      guard ["dit.noise.cond", "dit.noise.negative", "decoder.noise"].contains(name) else { continue }
+      guard tensor.info.dtype.isCastable else {
+        throw ModelError.noise(path: path, name: name, rule: "has the dtype \(tensor.info.dtype.name)")
+      }
+      let bytes = try AlignedBuffer(byteCount: tensor.info.byteCount)
+      try source.read(number, at: 0, into: bytes.bytes)
+      given[name] = [Float](unsafeUninitializedCapacity: tensor.info.elementCount) { values, count in
+        count = tensor.info.elementCount
+        if count > 0 {
+          ElementCast.widen(
+            count: count, from: bytes.bytes.baseAddress!, tensor.info.dtype, to: values.baseAddress!)
+        }
+      }
+      if let values = given[name], values.contains(where: { !$0.isFinite }) {
+        throw ModelError.noise(path: path, name: name, rule: "holds values that are infinite or NaN")
+      }
+    }
+    guard !given.isEmpty else {
+      throw ModelError.noise(
+        path: path, name: "dit.noise.cond, dit.noise.negative, decoder.noise", rule: "none of them is there")
+    }
+    return given
+  }
+}

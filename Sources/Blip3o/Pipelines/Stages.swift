@@ -1,0 +1,114 @@
+import Foundation
+import Runtime
+import Tensors
+
+/// What a stage of a pipeline did.
+public struct StageReport: Sendable, Equatable {
+  /// `prompt`, `features`, `decoder` or `picture`.
+  public let name: String
+  public let seconds: Double
+  /// Bytes of the arena: activations.
+  public let activationByteCount: Int
+}
+
+/// How the stages of a pipeline run.
+public struct RunOptions: Sendable {
+  public var threadCount: Int
+  public var cancellation: Cancellation
+  /// Called before each step of a stage.
+  public var progress: @Sendable (Progress) -> Void
+
+  public struct Progress: Sendable {
+    /// The stage, as in ``StageReport``.
+    public let stage: String
+    public let step: Int
+    public let stepCount: Int
+  }
+
+  public init(
+    threadCount: Int = RunOptions.defaultThreadCount, cancellation: Cancellation = .init(),
+    progress: @escaping @Sendable (Progress) -> Void = { _ in }
+  ) {
+    self.threadCount = threadCount
+    self.cancellation = cancellation
+    self.progress = progress
+  }
+
+  /// As many threads as processors, at most 16.
+  public static var defaultThreadCount: Int { max(1, min(16, ProcessInfo.processInfo.activeProcessorCount)) }
+}
+
+/// Runs networks one stage after another: each gets memory of the size that a planning run has found, and gives it back at
+/// the end.
+final class StageRunner {
+  let options: RunOptions
+  /// Sees all operations of all stages.
+  var observer: (any Observer)?
+  private(set) var reports: [StageReport] = []
+
+  init(_ options: RunOptions, observer: (any Observer)? = nil) {
+    self.options = options
+    self.observer = observer
+  }
+
+  /// Runs `body` twice: once to plan, once in earnest.
+  /// - Parameter body: must take the same memory in the same order both times.
+  func stage<Result>(_ name: String, _ body: (Execution) throws -> Result) throws -> Result {
+    let planner = observer.map { WantsOnly($0) }
+    let byteCount = try Execution.plan(observer: planner) { _ = try body($0) }
+    let start = DispatchTime.now().uptimeNanoseconds
+    let run = try Execution(
+      arenaByteCount: byteCount, threadCount: options.threadCount, observer: observer,
+      cancellation: options.cancellation)
+    let result = try body(run)
+    reports.append(
+      StageReport(
+        name: name, seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9,
+        activationByteCount: byteCount))
+    return result
+  }
+
+  func progress(_ run: Execution, _ stage: String, step: Int, of count: Int) {
+    if !run.isPlanning { options.progress(.init(stage: stage, step: step, stepCount: count)) }
+  }
+
+  /// Runs a piece of a network whose result must be finite. Where it is not, the piece runs again under an observer that
+  /// names the first operation at fault.
+  /// - Parameters:
+  ///   - result: what the piece makes.
+  ///   - body: must not change its own inputs.
+  func finite(_ run: Execution, _ result: Activation, _ body: () throws -> Void) throws {
+    try body()
+    guard !run.isPlanning, result.nonFiniteCount > 0 else { return }
+    let before = run.observer
+    defer { run.observer = before }
+    run.observer = FirstNonFinite(wants: before)
+    try body()
+    throw RuntimeError.nonFinite(operation: "result", count: result.nonFiniteCount, of: result.count)
+  }
+}
+
+/// While planning, an observer is only asked which values it wants, since they need memory.
+private final class WantsOnly: Observer {
+  private let observer: any Observer
+
+  init(_ observer: any Observer) { self.observer = observer }
+
+  func didRun(_ operation: NetworkOperation, output: Activation?) {}
+  func wants(_ path: String) -> Bool { observer.wants(path) }
+}
+
+/// Throws at the first operation whose output is not finite.
+private final class FirstNonFinite: Observer {
+  private let inner: (any Observer)?
+
+  init(wants inner: (any Observer)?) { self.inner = inner }
+
+  func didRun(_ operation: NetworkOperation, output: Activation?) throws {
+    guard let output else { return }
+    let count = output.nonFiniteCount
+    if count > 0 { throw RuntimeError.nonFinite(operation: operation.path, count: count, of: output.count) }
+  }
+
+  func wants(_ path: String) -> Bool { inner?.wants(path) ?? false }
+}

@@ -1,0 +1,251 @@
+import Foundation
+import Pictures
+import Runtime
+import Tensors
+
+/// What a picture is made of and how.
+public struct GenerationOptions: Sendable, Equatable {
+  /// Steps from noise to features.
+  public var steps = 30
+  /// Steps from noise to latents.
+  public var decoderSteps = 50
+  /// Guidance of the decoder. That of the features is 3, fixed in the release's own code.
+  public var guidance: Float = 3
+  public var featureGuidance: Float = 3
+  /// Sides of the picture; nil: what the decoder was trained for.
+  public var size: Int?
+  public var seed: UInt64 = 0
+  /// What the picture should not be. The release's own code uses a single space.
+  public var negativePrompt = " "
+  /// Whether the prompt is used as it stands, without the release's template.
+  public var isRawPrompt = false
+
+  public init() {}
+}
+
+/// Paints from text: language model and queries, feature flow, UNet, autoencoder.
+///
+/// Source: BLIP3-o's inference.py and pipeline_llava_gen; Emu2's decoder pipeline.
+public final class TextToImage {
+  public let model: Model
+  public let options: GenerationOptions
+  private let runner: StageRunner
+  private var noise: Noise
+  private var negativeFeatures: [Float]?
+
+  /// What the stages did, in order.
+  public var reports: [StageReport] { runner.reports }
+
+  /// Checks that the model has all parts and the options fit.
+  /// - Parameter noise: start noise in place of the seed's, by name, channels first.
+  /// - Throws: ``ModelError``.
+  public init(
+    _ model: Model, _ options: GenerationOptions = .init(), run: RunOptions = .init(), noise: Noise.Given = [:],
+    observer: (any Observer)? = nil
+  ) throws {
+    try model.require("llm", "queries", "dit", "unet", "vae")
+    self.model = model
+    self.options = options
+    runner = StageRunner(run, observer: observer)
+    self.noise = Noise(seed: options.seed, given: noise)
+    guard (1...1000).contains(options.steps) else {
+      throw ModelError.option(name: "--steps", rule: "takes a number from 1 to 1000")
+    }
+    let trainSteps = try model.schedulerConfig().trainSteps
+    guard (1...trainSteps).contains(options.decoderSteps) else {
+      throw ModelError.option(name: "--decoder-steps", rule: "takes a number from 1 to \(trainSteps)")
+    }
+    let (unet, vae) = (try model.unetConfig(), try model.vaeConfig())
+    let multiple = vae.scale << (unet.channels.count - 1)
+    let size = options.size ?? unet.sampleSize * vae.scale
+    guard size > 0, size % multiple == 0, size <= 4096 else {
+      throw ModelError.size(size, multiple: multiple, limit: 4096)
+    }
+  }
+
+  /// The text that the language model reads.
+  public static func template(_ caption: String) -> String {
+    """
+    <|im_start|>system
+    You are a helpful assistant.<|im_end|>
+    <|im_start|>user
+    Please generate image based on the following caption: \(caption)<|im_end|>
+    <|im_start|>assistant
+
+    """
+  }
+
+  /// Paints one picture. Further calls go on with the generator, and use the features of the negative prompt again.
+  /// - Throws: ``ModelError``, ``RuntimeError``, or errors of reading the weights.
+  public func picture(_ prompt: String) throws -> Picture {
+    let ids = model.tokenizer.encode(options.isRawPrompt ? prompt : Self.template(prompt))
+    let negativeIDs = model.tokenizer.encode(options.negativePrompt)
+    let needsNegative = negativeFeatures == nil
+    let hidden = try conditions(needsNegative ? [("cond", ids), ("negative", negativeIDs)] : [("cond", ids)])
+    let dit = try model.dit()
+    let condition = try features("cond", hidden[0], dit)
+    if needsNegative { negativeFeatures = try features("negative", hidden[1], dit) }
+    let latents = try latents(condition, negativeFeatures!)
+    return try picture(latents)
+  }
+
+  // MARK: Stages
+
+  /// The hidden states at the queries for each text: `[queries, hidden]` each.
+  func conditions(_ prompts: [(name: String, ids: [Int])]) throws -> [[Float]] {
+    let language = try model.languageModel()
+    let queries = try model.queries()
+    let config = model.language
+    for prompt in prompts {
+      let limit = config.maxPositions - config.queryCount - 1
+      guard prompt.ids.count <= limit else {
+        throw ModelError.promptTooLong(count: prompt.ids.count, limit: limit)
+      }
+      if let bad = prompt.ids.first(where: { $0 >= config.vocabularySize }) {
+        throw ModelError.config(
+          file: "config.json", key: "vocab_size", rule: "is \(config.vocabularySize), but the tokenizer gives \(bad)")
+      }
+    }
+    return try runner.stage("prompt") { run in
+      try prompts.enumerated().map { number, prompt in
+        runner.progress(run, "prompt", step: number, of: prompts.count)
+        return try condition(run, language, queries, prompt.ids)
+      }
+    }
+  }
+
+  private func condition(_ run: Execution, _ language: LanguageModel, _ queries: Vector, _ ids: [Int]) throws
+    -> [Float]
+  {
+    let config = model.language
+    let ids = ids + [model.tokens.image]
+    let length = ids.count + config.queryCount
+    let x = run.take(width: length, channels: config.hiddenSize)
+    let positions = (0..<length).map { ($0, $0, $0) }
+    try runner.finite(run, x) {
+      try language.embed(run, ids: ids, into: x.tokens(0..<ids.count))
+      run.fill(x.tokens(ids.count..<length)) { $0.baseAddress!.update(from: queries.values, count: queries.count) }
+      try run.emit("query.inputs_embeds", x)
+      try language.forward(run, x, positions: positions)
+    }
+    let states = x.tokens(ids.count..<length)
+    try run.emit("query.hidden", states)
+    let result = run.isPlanning ? [] : Array(states.values)
+    run.give(x)
+    return result
+  }
+
+  /// Features of a condition: `[tokens, channels]`.
+  func features(_ name: String, _ condition: [Float], _ dit: NextDiT) throws -> [Float] {
+    let tokens = dit.config.gridSide * dit.config.gridSide
+    let start = try noise.draw("dit.noise.\(name)", channels: dit.config.channels, pixels: tokens)
+    let schedule = FlowMatchSchedule(steps: options.steps)
+    return try runner.stage("features") { run in
+      let both = run.take(batch: 2, width: model.language.queryCount, channels: model.language.hiddenSize)
+      // The null condition comes first; it is zeros, not projected zeros.
+      run.fill(both) { values in
+        values.update(repeating: 0)
+        _ = UnsafeMutableBufferPointer(rebasing: values[condition.count...]).update(fromContentsOf: condition)
+      }
+      let context = try dit.context(run, both)
+      run.give(both)
+      let x = run.take(batch: 2, width: tokens, channels: dit.config.channels)
+      let velocity = run.take(like: x)
+      let values = ChannelOrder.last(start, channels: dit.config.channels)
+      run.fill(x) { rows in for row in 0..<2 { rows.update(values, at: row * values.count) } }
+      for step in 0..<options.steps {
+        runner.progress(run, "features", step: step, of: options.steps)
+        try runner.finite(run, velocity) {
+          try dit.forward(run, x, timestep: schedule.timesteps[step], context, into: velocity)
+        }
+        try run.guidedStep(
+          "dit.sample.\(name)", x, velocity, conditional: 1, guidance: options.featureGuidance,
+          by: schedule.sigmas[step + 1] - schedule.sigmas[step])
+      }
+      let result = run.isPlanning ? [] : Array(x.sample(0).values)
+      run.give(x)
+      run.give(velocity)
+      dit.give(run, context)
+      return result
+    }
+  }
+
+  /// Latents from features: `[height, width, 4]`.
+  func latents(_ condition: [Float], _ negative: [Float]) throws -> [Float] {
+    let unet = try model.unet()
+    let scale = try model.vaeConfig().scale
+    let side = options.size.map { $0 / scale } ?? unet.config.sampleSize
+    let channels = unet.config.inputChannels
+    let schedule = EulerSchedule(try model.schedulerConfig(), steps: options.decoderSteps)
+    let start = try noise.draw("decoder.noise", channels: channels, pixels: side * side)
+    let width = unet.config.contextWidth
+    guard condition.count % width == 0 else {
+      throw ModelError.config(
+        file: "diffusion-decoder/unet/config.json", key: "cross_attention_dim", rule: "is not the width of a feature")
+    }
+    let timeIDs = [1024, 1024, 0, 0, side * scale, side * scale]
+    return try runner.stage("decoder") { run in
+      let context = run.take(batch: 2, width: condition.count / width, channels: width)
+      run.fill(context) { values in
+        values.update(condition, at: 0)
+        values.update(negative, at: condition.count)
+      }
+      try run.emit("decoder.prompt", context)
+      let pooled = run.take(batch: 2, width: 1, channels: width)
+      try run.meanOfTokens("decoder.pooled", context, into: pooled)
+      let x = run.take(batch: 2, height: side, width: side, channels: channels)
+      let input = run.take(like: x)
+      let noise = run.take(like: x)
+      let values = ChannelOrder.last(start, channels: channels).map { $0 * schedule.firstScale }
+      run.fill(x) { rows in for row in 0..<2 { rows.update(values, at: row * values.count) } }
+      for step in 0..<options.decoderSteps {
+        runner.progress(run, "decoder", step: step, of: options.decoderSteps)
+        try runner.finite(run, noise) {
+          try run.scale("decoder.scale_input", x, by: schedule.inputScale(step), into: input)
+          try unet.forward(
+            run, input, timestep: schedule.timesteps[step], context: context, pooled: pooled, timeIDs: timeIDs,
+            into: noise)
+        }
+        try run.guidedStep(
+          "decoder.latents", x, noise, conditional: 0, guidance: options.guidance,
+          by: schedule.sigmas[step + 1] - schedule.sigmas[step])
+      }
+      let result = run.isPlanning ? [] : Array(x.sample(0).values)
+      [context, pooled, x, input, noise].forEach(run.give)
+      return result
+    }
+  }
+
+  /// The picture of latents.
+  func picture(_ latents: [Float]) throws -> Picture {
+    let vae = try model.vaeDecoder()
+    let side = Int(Double(latents.count / vae.config.latentChannels).squareRoot())
+    return try runner.stage("picture") { run in
+      runner.progress(run, "picture", step: 0, of: 1)
+      let z = run.take(height: side, width: side, channels: vae.config.latentChannels)
+      let factor = Float(1 / vae.config.scalingFactor)
+      run.fill(z) { values in for (index, value) in latents.enumerated() { values[index] = value * factor } }
+      let image = run.take(height: side * vae.config.scale, width: side * vae.config.scale, channels: 3)
+      try runner.finite(run, image) { try vae.forward(run, z, into: image) }
+      let result =
+        run.isPlanning
+        ? nil : Picture(width: image.width, height: image.height, pixels: image.values.map(Self.level))
+      run.give(z)
+      run.give(image)
+      return result
+    }!
+  }
+
+  /// -1...1 to 0...255, ties to even.
+  static func level(_ value: Float) -> UInt8 {
+    let unit = min(max(value / 2 + 0.5, 0), 1)
+    return UInt8((unit * 255).rounded(.toNearestOrEven))
+  }
+}
+
+extension UnsafeMutableBufferPointer<Float> {
+  /// Copies values to a place.
+  func update(_ values: [Float], at offset: Int) {
+    _ = UnsafeMutableBufferPointer(rebasing: self[offset..<offset + values.count]).update(fromContentsOf: values)
+  }
+}

@@ -1,0 +1,46 @@
+import CKernels
+import Tensors
+
+/// The blocked product of f32 activations with panels of 32 outputs.
+///
+/// Every output is one chain of fused multiply-adds in ascending input order: the same bits for any cut into rows,
+/// panels and depths, and for any number of threads.
+public enum PanelProduct {
+  public static let columns = Int(CK_PANEL_COLUMNS)
+
+  /// Adds `a[m, k] * panel[k, n]`, summed over k, to `c[m, n]`.
+  /// - Parameters:
+  ///   - a: `[rows, aStride]` f32, `depth` of each row used.
+  ///   - panel: `[depth, 32]` f32.
+  ///   - c: `[rows, cStride]` f32, `columns` (at most 32) of each row added to.
+  public static func multiplyAdd(
+    a: UnsafePointer<Float>, aStride: Int, rows: Int, panel: UnsafePointer<Float>, depth: Int,
+    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, useScalar: Bool = false
+  ) {
+    precondition(rows >= 0 && depth >= 0 && (0...Self.columns).contains(columns))
+    let kernel = useScalar ? ck_panel_product_scalar : ck_panel_product
+    kernel(a, aStride, rows, panel, depth, c, cStride, columns)
+  }
+
+  /// Packs rows of a matrix, each an output: `panel[k, n] = b[n, k]`, widened to f32, 0 beyond `columns`.
+  /// - Parameters:
+  ///   - b: `[columns, stride]` of a castable dtype, `depth` of each row used.
+  ///   - panel: `[depth, 32]` f32, overwritten.
+  public static func packRows(
+    _ b: UnsafeRawPointer, dtype: DType, stride: Int, columns: Int, depth: Int, panel: UnsafeMutablePointer<Float>,
+    useScalar: Bool = false
+  ) {
+    precondition(dtype.isCastable && (0...Self.columns).contains(columns) && depth >= 0)
+    let kind = Int32(dtype == .bf16 ? CK_BF16 : dtype == .f16 ? CK_F16 : CK_F32)
+    let kernel = useScalar ? ck_pack_rows_scalar : ck_pack_rows
+    kernel(panel, b, kind, stride, columns, depth)
+  }
+
+  /// Packs columns of a matrix, each an output: `panel[k, n] = b[k, n]`, 0 beyond `columns`.
+  public static func packColumns(
+    _ b: UnsafePointer<Float>, stride: Int, columns: Int, depth: Int, panel: UnsafeMutablePointer<Float>
+  ) {
+    precondition((0...Self.columns).contains(columns) && depth >= 0)
+    ck_pack_columns(panel, b, stride, columns, depth)
+  }
+}

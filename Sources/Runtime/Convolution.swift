@@ -1,0 +1,202 @@
+import Kernels
+
+/// A convolution with a square kernel. A kernel of 1 is a product; others read a padded piece of the picture, tap by tap,
+/// without unfolding it.
+public struct Convolution: Sendable {
+  public let path: String
+  public let weight: Weight
+  public let bias: Vector
+  public let channels: Int
+  public let outputs: Int
+  /// 1 or 3.
+  public let kernel: Int
+  /// 1 or 2. Padding is one pixel on every side of a kernel of 3.
+  public let stride: Int
+
+  public init(
+    _ source: any WeightSource, _ path: String, channels: Int, outputs: Int, kernel: Int = 3, stride: Int = 1
+  ) throws {
+    precondition((kernel == 1 && stride == 1) || (kernel == 3 && (1...2).contains(stride)))
+    self.path = path
+    self.channels = channels
+    self.outputs = outputs
+    self.kernel = kernel
+    self.stride = stride
+    weight = try source.weight(path + ".weight", shape: [outputs, channels, kernel, kernel])
+    bias = try source.vector(path + ".bias", shape: [outputs])
+  }
+
+  /// A kernel of 1 as a product.
+  var product: Linear { Linear(path: path, weight: weight, bias: bias) }
+}
+
+/// What happens to a convolution's input while it is read.
+public struct ConvolutionInput: Sendable {
+  public let x: Activation
+  /// A group norm, followed by SiLU.
+  public let norm: ChannelScale?
+  /// Whether each pixel stands for two by two.
+  public let isDoubled: Bool
+
+  public init(_ x: Activation, norm: ChannelScale? = nil, isDoubled: Bool = false) {
+    self.x = x
+    self.norm = norm
+    self.isDoubled = isDoubled
+  }
+
+  var height: Int { isDoubled ? 2 * x.height : x.height }
+  var width: Int { isDoubled ? 2 * x.width : x.width }
+
+  /// Copies a run of pixels of a row that is given in doubled coordinates; what lies outside is zero.
+  fileprivate func copy(sample: Int, y: Int, from first: Int, count: Int, into out: UnsafeMutablePointer<Float>) {
+    let channels = x.channels
+    guard (0..<height).contains(y) else {
+      return out.update(repeating: 0, count: count * channels)
+    }
+    let row = x.row((sample * x.height + (isDoubled ? y / 2 : y)) * x.width)
+    let inside = max(0, min(first + count, width) - max(first, 0))
+    let start = max(first, 0)
+    out.update(repeating: 0, count: (start - first) * channels)
+    let target = out + (start - first) * channels
+    if isDoubled {
+      for pixel in 0..<inside {
+        (target + pixel * channels).update(from: row + (start + pixel) / 2 * channels, count: channels)
+      }
+      if let norm { apply(norm, sample, to: target, from: target, pixels: inside) }
+    } else if let norm {
+      apply(norm, sample, to: target, from: row + start * channels, pixels: inside)
+    } else {
+      target.update(from: row + start * channels, count: inside * channels)
+    }
+    let done = start - first + inside
+    (out + done * channels).update(repeating: 0, count: (count - done) * channels)
+  }
+
+  private func apply(
+    _ norm: ChannelScale, _ sample: Int, to target: UnsafeMutablePointer<Float>, from source: UnsafePointer<Float>,
+    pixels: Int
+  ) {
+    Norms.scaleShift(
+      out: target, source, scale: norm.scale(sample), shift: norm.shift(sample), pixels: pixels, channels: x.channels,
+      thenSiLU: true)
+  }
+}
+
+extension Execution {
+  /// - Parameters:
+  ///   - residual: like `out`; added to the result; may be `out`.
+  ///   - out: `[batch, height / stride, width / stride, outputs]`, overwritten.
+  public func convolve(
+    _ layer: Convolution, _ input: ConvolutionInput, plus residual: Activation? = nil, into out: Activation
+  ) throws {
+    let x = input.x
+    if layer.kernel == 1 {
+      precondition(input.norm == nil && !input.isDoubled)
+      return try linear(layer.product, x, plus: residual, into: out)
+    }
+    precondition(x.channels == layer.channels && out.channels == layer.outputs && x.batch == out.batch)
+    precondition(out.height == (input.height - 1) / layer.stride + 1 && out.width == (input.width - 1) / layer.stride + 1)
+    try perform(
+      NetworkOperation(
+        path: layer.path, kind: .convolution,
+        operationCount: 2 * out.rowCount * layer.outputs * layer.channels * 9,
+        weightByteCount: layer.weight.byteCount,
+        activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
+      output: out, prepare: layer.weight
+    ) {
+      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount)
+      parallel(out.batch * tiles.down * tiles.across * tiles.groups) { item, scratch in
+        tiles.run(item, layer, input, residual, out, scratch)
+      }
+    }
+  }
+}
+
+/// How the result of a convolution is cut into items. The cut changes no bit of the result.
+private struct ConvolutionTiles: Sendable {
+  let rows: Int
+  let columns: Int
+  let down: Int
+  let across: Int
+  /// Parts of the outputs.
+  let groups: Int
+  let panelsInGroup: Int
+  let stride: Int
+
+  /// Values that fit beside the panel and the decoded weights: the padded piece of the input.
+  private static let pieceLimit = Execution.scratchByteCount / 4 - ConvolutionTiles.weightScratch
+  /// Panels of a block of channels by tap, the same as packed, and decoded rows.
+  private static let weightScratch = 3 * PanelProduct.columns * 9 * channelBlock
+  /// Channels of a panel.
+  static let channelBlock = 64
+
+  init(_ layer: Convolution, _ out: Activation, threadCount: Int) {
+    stride = layer.stride
+    var columns = min(out.width, 128)
+    var rows = max(1, min(out.height, 512 / max(1, columns)))
+    func piece(_ rows: Int, _ columns: Int) -> Int {
+      ((rows - 1) * layer.stride + 3) * ((columns - 1) * layer.stride + 3) * layer.channels
+    }
+    while piece(rows, columns) > Self.pieceLimit {
+      if rows > 1 { rows -= 1 } else if columns > 1 { columns = (columns + 1) / 2 } else { break }
+    }
+    precondition(piece(rows, columns) <= Self.pieceLimit, "too many channels for a convolution")
+    self.rows = rows
+    self.columns = columns
+    down = (out.height + rows - 1) / rows
+    across = (out.width + columns - 1) / columns
+    let panels = (layer.outputs + PanelProduct.columns - 1) / PanelProduct.columns
+    let wanted = max(1, min(panels, 4 * threadCount / max(1, out.batch * down * across)))
+    panelsInGroup = (panels + wanted - 1) / wanted
+    groups = (panels + panelsInGroup - 1) / panelsInGroup
+  }
+
+  func run(
+    _ item: Int, _ layer: Convolution, _ input: ConvolutionInput, _ residual: Activation?, _ out: Activation,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let group = item % groups
+    let tile = item / groups
+    let sample = tile / (down * across)
+    let firstRow = tile / across % down * rows
+    let firstColumn = tile % across * columns
+    let rowCount = min(rows, out.height - firstRow)
+    let columnCount = min(columns, out.width - firstColumn)
+    let piece = scratch + Self.weightScratch
+    let pieceWidth = (columnCount - 1) * stride + 3
+    for y in 0..<(rowCount - 1) * stride + 3 {
+      input.copy(
+        sample: sample, y: firstRow * stride + y - 1, from: firstColumn * stride - 1, count: pieceWidth,
+        into: piece + y * pieceWidth * layer.channels)
+    }
+    let first = group * panelsInGroup * PanelProduct.columns
+    let outputs = first..<min(layer.outputs, first + panelsInGroup * PanelProduct.columns)
+    let corner = (sample * out.height + firstRow) * out.width + firstColumn
+    for row in 0..<rowCount {
+      for pixel in corner + row * out.width..<corner + row * out.width + columnCount {
+        Execution.start(out.row(pixel), residual?.row(pixel), outputs, layer.bias)
+      }
+    }
+    let target = out.row(corner)
+    let panel = scratch
+    let decoded = scratch + PanelProduct.columns * 9 * Self.channelBlock
+    for channel in Swift.stride(from: 0, to: layer.channels, by: Self.channelBlock) {
+      let count = min(Self.channelBlock, layer.channels - channel)
+      for output in Swift.stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
+        let columnsOfPanel = min(PanelProduct.columns, outputs.upperBound - output)
+        layer.weight.packTaps(
+          firstOutput: output, columns: columnsOfPanel, firstChannel: channel, count: count, panels: panel,
+          scratch: decoded)
+        for tap in 0..<9 {
+          for row in 0..<rowCount {
+            let source = piece + ((row * stride + tap / 3) * pieceWidth + tap % 3) * layer.channels + channel
+            PanelProduct.multiplyAdd(
+              a: source, aStride: stride * layer.channels, rows: columnCount,
+              panel: panel + tap * count * PanelProduct.columns, depth: count,
+              c: target + row * out.width * out.channels + output, cStride: out.channels, columns: columnsOfPanel)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import Kernels
+import Tensors
+
+/// A run of a network: its memory, threads and observer. Used from one thread; operations share their work among workers.
+///
+/// A planning run walks the same code, computes nothing and finds the memory that a real one needs.
+public final class Execution {
+  public let threadCount: Int
+  public let isPlanning: Bool
+  public var observer: (any Observer)?
+  let arena: Arena
+  private let cancellation: Cancellation
+  private let scratch: [AlignedBuffer]
+
+  /// Bytes of a worker's own memory: a panel, decoded weights, and the padded piece of a picture.
+  static let scratchByteCount = 8 << 20
+
+  /// - Parameter arenaByteCount: as ``plan(observer:_:)`` has found; nil for a planning run.
+  /// - Throws: ``FileError/outOfMemory(byteCount:)``.
+  public init(
+    arenaByteCount: Int?, threadCount: Int, observer: (any Observer)? = nil, cancellation: Cancellation = .init()
+  ) throws(FileError) {
+    self.threadCount = max(1, threadCount)
+    self.observer = observer
+    self.cancellation = cancellation
+    isPlanning = arenaByteCount == nil
+    if let arenaByteCount {
+      arena = try Arena(byteCount: arenaByteCount)
+      var scratch: [AlignedBuffer] = []
+      for _ in 0..<self.threadCount { scratch.append(try AlignedBuffer(byteCount: Self.scratchByteCount)) }
+      self.scratch = scratch
+    } else {
+      arena = Arena()
+      scratch = []
+    }
+  }
+
+  /// Bytes of activations that `body` needs.
+  /// - Parameter observer: sees all operations, without values.
+  public static func plan(observer: (any Observer)? = nil, _ body: (Execution) throws -> Void) throws -> Int {
+    let run = try Execution(arenaByteCount: nil, threadCount: 1, observer: observer)
+    try body(run)
+    return run.arena.peakByteCount
+  }
+
+  /// Takes memory for activations; give it back with ``give(_:)``.
+  public func take(batch: Int = 1, height: Int = 1, width: Int, channels: Int) -> Activation {
+    Activation(
+      arena.take(batch * height * width * channels), batch: batch, height: height, width: width, channels: channels)
+  }
+
+  /// Memory like that of another activation.
+  public func take(like other: Activation, channels: Int? = nil) -> Activation {
+    take(batch: other.batch, height: other.height, width: other.width, channels: channels ?? other.channels)
+  }
+
+  public func give(_ activation: Activation) { arena.give(activation.base, activation.count) }
+
+  /// Does one operation, seen by the observer.
+  func perform(
+    _ operation: @autoclosure () -> NetworkOperation, output: Activation, prepare weight: Weight? = nil,
+    _ body: () throws -> Void
+  ) throws {
+    try cancellation.check()
+    if isPlanning {
+      if let observer {
+        let operation = operation()
+        observer.willRun(operation)
+        try observer.didRun(operation, output: nil)
+      }
+      return
+    }
+    guard let observer else {
+      try weight?.prepare()
+      return try body()
+    }
+    let operation = operation()
+    observer.willRun(operation)
+    try weight?.prepare()
+    try body()
+    try observer.didRun(operation, output: output)
+  }
+
+  /// Tells the observer of the output of a block.
+  public func emit(_ path: String, _ output: Activation) throws {
+    guard let observer else { return }
+    let operation = NetworkOperation(
+      path: path, kind: .output, operationCount: 0, weightByteCount: 0, activationByteCount: 0)
+    observer.willRun(operation)
+    try observer.didRun(operation, output: isPlanning ? nil : output)
+  }
+
+  /// Work on items in parallel; each worker has its own scratch memory.
+  func parallel(_ itemCount: Int, _ body: @Sendable (_ item: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void) {
+    // The body does not throw, so neither does this.
+    try! Workers.run(threadCount: threadCount, itemCount: itemCount) { [scratch] worker, item in
+      body(item, scratch[worker].bytes.assumingMemoryBound(to: Float.self).baseAddress!)
+    }
+  }
+
+  /// Calls `body` with runs of rows, in parallel, each of about `grain` values.
+  func parallelRows(_ rowCount: Int, columns: Int, grain: Int = 1 << 15, _ body: @Sendable (Range<Int>) -> Void) {
+    let rows = max(1, grain / max(1, columns))
+    parallel((rowCount + rows - 1) / rows) { item, _ in body(item * rows..<min(rowCount, (item + 1) * rows)) }
+  }
+}

@@ -1,0 +1,111 @@
+import Kernels
+
+/// `y = x W^T + b`.
+public struct Linear: Sendable {
+  public let path: String
+  public let weight: Weight
+  public let bias: Vector?
+
+  /// - Parameter path: name of the tensors before `.weight` and `.bias`.
+  public init(_ source: any WeightSource, _ path: String, inputs: Int, outputs: Int, hasBias: Bool = true) throws {
+    self.path = path
+    weight = try source.weight(path + ".weight", shape: [outputs, inputs])
+    bias = hasBias ? try source.vector(path + ".bias", shape: [outputs]) : nil
+  }
+
+  /// A layer over a weight that bears another name, such as a head that is the embedding.
+  public init(path: String, weight: Weight, bias: Vector? = nil) {
+    self.path = path
+    self.weight = weight
+    self.bias = bias
+  }
+}
+
+extension Execution {
+  /// Inputs that are packed at once: a panel of them stays in the second-level cache beside the activations.
+  static let depth = 512
+  /// Rows that one item multiplies.
+  private static let rowLimit = 512
+
+  /// `out = x W^T + b`, plus a residual.
+  /// - Parameters:
+  ///   - x: `[rows, inputs]`.
+  ///   - residual: like `out`; may be `out`.
+  ///   - out: `[rows, outputs]`, overwritten.
+  public func linear(_ layer: Linear, _ x: Activation, plus residual: Activation? = nil, into out: Activation) throws {
+    let weight = layer.weight
+    precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
+    precondition(residual.map { $0.count == out.count } ?? true)
+    try perform(
+      NetworkOperation(
+        path: layer.path, kind: .linear, operationCount: 2 * x.rowCount * weight.inputs * weight.outputs,
+        weightByteCount: weight.byteCount, activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
+      output: out, prepare: weight
+    ) {
+      let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
+      let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
+      // Enough items for all threads, panels side by side so that they share the rows of x in the cache.
+      let group = max(1, min(8, panels * rowBlocks / (4 * threadCount)))
+      let groups = (panels + group - 1) / group
+      parallel(rowBlocks * groups) { item, scratch in
+        let rows = item / groups * Self.rowLimit..<min(x.rowCount, (item / groups + 1) * Self.rowLimit)
+        let first = item % groups * group * PanelProduct.columns
+        let outputs = first..<min(weight.outputs, first + group * PanelProduct.columns)
+        for row in rows { Self.start(out.row(row), residual?.row(row), outputs, layer.bias) }
+        Self.multiply(weight, x, rows, outputs, into: out, scratch)
+      }
+    }
+  }
+
+  /// Starts a run of outputs of one row with bias plus residual, whichever there is.
+  static func start(
+    _ out: UnsafeMutablePointer<Float>, _ residual: UnsafePointer<Float>?, _ outputs: Range<Int>, _ bias: Vector?
+  ) {
+    let target = out + outputs.lowerBound
+    if let residual {
+      // In place, there is nothing to copy.
+      if residual != UnsafePointer(out) { target.update(from: residual + outputs.lowerBound, count: outputs.count) }
+      if let bias { Elementwise.add(bias.values + outputs.lowerBound, to: target, count: outputs.count) }
+    } else if let bias {
+      target.update(from: bias.values + outputs.lowerBound, count: outputs.count)
+    } else {
+      target.update(repeating: 0, count: outputs.count)
+    }
+  }
+
+  private static func multiply(
+    _ weight: Weight, _ x: Activation, _ rows: Range<Int>, _ outputs: Range<Int>, into out: Activation,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let panel = scratch
+    let decoded = scratch + depth * PanelProduct.columns
+    for input in stride(from: 0, to: weight.inputs, by: depth) {
+      let count = min(depth, weight.inputs - input)
+      for output in stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
+        let columns = min(PanelProduct.columns, outputs.upperBound - output)
+        weight.pack(
+          firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
+        PanelProduct.multiplyAdd(
+          a: x.row(rows.lowerBound) + input, aStride: x.channels, rows: rows.count, panel: panel, depth: count,
+          c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
+      }
+    }
+  }
+
+  /// Rows of an embedding table.
+  /// - Parameters:
+  ///   - ids: indices below the table's rows.
+  ///   - out: `[ids, columns]`, overwritten.
+  public func embed(_ table: Weight, path: String, ids: [Int], into out: Activation) throws {
+    precondition(out.rowCount == ids.count && out.channels == table.inputs)
+    precondition(ids.allSatisfy { (0..<table.outputs).contains($0) })
+    try perform(
+      NetworkOperation(
+        path: path, kind: .embedding, operationCount: 0,
+        weightByteCount: table.byteCount / max(1, table.outputs) * ids.count, activationByteCount: out.byteCount),
+      output: out
+    ) {
+      parallel(ids.count) { item, scratch in table.row(ids[item], into: out.row(item), scratch: scratch) }
+    }
+  }
+}
