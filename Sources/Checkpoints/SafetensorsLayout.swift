@@ -12,7 +12,8 @@ public struct SafetensorsLayout: Sendable {
   public let offsets: [Int]
   public let fileByteCount: Int
 
-  public init(_ tensors: [TensorInfo]) {
+  /// - Parameter headerByteCount: where the data starts; nil: as early as possible. Ignored where the header is longer.
+  public init(_ tensors: [TensorInfo], headerByteCount: Int? = nil) {
     var json: [UInt8] = Array("{\"__metadata__\":{\"format\":\"pt\"}".utf8)
     var begin = 0
     for tensor in tensors {
@@ -25,7 +26,8 @@ public struct SafetensorsLayout: Sendable {
       begin += tensor.byteCount
     }
     json.append(UInt8(ascii: "}"))
-    json += repeatElement(0x20, count: (64 - (8 + json.count) % 64) % 64)
+    let padding = max((64 - (8 + json.count) % 64) % 64, (headerByteCount ?? 0) - 8 - json.count)
+    json += repeatElement(0x20, count: padding)
     let header = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Array($0) } + json
     var position = header.count
     offsets = tensors.map { tensor in

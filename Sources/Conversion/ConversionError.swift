@@ -9,6 +9,8 @@ public enum ConversionError: ReportingError, Equatable {
   case nameTooLong(name: String)
   /// The index of the output would be over its limit.
   case tooManyTensors(path: String)
+  /// More activations than the file's header has room for.
+  case headerTooSmall(path: String)
 
   public var report: ErrorReport {
     switch self {
@@ -28,6 +30,10 @@ public enum ConversionError: ReportingError, Equatable {
       ErrorReport(
         .badData, at: printable(path), "holds more tensors and names than an index may",
         expected: "at most \(Limits.archiveIndexByteCount) bytes")
+    case .headerTooSmall(let path):
+      ErrorReport(
+        .badData, at: printable(path), "there are more activations than a trace has room for",
+        hint: "Ask for fewer with --only")
     }
   }
 }

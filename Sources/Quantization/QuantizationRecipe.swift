@@ -29,9 +29,7 @@ public struct QuantizationRecipe: Sendable, Equatable {
     /// Whether the pattern is a plain name.
     public var isExact: Bool { !pattern.contains { "*?[".contains($0) } }
 
-    public func matches(_ name: TensorName) -> Bool {
-      pattern.utf8.elementsEqual(name.utf8) || fnmatch(pattern, name.text, 0) == 0
-    }
+    public func matches(_ name: TensorName) -> Bool { name.matches(pattern: pattern) }
   }
 
   /// Nil leaves tensors that no rule names as they are.

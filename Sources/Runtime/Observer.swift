@@ -22,6 +22,8 @@ public struct NetworkOperation: Sendable, Equatable {
 /// Called on the thread that runs the network, between operations. While a run is planned, nothing is computed and the
 /// values are nil.
 public protocol Observer: AnyObject {
+  /// A part of a pipeline begins, such as `query.cond`, or a step of one.
+  func enter(phase: String, step: Int)
   func willRun(_ operation: NetworkOperation)
   /// - Parameter output: what the operation made, valid during the call.
   func didRun(_ operation: NetworkOperation, output: Activation?) throws
@@ -31,6 +33,7 @@ public protocol Observer: AnyObject {
 }
 
 extension Observer {
+  public func enter(phase: String, step: Int) {}
   public func willRun(_ operation: NetworkOperation) {}
   public func wants(_ path: String) -> Bool { false }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The name of a tensor, as bytes.
 ///
 /// Swift's `String` treats canonically equivalent text as equal; files do not. Two names are the same only if their
@@ -15,6 +17,11 @@ public struct TensorName: Hashable, Sendable, Comparable, CustomStringConvertibl
 
   /// The name made safe for a terminal: see ``printable(_:limit:)-(String,_)``.
   public var description: String { printable(utf8) }
+
+  /// Whether a shell pattern over whole names fits: `*`, `?` and `[...]`. A pattern that is the name itself always does.
+  public func matches(pattern: String) -> Bool {
+    pattern.utf8.elementsEqual(utf8) || fnmatch(pattern, text, 0) == 0
+  }
 
   /// Order of the bytes.
   public static func < (a: Self, b: Self) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }

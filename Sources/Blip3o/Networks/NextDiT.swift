@@ -120,22 +120,26 @@ public struct NextDiT: Sendable {
     let rotary: RotaryTable
   }
 
-  /// Angles of the grid: pair 2i of a head turns by y f_i, pair 2i + 1 by x f_i, f_i = 10000^(-2i/(d/2)).
-  func rotary(_ run: Execution) -> RotaryTable {
+  /// Cosines and sines of the grid, `[tokens, headWidth / 2]`: pair 2i of a head turns by y f_i, pair 2i + 1 by x f_i,
+  /// f_i = 10000^(-2i/(d/2)).
+  var angles: (cosine: [Float], sine: [Float]) {
     let half = config.headWidth / 2
     let side = config.gridSide
-    let cosine = run.take(width: side * side, channels: half)
-    let sine = run.take(width: side * side, channels: half)
-    run.fill(cosine) { cosines in
-      for token in 0..<side * side {
-        for pair in 0..<half {
-          let frequency = 1 / Float(pow(10_000, Double(pair / 2 * 2) / Double(half)))
-          let angle = Float(pair % 2 == 0 ? token / side : token % side) * frequency
-          cosines[token * half + pair] = cos(angle)
-          sine.values[token * half + pair] = sin(angle)
-        }
+    let angles = (0..<side * side).flatMap { token in
+      (0..<half).map { pair in
+        let frequency = 1 / Float(pow(10_000, Double(pair / 2 * 2) / Double(half)))
+        return Float(pair % 2 == 0 ? token / side : token % side) * frequency
       }
     }
+    return (angles.map { cos($0) }, angles.map { sin($0) })
+  }
+
+  private func rotary(_ run: Execution) -> RotaryTable {
+    let (cosines, sines) = angles
+    let cosine = run.take(width: config.gridSide * config.gridSide, channels: config.headWidth / 2)
+    let sine = run.take(like: cosine)
+    run.fill(cosine) { $0.update(cosines, at: 0) }
+    run.fill(sine) { $0.update(sines, at: 0) }
     return RotaryTable(cosine: cosine, sine: sine, pairing: .neighbours)
   }
 

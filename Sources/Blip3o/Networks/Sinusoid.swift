@@ -7,7 +7,8 @@ enum Sinusoid {
   static func fill(_ out: UnsafeMutablePointer<Float>, of number: Float, width: Int, sineFirst: Bool = false) {
     let half = width / 2
     for index in 0..<half {
-      let frequency = Float(exp(-log(10_000.0) * Double(index) / Double(half)))
+      // In f32 all the way, as the released code has it: large numbers show the difference.
+      let frequency = exp(Float(-log(10_000.0)) * Float(index) / Float(half))
       let angle = number * frequency
       out[index] = sineFirst ? sin(angle) : cos(angle)
       out[half + index] = sineFirst ? cos(angle) : sin(angle)

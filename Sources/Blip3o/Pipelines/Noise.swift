@@ -32,6 +32,17 @@ public struct Noise: Sendable {
 
 /// Values between the two orders of a picture in memory.
 enum ChannelOrder {
+  /// `[pixels, channels]` to `[channels, pixels]`.
+  static func first(_ last: UnsafeMutableBufferPointer<Float>, channels: Int) -> [Float] {
+    let pixels = last.count / channels
+    return [Float](unsafeUninitializedCapacity: last.count) { out, count in
+      for channel in 0..<channels {
+        for pixel in 0..<pixels { out[channel * pixels + pixel] = last[pixel * channels + channel] }
+      }
+      count = last.count
+    }
+  }
+
   /// `[channels, pixels]` to `[pixels, channels]`.
   static func last(_ first: [Float], channels: Int) -> [Float] {
     let pixels = first.count / channels

@@ -72,6 +72,11 @@ final class StageRunner {
     if !run.isPlanning { options.progress(.init(stage: stage, step: step, stepCount: count)) }
   }
 
+  /// Tells the observer what begins.
+  func enter(_ run: Execution, _ phase: String, step: Int = 0) {
+    if !run.isPlanning { observer?.enter(phase: phase, step: step) }
+  }
+
   /// Runs a piece of a network whose result must be finite. Where it is not, the piece runs again under an observer that
   /// names the first operation at fault.
   /// - Parameters:

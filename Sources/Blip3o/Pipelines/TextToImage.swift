@@ -29,6 +29,8 @@ public struct GenerationOptions: Sendable, Equatable {
 public final class TextToImage {
   public let model: Model
   public let options: GenerationOptions
+  /// Pixels of the picture for one of the latents, a side.
+  private let scale: Int
   private let runner: StageRunner
   private var noise: Noise
   private var negativeFeatures: [Float]?
@@ -58,6 +60,7 @@ public final class TextToImage {
     let (unet, vae) = (try model.unetConfig(), try model.vaeConfig())
     let multiple = vae.scale << (unet.channels.count - 1)
     let size = options.size ?? unet.sampleSize * vae.scale
+    scale = vae.scale
     guard size > 0, size % multiple == 0, size <= 4096 else {
       throw ModelError.size(size, multiple: multiple, limit: 4096)
     }
@@ -83,9 +86,11 @@ public final class TextToImage {
     let needsNegative = negativeFeatures == nil
     let hidden = try conditions(needsNegative ? [("cond", ids), ("negative", negativeIDs)] : [("cond", ids)])
     let dit = try model.dit()
-    let condition = try features("cond", hidden[0], dit)
-    if needsNegative { negativeFeatures = try features("negative", hidden[1], dit) }
-    let latents = try latents(condition, negativeFeatures!)
+    let condition = try features("cond", hidden[0], dit, startNoise("dit.noise.cond", dit))
+    if needsNegative {
+      negativeFeatures = try features("negative", hidden[1], dit, startNoise("dit.noise.negative", dit))
+    }
+    let latents = try latents(condition, negativeFeatures!, startLatents())
     return try picture(latents)
   }
 
@@ -109,6 +114,7 @@ public final class TextToImage {
     return try runner.stage("prompt") { run in
       try prompts.enumerated().map { number, prompt in
         runner.progress(run, "prompt", step: number, of: prompts.count)
+        runner.enter(run, "query.\(prompt.name)")
         return try condition(run, language, queries, prompt.ids)
       }
     }
@@ -135,26 +141,66 @@ public final class TextToImage {
     return result
   }
 
+  /// The language model over a prompt alone, for the observer.
+  func promptAlone(_ ids: [Int]) throws {
+    let language = try model.languageModel()
+    try runner.stage("prompt") { run in
+      runner.enter(run, "prompt")
+      let x = run.take(width: ids.count, channels: model.language.hiddenSize)
+      try language.embed(run, ids: ids, into: x)
+      try language.forward(run, x, positions: ids.indices.map { ($0, $0, $0) })
+      let logits = run.take(width: ids.count, channels: model.language.vocabularySize)
+      try language.logits(run, x, into: logits)
+      run.give(logits)
+      run.give(x)
+    }
+  }
+
+  /// Start noise of features, `[channels, tokens]`.
+  func startNoise(_ name: String, _ dit: NextDiT) throws -> [Float] {
+    try noise.draw(name, channels: dit.config.channels, pixels: dit.config.gridSide * dit.config.gridSide)
+  }
+
+  /// The features' network once, at the second timestep, for the observer.
+  func singleStep(_ condition: [Float], _ dit: NextDiT, _ start: [Float]) throws {
+    let timesteps = FlowMatchSchedule(steps: options.steps).timesteps
+    try runner.stage("features") { run in
+      runner.enter(run, "dit.step")
+      let (context, x, velocity) = try flow(run, condition, dit, start)
+      try dit.forward(run, x, timestep: timesteps[min(1, timesteps.count - 1)], context, into: velocity)
+      run.give(x)
+      run.give(velocity)
+      dit.give(run, context)
+    }
+  }
+
+  /// Context, start and velocity of a flow, for both rows of the batch.
+  private func flow(_ run: Execution, _ condition: [Float], _ dit: NextDiT, _ start: [Float]) throws -> (
+    context: NextDiT.Context, x: Activation, velocity: Activation
+  ) {
+    let both = run.take(batch: 2, width: model.language.queryCount, channels: model.language.hiddenSize)
+    // The null condition comes first; it is zeros, not projected zeros.
+    run.fill(both) { values in
+      values.update(repeating: 0)
+      values.update(condition, at: condition.count)
+    }
+    let context = try dit.context(run, both)
+    run.give(both)
+    let x = run.take(batch: 2, width: dit.config.gridSide * dit.config.gridSide, channels: dit.config.channels)
+    let values = ChannelOrder.last(start, channels: dit.config.channels)
+    run.fill(x) { rows in for row in 0..<2 { rows.update(values, at: row * values.count) } }
+    return (context, x, run.take(like: x))
+  }
+
   /// Features of a condition: `[tokens, channels]`.
-  func features(_ name: String, _ condition: [Float], _ dit: NextDiT) throws -> [Float] {
-    let tokens = dit.config.gridSide * dit.config.gridSide
-    let start = try noise.draw("dit.noise.\(name)", channels: dit.config.channels, pixels: tokens)
+  func features(_ name: String, _ condition: [Float], _ dit: NextDiT, _ start: [Float]) throws -> [Float] {
     let schedule = FlowMatchSchedule(steps: options.steps)
     return try runner.stage("features") { run in
-      let both = run.take(batch: 2, width: model.language.queryCount, channels: model.language.hiddenSize)
-      // The null condition comes first; it is zeros, not projected zeros.
-      run.fill(both) { values in
-        values.update(repeating: 0)
-        _ = UnsafeMutableBufferPointer(rebasing: values[condition.count...]).update(fromContentsOf: condition)
-      }
-      let context = try dit.context(run, both)
-      run.give(both)
-      let x = run.take(batch: 2, width: tokens, channels: dit.config.channels)
-      let velocity = run.take(like: x)
-      let values = ChannelOrder.last(start, channels: dit.config.channels)
-      run.fill(x) { rows in for row in 0..<2 { rows.update(values, at: row * values.count) } }
+      runner.enter(run, "dit.context.\(name)")
+      let (context, x, velocity) = try flow(run, condition, dit, start)
       for step in 0..<options.steps {
         runner.progress(run, "features", step: step, of: options.steps)
+        runner.enter(run, "dit.sample.\(name)", step: step)
         try runner.finite(run, velocity) {
           try dit.forward(run, x, timestep: schedule.timesteps[step], context, into: velocity)
         }
@@ -170,14 +216,25 @@ public final class TextToImage {
     }
   }
 
+  /// Start noise of latents, `[channels, side, side]`.
+  struct StartLatents {
+    let values: [Float]
+    let channels: Int
+    let side: Int
+  }
+
+  func startLatents() throws -> StartLatents {
+    let unet = try model.unetConfig()
+    let side = options.size.map { $0 / scale } ?? unet.sampleSize
+    let values = try noise.draw("decoder.noise", channels: unet.inputChannels, pixels: side * side)
+    return StartLatents(values: values, channels: unet.inputChannels, side: side)
+  }
+
   /// Latents from features: `[height, width, 4]`.
-  func latents(_ condition: [Float], _ negative: [Float]) throws -> [Float] {
+  func latents(_ condition: [Float], _ negative: [Float], _ start: StartLatents) throws -> [Float] {
     let unet = try model.unet()
-    let scale = try model.vaeConfig().scale
-    let side = options.size.map { $0 / scale } ?? unet.config.sampleSize
-    let channels = unet.config.inputChannels
+    let (channels, side) = (start.channels, start.side)
     let schedule = EulerSchedule(try model.schedulerConfig(), steps: options.decoderSteps)
-    let start = try noise.draw("decoder.noise", channels: channels, pixels: side * side)
     let width = unet.config.contextWidth
     guard condition.count % width == 0 else {
       throw ModelError.config(
@@ -185,6 +242,7 @@ public final class TextToImage {
     }
     let timeIDs = [1024, 1024, 0, 0, side * scale, side * scale]
     return try runner.stage("decoder") { run in
+      runner.enter(run, "decoder.context")
       let context = run.take(batch: 2, width: condition.count / width, channels: width)
       run.fill(context) { values in
         values.update(condition, at: 0)
@@ -196,10 +254,11 @@ public final class TextToImage {
       let x = run.take(batch: 2, height: side, width: side, channels: channels)
       let input = run.take(like: x)
       let noise = run.take(like: x)
-      let values = ChannelOrder.last(start, channels: channels).map { $0 * schedule.firstScale }
+      let values = ChannelOrder.last(start.values, channels: channels).map { $0 * schedule.firstScale }
       run.fill(x) { rows in for row in 0..<2 { rows.update(values, at: row * values.count) } }
       for step in 0..<options.decoderSteps {
         runner.progress(run, "decoder", step: step, of: options.decoderSteps)
+        runner.enter(run, "decoder", step: step)
         try runner.finite(run, noise) {
           try run.scale("decoder.scale_input", x, by: schedule.inputScale(step), into: input)
           try unet.forward(
@@ -222,6 +281,7 @@ public final class TextToImage {
     let side = Int(Double(latents.count / vae.config.latentChannels).squareRoot())
     return try runner.stage("picture") { run in
       runner.progress(run, "picture", step: 0, of: 1)
+      runner.enter(run, "vae")
       let z = run.take(height: side, width: side, channels: vae.config.latentChannels)
       let factor = Float(1 / vae.config.scalingFactor)
       run.fill(z) { values in for (index, value) in latents.enumerated() { values[index] = value * factor } }

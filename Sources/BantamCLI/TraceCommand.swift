@@ -1,0 +1,72 @@
+import ArgumentParser
+import Blip3o
+import Conversion
+import JSON
+import Tensors
+
+struct TraceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "trace",
+    abstract: "Write what the networks compute inside to a safetensors file.",
+    discussion: """
+      formats/activations.md lists the names. Without --only, all names of the list are written; with it, the output of
+      every operation can be had, as PHASE/PATH.
+
+      EXAMPLES
+        bantam trace 8b.bantam --prompt "a cat" -o exact.safetensors
+        bantam trace 8b-int4.bantam --prompt "a cat" -o int4.safetensors
+        bantam diff exact.safetensors int4.safetensors
+        bantam trace 8b.bantam --prompt "a cat" --only 'query.cond/llm.layers.7.*' -o layer7.safetensors
+      """)
+
+  @Argument(help: "A release folder or a .bantam file.")
+  var model: String
+
+  @Option(help: "What to paint.")
+  var prompt: String
+
+  @Flag(help: "Use the prompt as it stands, without the model's template.")
+  var rawPrompt = false
+
+  @Option(name: .shortAndLong, help: "The safetensors file to write.")
+  var output: String
+
+  @Option(help: ArgumentHelp("Names to write; * stands for any characters. May be repeated.", valueName: "pattern"))
+  var only: [String] = []
+
+  @OptionGroup var painting: PaintingOptions
+
+  @Flag(help: "Print a JSON document with names and shapes.")
+  var json = false
+
+  @OptionGroup var work: RuntimeOptions
+
+  func run() throws {
+    var options = try painting.options()
+    options.isRawPrompt = rawPrompt
+    let model = try Model(path: model)
+    let meter = StepMeter(isShown: !work.quiet)
+    // Names by the thousand come only where all operations may be asked for.
+    let file = try ActivationFile(path: output, headerByteCount: only.isEmpty ? 1 << 16 : 4 << 20)
+    var listed: [JSONValue] = []
+    try Trace.textToImage(
+      model, prompt: prompt, options: options, run: work.options(meter), noise: try painting.givenNoise(),
+      only: only.isEmpty ? nil : only
+    ) { tensor in
+      try file.append(tensor.info, tensor.bytes)
+      listed.append(
+        .members([
+          "name": .string(tensor.info.name.text), "dtype": .string(tensor.info.dtype.name),
+          "shape": .array(tensor.info.shape.map { .int($0) }),
+        ]))
+    }
+    guard file.tensorCount > 0 else { throw ModelError.option(name: "--only", rule: "fits no activation") }
+    try file.finish()
+    meter.say("\(output): \(file.tensorCount) activations")
+    if json {
+      Terminal.print(
+        JSONValue.members(["schema": "bantam.trace.1", "file": .string(output), "tensors": .array(listed)]).text(
+          indent: 1))
+    }
+  }
+}
