@@ -45,7 +45,8 @@ let package = Package(
     .target(name: "Pictures", dependencies: ["Tensors", "CSPNG"], exclude: ["README.md"]),
     .target(name: "Runtime", dependencies: ["Tensors", "Kernels"], exclude: ["README.md"]),
     .target(
-      name: "Blip3o", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures"],
+      name: "Blip3o",
+      dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures"],
       exclude: ["README.md"]),
     .target(name: "Compare", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),
     .target(
@@ -59,7 +60,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(
-      name: "bantam-bench", dependencies: ["Archive", "Kernels", "Quantization", "Tensors"], path: "benchmarks/Bench"),
+      name: "bantam-bench", dependencies: ["Archive", "Blip3o", "Kernels", "Quantization", "Runtime", "Tensors"],
+      path: "benchmarks/Bench"),
     // Examples.
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
     .executableTarget(name: "example-inspect", dependencies: ["Report", "Tensors"], path: "examples/Inspect"),

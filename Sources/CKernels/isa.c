@@ -16,6 +16,7 @@ __attribute__((constructor)) static void detect(void) {
       && __builtin_cpu_supports("avx512dq")) {
     found |= CK_ISA_AVX512;
     if (__builtin_cpu_supports("avx512vnni")) found |= CK_ISA_AVX512_VNNI;
+    if (__builtin_cpu_supports("avx512bf16")) found |= CK_ISA_AVX512_BF16;
   }
 #elif defined(__aarch64__)
   if (getauxval(AT_HWCAP) & HWCAP_CRC32_BIT) found |= CK_ISA_CRC32C;

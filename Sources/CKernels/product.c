@@ -194,6 +194,111 @@ void ck_pack_rows(float *panel, const void *b, int dtype, size_t stride, size_t 
   pack_rows_body(panel, b, dtype, stride, columns, depth);
 }
 
+// Pairs: two neighbouring inputs in one lane, as bf16.
+
+void ck_pair_product_scalar(
+  const uint16_t *a, size_t a_stride, size_t rows, const uint16_t *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns) {
+  for (size_t m = 0; m < rows; m++)
+    for (size_t n = 0; n < columns; n++) {
+      float total = c[m * c_stride + n];
+      for (size_t k = 0; k < depth; k += 2)
+        for (size_t i = 2; i-- > 0;) {
+          float value = float_of_bits(widen_bf16(a[m * a_stride + k + i]));
+          float weight = float_of_bits(widen_bf16(panel[(k / 2 * COLUMNS + n) * 2 + i]));
+          total = __builtin_fmaf(value, weight, total);
+        }
+      c[m * c_stride + n] = total;
+    }
+}
+
+#if defined(__x86_64__)
+#define TARGET_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,f16c")))
+#define PAIR_ROWS 12
+
+TARGET_BF16 static inline __attribute__((always_inline)) void pair_tile(
+  const uint16_t *a, size_t a_stride, const uint16_t *panel, size_t depth, float *c, size_t c_stride, size_t columns,
+  int rows) {
+  __m512 total[PAIR_ROWS][2];
+  __mmask16 low = columns >= 16 ? 0xFFFF : (__mmask16)((1u << columns) - 1);
+  __mmask16 high = columns >= 32 ? 0xFFFF : columns > 16 ? (__mmask16)((1u << (columns - 16)) - 1) : 0;
+  _Pragma("unroll") for (int m = 0; m < rows; m++) {
+    total[m][0] = _mm512_maskz_loadu_ps(low, c + m * c_stride);
+    total[m][1] = _mm512_maskz_loadu_ps(high, c + m * c_stride + 16);
+  }
+  for (size_t k = 0; k < depth; k += 2) {
+    __m512bh first = (__m512bh)_mm512_loadu_si512(panel + k * COLUMNS);
+    __m512bh second = (__m512bh)_mm512_loadu_si512(panel + k * COLUMNS + 32);
+    _Pragma("unroll") for (int m = 0; m < rows; m++) {
+      int32_t pair;
+      __builtin_memcpy(&pair, a + m * a_stride + k, 4);
+      __m512bh value = (__m512bh)_mm512_set1_epi32(pair);
+      total[m][0] = _mm512_dpbf16_ps(total[m][0], value, first);
+      total[m][1] = _mm512_dpbf16_ps(total[m][1], value, second);
+    }
+  }
+  _Pragma("unroll") for (int m = 0; m < rows; m++) {
+    _mm512_mask_storeu_ps(c + m * c_stride, low, total[m][0]);
+    _mm512_mask_storeu_ps(c + m * c_stride + 16, high, total[m][1]);
+  }
+}
+
+TARGET_BF16 static void pair_sweep(
+  const uint16_t *a, size_t a_stride, size_t rows, const uint16_t *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns) {
+  size_t m = 0;
+  for (; m + PAIR_ROWS <= rows; m += PAIR_ROWS)
+    pair_tile(a + m * a_stride, a_stride, panel, depth, c + m * c_stride, c_stride, columns, PAIR_ROWS);
+  a += m * a_stride;
+  c += m * c_stride;
+#define REST(N) \
+  case N: pair_tile(a, a_stride, panel, depth, c, c_stride, columns, N); break;
+  switch (rows - m) { REST(1) REST(2) REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) }
+#undef REST
+}
+
+TARGET_AVX512 static void pack_pairs_avx512(uint16_t *panel, const uint16_t *b, size_t stride, size_t depth) {
+  for (size_t k = 0; k < depth; k += 32)
+    for (size_t n = 0; n < COLUMNS; n += 16) {
+      __m512i r[16];
+      for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(b + (n + i) * stride + k);
+      turn(r);
+      for (int i = 0; i < 16; i++) _mm512_storeu_si512(panel + ((k / 2 + i) * COLUMNS + n) * 2, r[i]);
+    }
+}
+#endif
+
+void ck_pair_product(
+  const uint16_t *a, size_t a_stride, size_t rows, const uint16_t *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns) {
+#if defined(__x86_64__)
+  if (ck_isa() & CK_ISA_AVX512_BF16) return pair_sweep(a, a_stride, rows, panel, depth, c, c_stride, columns);
+#endif
+  ck_pair_product_scalar(a, a_stride, rows, panel, depth, c, c_stride, columns);
+}
+
+void ck_pack_pairs(uint16_t *panel, const uint16_t *b, size_t stride, size_t columns, size_t depth) {
+  size_t done = 0;
+#if defined(__x86_64__)
+  if ((ck_isa() & CK_ISA_AVX512) && columns == COLUMNS) {
+    done = depth / 32 * 32;
+    pack_pairs_avx512(panel, b, stride, done);
+  }
+#endif
+  for (size_t k = done; k < depth; k++)
+    for (size_t n = 0; n < COLUMNS; n++)
+      panel[(k / 2 * COLUMNS + n) * 2 + k % 2] = n < columns ? b[n * stride + k] : 0;
+  if (depth % 2)
+    for (size_t n = 0; n < COLUMNS; n++) panel[(depth / 2 * COLUMNS + n) * 2 + 1] = 0;
+}
+
+BODY void ck_pair_rows_body(uint16_t *out, const float *even, const float *odd, size_t count) {
+  uint32_t *pairs = (uint32_t *)out;
+  for (size_t n = 0; n < count; n++)
+    pairs[n] = narrow_bf16(bits_of_float(even[n])) | (uint32_t)narrow_bf16(bits_of_float(odd[n])) << 16;
+}
+WITH_ISA(ck_pair_rows, (uint16_t *out, const float *even, const float *odd, size_t count), (out, even, odd, count))
+
 void ck_pack_columns(float *panel, const float *b, size_t stride, size_t columns, size_t depth) {
   for (size_t k = 0; k < depth; k++) {
     if (columns == COLUMNS) {

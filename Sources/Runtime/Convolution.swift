@@ -95,7 +95,8 @@ extension Execution {
       return try linear(layer.product, x, plus: residual, into: out)
     }
     precondition(x.channels == layer.channels && out.channels == layer.outputs && x.batch == out.batch)
-    precondition(out.height == (input.height - 1) / layer.stride + 1 && out.width == (input.width - 1) / layer.stride + 1)
+    precondition(
+      out.height == (input.height - 1) / layer.stride + 1 && out.width == (input.width - 1) / layer.stride + 1)
     try perform(
       NetworkOperation(
         path: layer.path, kind: .convolution,
@@ -104,7 +105,7 @@ extension Execution {
         activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
       output: out, prepare: layer.weight
     ) {
-      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount)
+      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount, products: products)
       parallel(out.batch * tiles.down * tiles.across * tiles.groups) { item, scratch in
         tiles.run(item, layer, input, residual, out, scratch)
       }
@@ -122,6 +123,7 @@ private struct ConvolutionTiles: Sendable {
   let groups: Int
   let panelsInGroup: Int
   let stride: Int
+  let products: ProductPrecision
 
   /// Values that fit beside the panel and the decoded weights: the padded piece of the input.
   private static let pieceLimit = Execution.scratchByteCount / 4 - ConvolutionTiles.weightScratch
@@ -130,8 +132,9 @@ private struct ConvolutionTiles: Sendable {
   /// Channels of a panel.
   static let channelBlock = 64
 
-  init(_ layer: Convolution, _ out: Activation, threadCount: Int) {
+  init(_ layer: Convolution, _ out: Activation, threadCount: Int, products: ProductPrecision) {
     stride = layer.stride
+    self.products = products
     var columns = min(out.width, 128)
     var rows = max(1, min(out.height, 512 / max(1, columns)))
     func piece(_ rows: Int, _ columns: Int) -> Int {
@@ -164,10 +167,16 @@ private struct ConvolutionTiles: Sendable {
     let columnCount = min(columns, out.width - firstColumn)
     let piece = scratch + Self.weightScratch
     let pieceWidth = (columnCount - 1) * stride + 3
+    let narrowPiece = UnsafeMutableRawPointer(piece).assumingMemoryBound(to: UInt16.self)
+    let rowLength = pieceWidth * layer.channels
     for y in 0..<(rowCount - 1) * stride + 3 {
+      // Narrow rows fill half of the piece's memory; a wide one, at most a third of it, waits in the other half.
+      let wide = products == .bf16 ? piece + Self.pieceLimit / 2 : piece + y * rowLength
       input.copy(
-        sample: sample, y: firstRow * stride + y - 1, from: firstColumn * stride - 1, count: pieceWidth,
-        into: piece + y * pieceWidth * layer.channels)
+        sample: sample, y: firstRow * stride + y - 1, from: firstColumn * stride - 1, count: pieceWidth, into: wide)
+      if products == .bf16 {
+        ElementCast.narrow(count: rowLength, from: wide, to: narrowPiece + y * rowLength, .bf16)
+      }
     }
     let first = group * panelsInGroup * PanelProduct.columns
     let outputs = first..<min(layer.outputs, first + panelsInGroup * PanelProduct.columns)
@@ -179,21 +188,39 @@ private struct ConvolutionTiles: Sendable {
     }
     let target = out.row(corner)
     let panel = scratch
+    let pairPanel = UnsafeMutableRawPointer(panel).assumingMemoryBound(to: UInt16.self)
     let decoded = scratch + PanelProduct.columns * 9 * Self.channelBlock
     for channel in Swift.stride(from: 0, to: layer.channels, by: Self.channelBlock) {
       let count = min(Self.channelBlock, layer.channels - channel)
       for output in Swift.stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
         let columnsOfPanel = min(PanelProduct.columns, outputs.upperBound - output)
-        layer.weight.packTaps(
-          firstOutput: output, columns: columnsOfPanel, firstChannel: channel, count: count, panels: panel,
-          scratch: decoded)
+        switch products {
+        case .f32:
+          layer.weight.packTaps(
+            firstOutput: output, columns: columnsOfPanel, firstChannel: channel, count: count, panels: panel,
+            scratch: decoded)
+        case .bf16:
+          layer.weight.packTapPairs(
+            firstOutput: output, columns: columnsOfPanel, firstChannel: channel, count: count, panels: pairPanel,
+            scratch: decoded)
+        }
+        let even = (count + 1) / 2 * 2
         for tap in 0..<9 {
           for row in 0..<rowCount {
-            let source = piece + ((row * stride + tap / 3) * pieceWidth + tap % 3) * layer.channels + channel
-            PanelProduct.multiplyAdd(
-              a: source, aStride: stride * layer.channels, rows: columnCount,
-              panel: panel + tap * count * PanelProduct.columns, depth: count,
-              c: target + row * out.width * out.channels + output, cStride: out.channels, columns: columnsOfPanel)
+            let source = ((row * stride + tap / 3) * pieceWidth + tap % 3) * layer.channels + channel
+            let result = target + row * out.width * out.channels + output
+            switch products {
+            case .f32:
+              PanelProduct.multiplyAdd(
+                a: piece + source, aStride: stride * layer.channels, rows: columnCount,
+                panel: panel + tap * count * PanelProduct.columns, depth: count, c: result, cStride: out.channels,
+                columns: columnsOfPanel)
+            case .bf16:
+              PairProduct.multiplyAdd(
+                a: narrowPiece + source, aStride: stride * layer.channels, rows: columnCount,
+                panel: pairPanel + tap * even * PanelProduct.columns, depth: even, c: result, cStride: out.channels,
+                columns: columnsOfPanel)
+            }
           }
         }
       }

@@ -1,12 +1,21 @@
 import Kernels
 import Tensors
 
+/// What the operands of matrix products and convolutions are rounded to. Everything else is f32, sums too.
+public enum ProductPrecision: String, Sendable, CaseIterable {
+  /// Exact operands: the reference.
+  case f32
+  /// Weights and activations as bf16: twice as fast where the processor has such an instruction.
+  case bf16
+}
+
 /// A run of a network: its memory, threads and observer. Used from one thread; operations share their work among workers.
 ///
 /// A planning run walks the same code, computes nothing and finds the memory that a real one needs.
 public final class Execution {
   public let threadCount: Int
   public let isPlanning: Bool
+  public let products: ProductPrecision
   public var observer: (any Observer)?
   let arena: Arena
   private let cancellation: Cancellation
@@ -18,8 +27,10 @@ public final class Execution {
   /// - Parameter arenaByteCount: as ``plan(observer:_:)`` has found; nil for a planning run.
   /// - Throws: ``FileError/outOfMemory(byteCount:)``.
   public init(
-    arenaByteCount: Int?, threadCount: Int, observer: (any Observer)? = nil, cancellation: Cancellation = .init()
+    arenaByteCount: Int?, threadCount: Int, products: ProductPrecision = .f32, observer: (any Observer)? = nil,
+    cancellation: Cancellation = .init()
   ) throws(FileError) {
+    self.products = products
     self.threadCount = max(1, threadCount)
     self.observer = observer
     self.cancellation = cancellation
@@ -37,8 +48,10 @@ public final class Execution {
 
   /// Bytes of activations that `body` needs.
   /// - Parameter observer: sees all operations, without values.
-  public static func plan(observer: (any Observer)? = nil, _ body: (Execution) throws -> Void) throws -> Int {
-    let run = try Execution(arenaByteCount: nil, threadCount: 1, observer: observer)
+  public static func plan(
+    products: ProductPrecision = .f32, observer: (any Observer)? = nil, _ body: (Execution) throws -> Void
+  ) throws -> Int {
+    let run = try Execution(arenaByteCount: nil, threadCount: 1, products: products, observer: observer)
     try body(run)
     return run.arena.peakByteCount
   }

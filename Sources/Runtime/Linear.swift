@@ -36,12 +36,16 @@ extension Execution {
     let weight = layer.weight
     precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
     precondition(residual.map { $0.count == out.count } ?? true)
+    let memory =
+      products == .bf16 ? take(batch: x.batch, height: x.height, width: x.width, channels: (x.channels + 1) / 2) : nil
+    defer { if let memory { give(memory) } }
     try perform(
       NetworkOperation(
         path: layer.path, kind: .linear, operationCount: 2 * x.rowCount * weight.inputs * weight.outputs,
         weightByteCount: weight.byteCount, activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
       output: out, prepare: weight
     ) {
+      let narrow = memory.map { narrowed(x, $0) }
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
       let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
       // Enough items for all threads, panels side by side so that they share the rows of x in the cache.
@@ -52,7 +56,51 @@ extension Execution {
         let first = item % groups * group * PanelProduct.columns
         let outputs = first..<min(weight.outputs, first + group * PanelProduct.columns)
         for row in rows { Self.start(out.row(row), residual?.row(row), outputs, layer.bias) }
-        Self.multiply(weight, x, rows, outputs, into: out, scratch)
+        if let narrow {
+          Self.multiplyPairs(weight, narrow, rows, outputs, into: out, scratch)
+        } else {
+          Self.multiply(weight, x, rows, outputs, into: out, scratch)
+        }
+      }
+    }
+  }
+
+  /// Rows of bf16, in memory that is taken beforehand.
+  struct NarrowRows: @unchecked Sendable {
+    // Unchecked: written before it is shared.
+    let base: UnsafeMutablePointer<UInt16>
+    /// Elements from row to row: even.
+    let stride: Int
+  }
+
+  private func narrowed(_ x: Activation, _ memory: Activation) -> NarrowRows {
+    let stride = 2 * memory.channels
+    let base = UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: UInt16.self)
+    let rows = NarrowRows(base: base, stride: stride)
+    parallelRows(x.rowCount, columns: x.channels) { range in
+      for row in range {
+        ElementCast.narrow(count: x.channels, from: x.row(row), to: rows.base + row * stride, .bf16)
+        if x.channels < stride { rows.base[row * stride + x.channels] = 0 }
+      }
+    }
+    return rows
+  }
+
+  private static func multiplyPairs(
+    _ weight: Weight, _ x: NarrowRows, _ rows: Range<Int>, _ outputs: Range<Int>, into out: Activation,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let panel = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
+    let decoded = scratch + depth * PanelProduct.columns
+    for input in stride(from: 0, to: weight.inputs, by: depth) {
+      let count = min(depth, weight.inputs - input)
+      for output in stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
+        let columns = min(PanelProduct.columns, outputs.upperBound - output)
+        weight.packPairs(
+          firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
+        PairProduct.multiplyAdd(
+          a: x.base + rows.lowerBound * x.stride + input, aStride: x.stride, rows: rows.count, panel: panel,
+          depth: (count + 1) / 2 * 2, c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
       }
     }
   }

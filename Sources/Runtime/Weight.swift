@@ -82,6 +82,45 @@ public final class Weight: Sendable {
     }
   }
 
+  /// Packs up to 32 outputs of a range of inputs for ``PairProduct``.
+  /// - Parameters:
+  ///   - firstInput: a multiple of 32.
+  ///   - panel: `[(depth + 1) / 2, 32, 2]` bf16.
+  ///   - scratch: 32 * (depth rounded up to 32) * 3 / 2 values.
+  func packPairs(
+    firstOutput: Int, columns: Int, firstInput: Int, depth: Int, panel: UnsafeMutablePointer<UInt16>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    if case .plain(.bf16) = storage {
+      let element = bytes!.assumingMemoryBound(to: UInt16.self) + firstOutput * inputs + firstInput
+      return PairProduct.packRows(element, stride: inputs, columns: columns, depth: depth, panel: panel)
+    }
+    let narrow = UnsafeMutableRawPointer(scratch + columns * depth).assumingMemoryBound(to: UInt16.self)
+    decode(firstOutput: firstOutput, count: columns, firstInput: firstInput, depth: depth, out: scratch)
+    ElementCast.narrow(count: columns * depth, from: scratch, to: narrow, .bf16)
+    PairProduct.packRows(narrow, stride: depth, columns: columns, depth: depth, panel: panel)
+  }
+
+  /// The same as ``packTaps(firstOutput:columns:firstChannel:count:panels:scratch:)`` for ``PairProduct``.
+  /// - Parameter panels: `[9, (count + 1) / 2, 32, 2]` bf16.
+  func packTapPairs(
+    firstOutput: Int, columns: Int, firstChannel: Int, count: Int, panels: UnsafeMutablePointer<UInt16>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    let width = PanelProduct.columns
+    pack(
+      firstOutput: firstOutput, columns: columns, firstInput: firstChannel * 9, depth: count * 9, panel: scratch,
+      scratch: scratch + width * 9 * (count + 1))
+    if count % 2 == 1 { (scratch + width * 9 * count).update(repeating: 0, count: width * 9) }
+    let pairs = (count + 1) / 2
+    for pair in 0..<pairs {
+      for tap in 0..<9 {
+        let even = scratch + (2 * pair * 9 + tap) * width
+        PairProduct.pairRows(even, even + 9 * width, into: panels + (tap * pairs + pair) * 2 * width)
+      }
+    }
+  }
+
   /// Packs a block of channels of a convolution with nine taps: a panel for each tap.
   /// - Parameters:
   ///   - firstChannel: such that the first input is a multiple of 32.
@@ -147,7 +186,8 @@ public final class Vector: @unchecked Sendable {
   public init(count: Int, _ fill: (UnsafeMutableBufferPointer<Float>) throws -> Void) throws {
     self.count = count
     buffer = try AlignedBuffer(byteCount: count * 4)
-    try fill(UnsafeMutableBufferPointer(start: buffer.bytes.assumingMemoryBound(to: Float.self).baseAddress, count: count))
+    try fill(
+      UnsafeMutableBufferPointer(start: buffer.bytes.assumingMemoryBound(to: Float.self).baseAddress, count: count))
   }
 
   public var values: UnsafePointer<Float> {

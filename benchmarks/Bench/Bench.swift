@@ -4,6 +4,7 @@ import Dispatch
 import Glibc
 import Kernels
 import Quantization
+import Runtime
 import Tensors
 
 /// Milliseconds of each of `count` calls, sorted.
@@ -156,8 +157,16 @@ enum Bench {
     case ("product", 3): try benchmarkProduct(arguments.dropFirst().first!, arguments.last!)
     case ("quantize", 1): try benchmarkQuantize()
     case ("matmul", 1): try benchmarkMatmul()
+    case ("network", 3...7):
+      let rest = Array(arguments.dropFirst())
+      func number(_ index: Int) -> Int? { rest.count > index ? Int(rest[index]) : nil }
+      try benchmarkNetwork(
+        rest[0], rest[1], number(2).flatMap { $0 > 0 ? $0 : nil }, repeats: number(3) ?? 5, threads: number(4) ?? 2,
+        products: rest.last.flatMap(ProductPrecision.init) ?? .f32)
     default:
-      print("usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul")
+      print(
+        "usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul\n"
+          + "       bantam-bench network MODEL llm|dit|unet|vae [SIZE|0] [REPEATS] [THREADS] [f32|bf16]")
       exit(64)
     }
   }

@@ -70,7 +70,9 @@ struct ConfigReader {
   func ints(_ key: String, count: Int? = nil, in range: ClosedRange<Int> = 1...1 << 24) throws(ModelError) -> [Int] {
     let value = try value(key)
     var numbers: [Int] = []
-    if case .int(let one) = value, let count { numbers = Array(repeating: one, count: count) } else {
+    if case .int(let one) = value, let count {
+      numbers = Array(repeating: one, count: count)
+    } else {
       guard let items = value.array else { throw bad(key, "is not a list") }
       for item in items {
         guard case .int(let number) = item else { throw bad(key, "has an entry that is not an integer") }

@@ -60,7 +60,8 @@ public struct VAEDecoder: Sendable {
       return Level(
         path: path,
         resnets: try (0...config.layersPerBlock).map {
-          try resnet(path + ".resnets.\($0)", $0 == 0 ? reversed[max(0, number - 1)] : reversed[number], reversed[number])
+          try resnet(
+            path + ".resnets.\($0)", $0 == 0 ? reversed[max(0, number - 1)] : reversed[number], reversed[number])
         },
         upsampler: number == reversed.count - 1
           ? nil

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 // Instruction sets found on this machine, as bits.
-enum { CK_ISA_CRC32C = 1, CK_ISA_AVX2 = 2, CK_ISA_AVX512 = 4, CK_ISA_AVX512_VNNI = 8 };
+enum { CK_ISA_CRC32C = 1, CK_ISA_AVX2 = 2, CK_ISA_AVX512 = 4, CK_ISA_AVX512_VNNI = 8, CK_ISA_AVX512_BF16 = 16 };
 uint32_t ck_isa(void);
 
 // CRC-32C (Castagnoli, reflected polynomial 0x82F63B78). `crc` is the sum so far, 0 at the start.
@@ -116,6 +116,19 @@ void ck_panel_product(
 // panel[k, n] = b[n, k] of a matrix [columns, depth] of dtype; 0 where n is beyond `columns`.
 void ck_pack_rows_scalar(float *panel, const void *b, int dtype, size_t stride, size_t columns, size_t depth);
 void ck_pack_rows(float *panel, const void *b, int dtype, size_t stride, size_t columns, size_t depth);
+
+// The same with bf16 on both sides and f32 sums; `depth` is even. A panel holds pairs of inputs:
+// panel[(k / 2 * 32 + n) * 2 + k % 2].
+void ck_pair_product_scalar(
+  const uint16_t *a, size_t a_stride, size_t rows, const uint16_t *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns);
+void ck_pair_product(
+  const uint16_t *a, size_t a_stride, size_t rows, const uint16_t *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns);
+// Packs rows [columns, depth] of bf16; where the depth is odd, the last pair ends in 0.
+void ck_pack_pairs(uint16_t *panel, const uint16_t *b, size_t stride, size_t columns, size_t depth);
+// One row of pairs from two rows of f32, narrowed.
+void ck_pair_rows(uint16_t *out, const float *even, const float *odd, size_t count);
 
 // panel[k, n] = b[k, n] of a matrix [depth, columns]; 0 where n is beyond `columns`.
 void ck_pack_columns(float *panel, const float *b, size_t stride, size_t columns, size_t depth);
