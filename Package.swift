@@ -24,7 +24,7 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
     .target(
-      name: "Formats", path: "formats", exclude: ["README.md", "bantam.md", "families.md"],
+      name: "Formats", path: "formats", exclude: ["README.md", "activations.md", "bantam.md", "families.md"],
       sources: ["Formats.swift"], resources: [.embedInCode("families/blip3o.json")]),
     .target(name: "Tensors", dependencies: ["CLinux"], exclude: ["README.md"]),
     // Floor 2 and up.
@@ -35,7 +35,9 @@ let package = Package(
     .target(name: "Quantization", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
     .target(
       name: "Conversion",
-      dependencies: ["Tensors", "JSON", "Kernels", "Quantization", "Checkpoints", "Archive", "Formats"],
+      dependencies: [
+        "Tensors", "JSON", "Kernels", "Quantization", "Tokenization", "Checkpoints", "Archive", "Formats",
+      ],
       exclude: ["README.md"]),
     .target(
       name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Checkpoints", "Conversion"],
@@ -66,11 +68,19 @@ let package = Package(
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
     .executableTarget(name: "example-inspect", dependencies: ["Report", "Tensors"], path: "examples/Inspect"),
     .executableTarget(name: "example-export", dependencies: ["Archive", "Conversion"], path: "examples/Export"),
+    .executableTarget(name: "example-generate", dependencies: ["Blip3o"], path: "examples/Generate"),
     // Tests.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "CKernels", "JSON", "Tensors", "TestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Kernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "Blip3oTests",
+      dependencies: ["Blip3o", "Conversion", "JSON", "Quantization", "Runtime", "Tensors", "TestSupport"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "JSON", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(

@@ -308,3 +308,37 @@ void ck_pack_columns(float *panel, const float *b, size_t stride, size_t columns
     for (size_t n = 0; n < COLUMNS; n++) panel[k * COLUMNS + n] = n < columns ? b[k * stride + n] : 0;
   }
 }
+
+// One row of activations: each weight is read once, so its bytes set the pace.
+
+BODY float dot(const void *w, int dtype, const float *x, size_t depth) {
+  enum { LANES = 64 };
+  float lanes[LANES] = {0};
+  size_t k = 0;
+  for (; k + LANES <= depth; k += LANES)
+    for (int l = 0; l < LANES; l++) {
+      float weight = dtype == CK_BF16 ? float_of_bits(widen_bf16(((const uint16_t *)w)[k + l]))
+        : dtype == CK_F16 ? float_of_bits(widen_f16(((const uint16_t *)w)[k + l])) : ((const float *)w)[k + l];
+      lanes[l] = __builtin_fmaf(weight, x[k + l], lanes[l]);
+    }
+  for (int l = 0; k < depth; k++, l++) {
+    float weight = dtype == CK_BF16 ? float_of_bits(widen_bf16(((const uint16_t *)w)[k]))
+      : dtype == CK_F16 ? float_of_bits(widen_f16(((const uint16_t *)w)[k])) : ((const float *)w)[k];
+    lanes[l] = __builtin_fmaf(weight, x[k], lanes[l]);
+  }
+  for (int width = LANES / 2; width > 0; width /= 2)
+    for (int l = 0; l < width; l++) lanes[l] += lanes[l + width];
+  return lanes[0];
+}
+
+BODY void ck_dot_rows_body(
+  float *out, const void *w, int dtype, size_t stride, size_t rows, const float *x, size_t depth) {
+  for (size_t n = 0; n < rows; n++) {
+    if (dtype == CK_BF16) out[n] += dot((const uint16_t *)w + n * stride, CK_BF16, x, depth);
+    else if (dtype == CK_F16) out[n] += dot((const uint16_t *)w + n * stride, CK_F16, x, depth);
+    else out[n] += dot((const float *)w + n * stride, CK_F32, x, depth);
+  }
+}
+WITH_ISA(
+  ck_dot_rows, (float *out, const void *w, int dtype, size_t stride, size_t rows, const float *x, size_t depth),
+  (out, w, dtype, stride, rows, x, depth))

@@ -3,6 +3,7 @@ import JSON
 import Kernels
 import Quantization
 import Tensors
+import Tokenization
 
 /// The version of this program, as files record it.
 public let bantamVersion = "0.1.0"
@@ -81,7 +82,14 @@ public struct ConversionPlan: Sendable {
     }
     try resolver?.finish()
     var blobs: [(name: String, bytes: [UInt8])] = []
-    for path in map.files { if let bytes = try source.companion(path) { blobs.append((path, bytes)) } }
+    for path in map.files where path != Tokenizer.tableName {
+      if let bytes = try source.companion(path) { blobs.append((path, bytes)) }
+    }
+    // A tokenizer of another kind is carried as its files only.
+    let carried = blobs
+    if let tokenizer = try? Tokenizer(files: { name in carried.first { $0.name == name }?.bytes }) {
+      blobs.append((Tokenizer.tableName, tokenizer.table))
+    }
     let leftOut = map.components.filter { component in !components.contains { $0.name == component.name } }
     archive = ArchivePlan(
       components: planned, sourceFiles: planner.files, blobs: blobs,

@@ -3,6 +3,7 @@ import Checkpoints
 import JSON
 import Kernels
 import Tensors
+import Tokenization
 
 /// Writes the tensors of a source back as safetensors, in the files and under the names they came from.
 public enum Exporter {
@@ -25,7 +26,10 @@ public enum Exporter {
     let files = try plan(archive, dtype: dtype)
     let folder = try AtomicOutputFolder(path: path)
     do {
-      for blob in archive.index.blobs { try folder.write(try archive.contents(of: blob), to: blob.name) }
+      // The tokenizer's table is made from the files beside it.
+      for blob in archive.index.blobs where blob.name != Tokenizer.tableName {
+        try folder.write(try archive.contents(of: blob), to: blob.name)
+      }
       for file in files { try write(file, archive, to: try folder.place(for: file.path), resources) }
       for index in shardIndexes(files) { try folder.write(index.bytes, to: index.path) }
       try resources.cancellation.check()

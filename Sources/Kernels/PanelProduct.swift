@@ -45,10 +45,27 @@ public enum PanelProduct {
   }
 }
 
+/// The product of one row of activations with a matrix, whose bytes set the pace.
+public enum RowProduct {
+  /// Adds the sum of `w[n, k] * x[k]` over k to `out[n]`.
+  /// - Parameters:
+  ///   - w: `[rows, stride]` of a castable dtype, `depth` of each row used.
+  ///   - x: `[depth]`.
+  ///   - out: `[rows]`.
+  public static func multiplyAdd(
+    _ w: UnsafeRawPointer, dtype: DType, stride: Int, rows: Int, x: UnsafePointer<Float>, depth: Int,
+    out: UnsafeMutablePointer<Float>
+  ) {
+    precondition(dtype.isCastable && rows >= 0 && depth >= 0)
+    let kind = Int32(dtype == .bf16 ? CK_BF16 : dtype == .f16 ? CK_F16 : CK_F32)
+    ck_dot_rows(out, w, kind, stride, rows, x, depth)
+  }
+}
+
 /// The blocked product with bf16 on both sides and f32 sums: twice as fast where the processor has such an instruction.
 public enum PairProduct {
   /// Whether this machine has the instruction; else the product is right but slow.
-  public static var isFast: Bool { ck_isa() & UInt32(CK_ISA_AVX512_BF16) != 0 }
+  public static var isFast: Bool { InstructionSets.current.contains(.avx512BF16) }
 
   /// Adds `a[m, k] * panel[k, n]`, summed over k, to `c[m, n]`.
   /// - Parameters:

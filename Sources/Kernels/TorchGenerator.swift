@@ -62,7 +62,8 @@ public struct TorchGenerator: Sendable {
   private static func boxMuller(_ values: inout [Float], _ start: Int) {
     for index in start..<start + 8 {
       let radius = (-2 * log(1 - values[index])).squareRoot()
-      let angle = 2 * Float.pi * values[index + 8]
+      // Float.pi is rounded towards zero, as no other library has it.
+      let angle = Float(2 * Double.pi) * values[index + 8]
       values[index] = radius * cos(angle)
       values[index + 8] = radius * sin(angle)
     }

@@ -32,6 +32,9 @@ public final class Arena {
     gaps.reserveCapacity(64)
   }
 
+  /// Whether everything was given back.
+  var isEmpty: Bool { gaps.count == 1 && gaps[0].byteCount == capacity }
+
   private var base: UnsafeMutableRawPointer {
     memory?.bytes.baseAddress ?? UnsafeMutableRawPointer(bitPattern: 4096)!
   }

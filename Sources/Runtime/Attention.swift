@@ -26,38 +26,56 @@ extension Execution {
 
   /// - Parameters:
   ///   - q: `[batch, n, heads * d]`, k, v: `[batch, m, keyHeads * d]`.
+  ///   - cuts: where pieces of the sequence start and the last ends; tokens see their own piece only. Nil: no cuts.
   ///   - out: `[batch, n, heads * d]`, overwritten; may be q.
-  public func attend(_ layer: Attention, q: Activation, k: Activation, v: Activation, into out: Activation) throws {
+  public func attend(
+    _ layer: Attention, q: Activation, k: Activation, v: Activation, cuts: [Int]? = nil, into out: Activation
+  ) throws {
     let headWidth = q.channels / layer.heads
     precondition(q.channels == layer.heads * headWidth && k.channels == layer.keyHeads * headWidth)
     precondition(v.channels == k.channels && v.count == k.count && out.count == q.count && q.batch == k.batch)
-    precondition(!layer.isCausal || q.pixelCount <= k.pixelCount)
+    precondition(!layer.isCausal || (q.pixelCount <= k.pixelCount && cuts == nil))
+    precondition(cuts.map { $0.last == q.pixelCount && q.count == k.count } ?? true)
+    let pieces = zip(cuts ?? [0], (cuts ?? [0, 0]).dropFirst()).map { $0..<$1 }
+    let pairCount =
+      cuts == nil
+      ? q.pixelCount * k.pixelCount / (layer.isCausal ? 2 : 1) : pieces.reduce(0) { $0 + $1.count * $1.count }
     try perform(
       NetworkOperation(
-        path: layer.path, kind: .attention, operationCount: 4 * q.count * k.pixelCount / (layer.isCausal ? 2 : 1),
+        path: layer.path, kind: .attention, operationCount: 4 * q.batch * q.channels * pairCount,
         weightByteCount: 0, activationByteCount: 2 * q.byteCount + 2 * k.byteCount),
       output: out
     ) {
-      let blocks = (q.pixelCount + Self.queryBlock - 1) / Self.queryBlock
-      parallel(q.batch * layer.heads * blocks) { item, scratch in
-        let block = item % blocks * Self.queryBlock
+      // Queries of a block, and the keys that they see.
+      var blocks: [(queries: Range<Int>, keys: Range<Int>)] = []
+      for piece in cuts == nil ? [0..<q.pixelCount] : pieces {
+        for first in stride(from: piece.lowerBound, to: piece.upperBound, by: Self.queryBlock) {
+          let queries = first..<min(piece.upperBound, first + Self.queryBlock)
+          // Query i of n sees keys up to i + m - n.
+          let last = layer.isCausal ? queries.upperBound + k.pixelCount - q.pixelCount : k.pixelCount
+          blocks.append((queries, cuts == nil ? 0..<last : piece))
+        }
+      }
+      parallel(q.batch * layer.heads * blocks.count) { [blocks] item, scratch in
+        let block = blocks[item % blocks.count]
         AttentionBlock(
-          layer: layer, q: q, k: k, v: v, out: out, sample: item / blocks / layer.heads,
-          head: item / blocks % layer.heads, queries: block..<min(q.pixelCount, block + Self.queryBlock),
-          headWidth: headWidth, keyBlock: Self.keyBlock
+          layer: layer, q: q, k: k, v: v, out: out, sample: item / blocks.count / layer.heads,
+          head: item / blocks.count % layer.heads, queries: block.queries, keys: block.keys, headWidth: headWidth,
+          keyBlock: Self.keyBlock
         ).run(scratch)
       }
     }
   }
 }
 
-/// One head's attention of a block of queries to all keys.
+/// One head's attention of a block of queries to a range of keys.
 private struct AttentionBlock {
   let layer: Attention
   let q, k, v, out: Activation
   let sample: Int
   let head: Int
   let queries: Range<Int>
+  let keys: Range<Int>
   let headWidth: Int
   let keyBlock: Int
 
@@ -73,12 +91,10 @@ private struct AttentionBlock {
     sum.update(repeating: 0, count: count * headWidth)
     maxima.update(repeating: -.infinity, count: count)
     sums.update(repeating: 0, count: count)
-    // Query i of n sees keys up to i + m - n.
     let seen = k.pixelCount - q.pixelCount
-    let lastKey = layer.isCausal ? min(k.pixelCount, queries.upperBound + seen) : k.pixelCount
     let query = q.row(sample * q.pixelCount + queries.lowerBound) + head * headWidth
-    for first in stride(from: 0, to: lastKey, by: keyBlock) {
-      let width = min(keyBlock, lastKey - first)
+    for first in stride(from: keys.lowerBound, to: keys.upperBound, by: keyBlock) {
+      let width = min(keyBlock, keys.upperBound - first)
       let row = sample * k.pixelCount + first
       scores.update(repeating: 0, count: count * width)
       for n in stride(from: 0, to: width, by: PanelProduct.columns) {

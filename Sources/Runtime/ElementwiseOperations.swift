@@ -146,6 +146,20 @@ extension Execution {
     }
   }
 
+  /// Runs of rows in another order.
+  /// - Parameters:
+  ///   - order: for each run of the result, the number of the run of x that it is.
+  ///   - grain: rows of a run.
+  ///   - out: like x, overwritten.
+  public func gather(_ path: String, _ x: Activation, _ order: [Int], grain: Int, into out: Activation) throws {
+    precondition(x.count == out.count && order.count * grain == x.rowCount)
+    try perform(elementOperation(path, out, cost: 0), output: out) {
+      for (place, source) in order.enumerated() {
+        out.row(place * grain).update(from: x.row(source * grain), count: grain * x.channels)
+      }
+    }
+  }
+
   /// One of several parts of equal width, side by side in the channels.
   /// - Parameter out: `[rows, width]`, overwritten.
   public func part(_ path: String, of x: Activation, number: Int, into out: Activation) throws {

@@ -9,6 +9,19 @@ public enum ProductPrecision: String, Sendable, CaseIterable {
   case bf16
 }
 
+/// What multiplies matrices of f32. Convolutions and attention always use the blocked product.
+public enum ProductEngine: String, Sendable, CaseIterable {
+  /// Our own, which reads weights as they are stored.
+  case blocked
+  /// OpenBLAS, for which weights are decoded piece by piece first.
+  case openblas
+
+  /// The blocked product where it was measured to be at least as fast, or where there is no OpenBLAS.
+  public static var preferred: ProductEngine {
+    InstructionSets.current.contains(.avx512) || OpenBLAS.shared == nil ? .blocked : .openblas
+  }
+}
+
 /// A run of a network: its memory, threads and observer. Used from one thread; operations share their work among workers.
 ///
 /// A planning run walks the same code, computes nothing and finds the memory that a real one needs.
@@ -16,6 +29,8 @@ public final class Execution {
   public let threadCount: Int
   public let isPlanning: Bool
   public let products: ProductPrecision
+  /// Nil: the blocked product.
+  let blas: OpenBLAS?
   public var observer: (any Observer)?
   let arena: Arena
   private let cancellation: Cancellation
@@ -24,13 +39,16 @@ public final class Execution {
   /// Bytes of a worker's own memory: a panel, decoded weights, and the padded piece of a picture.
   static let scratchByteCount = 8 << 20
 
-  /// - Parameter arenaByteCount: as ``plan(observer:_:)`` has found; nil for a planning run.
+  /// - Parameters:
+  ///   - arenaByteCount: as ``plan(products:observer:_:)`` has found; nil for a planning run.
+  ///   - engine: for products in f32; OpenBLAS only where it is there.
   /// - Throws: ``FileError/outOfMemory(byteCount:)``.
   public init(
-    arenaByteCount: Int?, threadCount: Int, products: ProductPrecision = .f32, observer: (any Observer)? = nil,
-    cancellation: Cancellation = .init()
+    arenaByteCount: Int?, threadCount: Int, products: ProductPrecision = .f32,
+    engine: ProductEngine = .preferred, observer: (any Observer)? = nil, cancellation: Cancellation = .init()
   ) throws(FileError) {
     self.products = products
+    blas = engine == .openblas ? OpenBLAS.shared : nil
     self.threadCount = max(1, threadCount)
     self.observer = observer
     self.cancellation = cancellation

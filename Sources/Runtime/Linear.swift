@@ -37,7 +37,8 @@ extension Execution {
     precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
     precondition(residual.map { $0.count == out.count } ?? true)
     let memory =
-      products == .bf16 ? take(batch: x.batch, height: x.height, width: x.width, channels: (x.channels + 1) / 2) : nil
+      products == .bf16 && x.rowCount > 1
+      ? take(batch: x.batch, height: x.height, width: x.width, channels: (x.channels + 1) / 2) : nil
     defer { if let memory { give(memory) } }
     try perform(
       NetworkOperation(
@@ -45,23 +46,39 @@ extension Execution {
         weightByteCount: weight.byteCount, activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
       output: out, prepare: weight
     ) {
+      if x.rowCount == 1 { return multiplyRow(layer, x, plus: residual, into: out) }
       let narrow = memory.map { narrowed(x, $0) }
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
       let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
       // Enough items for all threads, panels side by side so that they share the rows of x in the cache.
       let group = max(1, min(8, panels * rowBlocks / (4 * threadCount)))
       let groups = (panels + group - 1) / group
-      parallel(rowBlocks * groups) { item, scratch in
+      parallel(rowBlocks * groups) { [blas] item, scratch in
         let rows = item / groups * Self.rowLimit..<min(x.rowCount, (item / groups + 1) * Self.rowLimit)
         let first = item % groups * group * PanelProduct.columns
         let outputs = first..<min(weight.outputs, first + group * PanelProduct.columns)
         for row in rows { Self.start(out.row(row), residual?.row(row), outputs, layer.bias) }
         if let narrow {
           Self.multiplyPairs(weight, narrow, rows, outputs, into: out, scratch)
+        } else if let blas {
+          Self.multiply(blas, weight, x, rows, outputs, into: out, scratch)
         } else {
           Self.multiply(weight, x, rows, outputs, into: out, scratch)
         }
       }
+    }
+  }
+
+  /// One row, such as a token that is decoded: the weights' bytes set the pace, whatever the precision.
+  private func multiplyRow(_ layer: Linear, _ x: Activation, plus residual: Activation?, into out: Activation) {
+    let weight = layer.weight
+    let run = 64
+    parallel((weight.outputs + run - 1) / run) { item, scratch in
+      let outputs = item * run..<min(weight.outputs, (item + 1) * run)
+      Self.start(out.base, residual?.base, outputs, layer.bias)
+      weight.multiplyRow(
+        firstOutput: outputs.lowerBound, count: outputs.count, x: x.base, out: out.base + outputs.lowerBound,
+        scratch: scratch)
     }
   }
 
@@ -137,6 +154,21 @@ extension Execution {
           a: x.row(rows.lowerBound) + input, aStride: x.channels, rows: rows.count, panel: panel, depth: count,
           c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
       }
+    }
+  }
+
+  private static func multiply(
+    _ blas: OpenBLAS, _ weight: Weight, _ x: Activation, _ rows: Range<Int>, _ outputs: Range<Int>,
+    into out: Activation, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    for input in stride(from: 0, to: weight.inputs, by: depth) {
+      let count = min(depth, weight.inputs - input)
+      weight.decode(
+        firstOutput: outputs.lowerBound, count: outputs.count, firstInput: input, depth: count, out: scratch)
+      blas.multiply(
+        rows: rows.count, columns: outputs.count, depth: count, a: x.row(rows.lowerBound) + input, aStride: x.channels,
+        b: scratch, bStride: count, c: out.row(rows.lowerBound) + outputs.lowerBound, cStride: out.channels,
+        adding: true)
     }
   }
 

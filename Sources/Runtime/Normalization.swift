@@ -118,10 +118,12 @@ extension Execution {
     let result = ChannelScale(values: take(batch: x.batch, width: 2, channels: x.channels))
     let observed = observer?.wants(layer.path) ?? false
     let output = observed ? take(like: x) : x
+    let sums = takeSums(x)
     try perform(normOperation(layer.path, x, times: 5, weights: 2), output: output) {
-      findScale(layer, x, result)
+      findScale(layer, x, sums, result)
       if observed { apply(result, to: x, thenSiLU: false, into: output) }
     }
+    give(sums)
     if observed { give(output) }
     return result
   }
@@ -132,10 +134,12 @@ extension Execution {
   /// - Parameter out: like x; may be x.
   public func norm(_ layer: GroupNorm, _ x: Activation, into out: Activation) throws {
     let scale = ChannelScale(values: take(batch: x.batch, width: 2, channels: x.channels))
+    let sums = takeSums(x)
     try perform(normOperation(layer.path, x, times: 5, weights: 2), output: out) {
-      findScale(layer, x, scale)
+      findScale(layer, x, sums, scale)
       apply(scale, to: x, thenSiLU: false, into: out)
     }
+    give(sums)
     give(scale)
   }
 
@@ -147,15 +151,21 @@ extension Execution {
     }
   }
 
+  /// Bands of a sample whose sums are found on their own.
+  private static let bandCount = 16
+
+  /// Memory for the sums and squares of each band: f64, as pairs of f32.
+  private func takeSums(_ x: Activation) -> Activation {
+    take(batch: x.batch * Self.bandCount, width: 2, channels: 2 * x.channels)
+  }
+
   /// Sums over bands of a fixed number of pixels, added up in order: the same bits for any number of threads.
-  private func findScale(_ layer: GroupNorm, _ x: Activation, _ result: ChannelScale) {
+  private func findScale(_ layer: GroupNorm, _ x: Activation, _ sums: Activation, _ result: ChannelScale) {
     let channels = x.channels
     let perGroup = channels / layer.groups
     precondition(channels == layer.weight.count && channels % layer.groups == 0)
-    let bandCount = 16
+    let bandCount = Self.bandCount
     let band = (x.pixelCount + bandCount - 1) / bandCount
-    // Sums and squares of each band, in memory that the arena lends as pairs of f32.
-    let sums = take(batch: x.batch * bandCount, width: 2, channels: 2 * channels)
     parallel(x.batch * bandCount) { item, _ in
       let target = UnsafeMutableRawPointer(sums.row(2 * item)).assumingMemoryBound(to: Double.self)
       target.update(repeating: 0, count: 2 * channels)
@@ -185,6 +195,5 @@ extension Execution {
         }
       }
     }
-    give(sums)
   }
 }

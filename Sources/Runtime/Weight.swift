@@ -82,6 +82,33 @@ public final class Weight: Sendable {
     }
   }
 
+  /// Adds the product of one row of activations with a run of outputs.
+  /// - Parameters:
+  ///   - firstOutput: a multiple of 16 unless the storage is plain.
+  ///   - out: `[count]`, added to.
+  ///   - scratch: 32 * 512 values.
+  func multiplyRow(
+    firstOutput: Int, count: Int, x: UnsafePointer<Float>, out: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    switch storage {
+    case .plain(let dtype):
+      let row = bytes! + firstOutput * inputs * dtype.bitWidth / 8
+      RowProduct.multiplyAdd(row, dtype: dtype, stride: inputs, rows: count, x: x, depth: inputs, out: out)
+    case .group:
+      for output in stride(from: 0, to: count, by: 32) {
+        let rows = min(32, count - output)
+        for input in stride(from: 0, to: inputs, by: 512) {
+          let depth = min(512, inputs - input)
+          decode(firstOutput: firstOutput + output, count: rows, firstInput: input, depth: depth, out: scratch)
+          RowProduct.multiplyAdd(
+            scratch, dtype: .f32, stride: depth, rows: rows, x: x + input, depth: depth, out: out + output)
+        }
+      }
+    case .absent: break
+    }
+  }
+
   /// Packs up to 32 outputs of a range of inputs for ``PairProduct``.
   /// - Parameters:
   ///   - firstInput: a multiple of 32.

@@ -1,15 +1,8 @@
 /// Merges of a byte-level BPE vocabulary: pairs of ids, each with its rank and result.
 struct BytePairEncoder: Sendable {
-  struct Merge: Sendable {
-    let rank: UInt32
-    let result: UInt32
-  }
-
   /// The token of each single byte.
   let byteTokens: [UInt32]
-  let merges: [UInt64: Merge]
-
-  static func key(_ left: UInt32, _ right: UInt32) -> UInt64 { UInt64(left) << 32 | UInt64(right) }
+  let merges: MergeTable
 
   /// Appends the tokens of one piece. Of all pairs the one with the lowest rank is merged, the leftmost first, until none is
   /// left; time grows with n log n.
@@ -27,7 +20,7 @@ struct BytePairEncoder: Sendable {
     var queue = MergeQueue()
     func candidate(_ left: Int, _ symbols: [UInt32], _ next: [Int]) -> MergeQueue.Entry? {
       guard left >= 0, next[left] >= 0 else { return nil }
-      guard let merge = merges[Self.key(symbols[left], symbols[next[left]])] else { return nil }
+      guard let merge = merges[symbols[left], symbols[next[left]]] else { return nil }
       return .init(
         rank: merge.rank, left: left, first: symbols[left], second: symbols[next[left]], result: merge.result)
     }

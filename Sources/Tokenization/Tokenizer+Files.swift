@@ -2,10 +2,14 @@ import JSON
 import Tensors
 
 extension Tokenizer {
-  /// Reads whichever files there are: `tokenizer.json`, else `vocab.json`, `merges.txt` and `added_tokens.json`.
+  /// Reads whichever files there are: the table of a `.bantam` file, `tokenizer.json`, else `vocab.json`, `merges.txt` and `added_tokens.json`.
   /// - Parameter file: gives the bytes of a file by name, or nil.
   /// - Throws: ``TokenizerError``, or what reading throws.
   public init(files file: (String) throws -> [UInt8]?) throws {
+    if let table = try file(Self.tableName) {
+      try self.init(table: table)
+      return
+    }
     if let json = try file("tokenizer.json") {
       try self.init(tokenizerJSON: json)
       return

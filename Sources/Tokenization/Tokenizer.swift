@@ -15,10 +15,10 @@ public struct Tokenizer: Sendable {
 
   public let addedTokens: [AddedToken]
   /// One more than the highest id.
-  public let vocabularySize: Int
+  public var vocabularySize: Int { texts.count }
   /// The bytes of each token; empty where an id has none.
-  private let tokenBytes: [[UInt8]]
-  private let encoder: BytePairEncoder
+  let texts: TokenTexts
+  let encoder: BytePairEncoder
   /// Added tokens by first byte, longest first.
   private let addedByFirstByte: [UInt8: [(bytes: [UInt8], id: UInt32)]]
   private let specialIDs: Set<Int>
@@ -49,29 +49,37 @@ public struct Tokenizer: Sendable {
       guard let id = ids[Array(String(scalar).utf8)] else { throw bad("byte \(byte) has no token") }
       byteTokens.append(id)
     }
-    var table: [UInt64: BytePairEncoder.Merge] = [:]
-    table.reserveCapacity(merges.count)
+    var pairs: [MergeTable.Merge] = []
+    pairs.reserveCapacity(merges.count)
     for (rank, merge) in merges.enumerated() {
       guard let left = ids[merge.left], let right = ids[merge.right], let result = ids[merge.left + merge.right] else {
         throw bad(
           "merge \(rank) names a token that the vocabulary lacks: '\(printable(merge.left))' '\(printable(merge.right))'"
         )
       }
-      let key = BytePairEncoder.key(left, right)
-      if table[key] == nil { table[key] = .init(rank: UInt32(rank), result: result) }
+      pairs.append(.init(left: left, right: right, rank: UInt32(rank), result: result))
     }
-    encoder = BytePairEncoder(byteTokens: byteTokens, merges: table)
+    for token in addedTokens {
+      guard !token.text.isEmpty else { throw bad("an added token is empty") }
+      let bytes = Array(token.text.utf8)
+      tokenBytes[token.id] = ByteAlphabet.decode(bytes) ?? bytes
+    }
+    self.init(
+      texts: TokenTexts(tokenBytes), encoder: BytePairEncoder(byteTokens: byteTokens, merges: MergeTable(pairs)),
+      addedTokens: addedTokens)
+  }
+
+  /// - Parameter addedTokens: with ids that `texts` has; none is empty.
+  init(texts: TokenTexts, encoder: BytePairEncoder, addedTokens: [AddedToken]) {
+    self.texts = texts
+    self.encoder = encoder
+    self.addedTokens = addedTokens
     var byFirst: [UInt8: [(bytes: [UInt8], id: UInt32)]] = [:]
     for token in addedTokens {
       let bytes = Array(token.text.utf8)
-      guard let first = bytes.first else { throw bad("an added token is empty") }
-      byFirst[first, default: []].append((bytes, UInt32(token.id)))
-      tokenBytes[token.id] = ByteAlphabet.decode(bytes) ?? bytes
+      byFirst[bytes[0], default: []].append((bytes, UInt32(token.id)))
     }
     addedByFirstByte = byFirst.mapValues { $0.sorted { $0.bytes.count > $1.bytes.count } }
-    self.addedTokens = addedTokens
-    self.tokenBytes = tokenBytes
-    vocabularySize = highest + 1
     specialIDs = Set(addedTokens.filter(\.isSpecial).map(\.id))
   }
 
@@ -120,12 +128,14 @@ public struct Tokenizer: Sendable {
   }
 
   /// The bytes of an id; empty for ids that are no token.
-  public func bytes(of id: Int) -> [UInt8] { tokenBytes.indices.contains(id) ? tokenBytes[id] : [] }
+  public func bytes(of id: Int) -> [UInt8] { (0..<texts.count).contains(id) ? Array(texts[id]) : [] }
 
   /// The text of ids. Bytes that are not UTF-8 become U+FFFD.
   public func decode(_ ids: [Int], skipSpecial: Bool = false) -> String {
     var bytes: [UInt8] = []
-    for id in ids where !(skipSpecial && specialIDs.contains(id)) { bytes += self.bytes(of: id) }
+    for id in ids where !(skipSpecial && specialIDs.contains(id)) {
+      if (0..<texts.count).contains(id) { bytes += texts[id] }
+    }
     return String(decoding: bytes, as: UTF8.self)
   }
 }

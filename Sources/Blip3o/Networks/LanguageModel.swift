@@ -88,22 +88,34 @@ public struct LanguageModel: Sendable {
   /// - Parameters:
   ///   - x: `[n, hidden]` embeddings; becomes the hidden states after the final norm.
   ///   - positions: time, row and column of each token.
-  public func forward(_ run: Execution, _ x: Activation, positions: [(Int, Int, Int)]) throws {
+  ///   - cache: what came before; the keys and values of x are written behind it. Call ``KeyValueCache/advance(by:)`` after.
+  public func forward(
+    _ run: Execution, _ x: Activation, positions: [(Int, Int, Int)], cache: KeyValueCache? = nil
+  ) throws {
     let table = rotary(run, positions: positions)
     let normed = run.take(like: x)
-    for layer in layers {
+    for (number, layer) in layers.enumerated() {
       try run.norm(layer.inputNorm, x, into: normed)
       let q = run.take(like: x)
-      let k = run.take(like: x, channels: layer.k.weight.outputs)
-      let v = run.take(like: x, channels: layer.v.weight.outputs)
+      let k = cache?.newKeys(number, count: x.rowCount) ?? run.take(like: x, channels: layer.k.weight.outputs)
+      let v = cache?.newValues(number, count: x.rowCount) ?? run.take(like: k)
       try run.linear(layer.q, normed, into: q)
       try run.linear(layer.k, normed, into: k)
       try run.linear(layer.v, normed, into: v)
       try run.rotate(layer.qRotation, q, by: table, heads: config.headCount)
       try run.rotate(layer.kRotation, k, by: table, heads: config.keyValueHeadCount)
-      try run.attend(layer.attention, q: q, k: k, v: v, into: q)
+      if let cache {
+        try run.attend(
+          layer.attention, q: q, k: cache.allKeys(number, with: x.rowCount),
+          v: cache.allValues(number, with: x.rowCount),
+          into: q)
+      } else {
+        try run.attend(layer.attention, q: q, k: k, v: v, into: q)
+        run.give(k)
+        run.give(v)
+      }
       try run.linear(layer.o, q, plus: x, into: x)
-      [q, k, v].forEach(run.give)
+      run.give(q)
       try run.norm(layer.attentionNorm, x, into: normed)
       let gate = run.take(like: x, channels: config.intermediateSize)
       let up = run.take(like: gate)

@@ -14,6 +14,8 @@ public struct StageReport: Sendable, Equatable {
 /// How the stages of a pipeline run.
 public struct RunOptions: Sendable {
   public var threadCount: Int
+  public var products: ProductPrecision
+  public var engine: ProductEngine
   public var cancellation: Cancellation
   /// Called before each step of a stage.
   public var progress: @Sendable (Progress) -> Void
@@ -26,10 +28,13 @@ public struct RunOptions: Sendable {
   }
 
   public init(
-    threadCount: Int = RunOptions.defaultThreadCount, cancellation: Cancellation = .init(),
+    threadCount: Int = RunOptions.defaultThreadCount, products: ProductPrecision = .f32,
+    engine: ProductEngine = .preferred, cancellation: Cancellation = .init(),
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) {
     self.threadCount = threadCount
+    self.products = products
+    self.engine = engine
     self.cancellation = cancellation
     self.progress = progress
   }
@@ -55,11 +60,11 @@ final class StageRunner {
   /// - Parameter body: must take the same memory in the same order both times.
   func stage<Result>(_ name: String, _ body: (Execution) throws -> Result) throws -> Result {
     let planner = observer.map { WantsOnly($0) }
-    let byteCount = try Execution.plan(observer: planner) { _ = try body($0) }
+    let byteCount = try Execution.plan(products: options.products, observer: planner) { _ = try body($0) }
     let start = DispatchTime.now().uptimeNanoseconds
     let run = try Execution(
-      arenaByteCount: byteCount, threadCount: options.threadCount, observer: observer,
-      cancellation: options.cancellation)
+      arenaByteCount: byteCount, threadCount: options.threadCount, products: options.products,
+      engine: options.engine, observer: observer, cancellation: options.cancellation)
     let result = try body(run)
     reports.append(
       StageReport(

@@ -133,6 +133,9 @@ void ck_pair_rows(uint16_t *out, const float *even, const float *odd, size_t cou
 // panel[k, n] = b[k, n] of a matrix [depth, columns]; 0 where n is beyond `columns`.
 void ck_pack_columns(float *panel, const float *b, size_t stride, size_t columns, size_t depth);
 
+// out[n] += sum over k of w[n, k] * x[k], for one row x; w is [rows, stride] of dtype.
+void ck_dot_rows(float *out, const void *w, int dtype, size_t stride, size_t rows, const float *x, size_t depth);
+
 // Activation functions in place. e^x within 2 units in the last place; the others follow from it.
 void ck_exp(float *x, size_t count);
 void ck_silu(float *x, size_t count);

@@ -1,0 +1,57 @@
+import Glibc
+
+/// OpenBLAS, loaded when it is asked for.
+///
+/// Debian's build picks its core by a table of processors that ends before today's: unknown ones get its slowest. The core is
+/// therefore named through OPENBLAS_CORETYPE before the library is loaded; a value that the user has set stays.
+public final class OpenBLAS: Sendable {
+  private typealias Product =
+    @convention(c) (
+      Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>?, Int32, UnsafePointer<Float>?, Int32,
+      Float,
+      UnsafeMutablePointer<Float>?, Int32
+    ) -> Void
+
+  /// The library, or nil where there is none.
+  public static let shared: OpenBLAS? = OpenBLAS()
+
+  /// The core that the library says it uses.
+  public let coreName: String
+  private let product: Product
+
+  private init?() {
+    if let core = Self.wantedCore { setenv("OPENBLAS_CORETYPE", core, 0) }
+    guard let library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL),
+      let product = dlsym(library, "cblas_sgemm"), let name = dlsym(library, "openblas_get_corename"),
+      let setThreads = dlsym(library, "openblas_set_num_threads")
+    else { return nil }
+    self.product = unsafeBitCast(product, to: Product.self)
+    coreName = String(cString: unsafeBitCast(name, to: (@convention(c) () -> UnsafePointer<CChar>).self)())
+    // The callers share the work among their own threads.
+    unsafeBitCast(setThreads, to: (@convention(c) (Int32) -> Void).self)(1)
+  }
+
+  /// What suits the instructions of this machine; nil leaves the choice to the library.
+  private static var wantedCore: String? {
+    let found = InstructionSets.current
+    if found.contains(.avx512) { return "SkylakeX" }
+    if found.contains(.avx2) { return "Haswell" }
+    return nil
+  }
+
+  /// `c = a b^T`, or `c += a b^T`, on the calling thread.
+  /// - Parameters:
+  ///   - a: `[rows, aStride]`, `depth` of each row used.
+  ///   - b: `[columns, bStride]`, `depth` of each row used.
+  ///   - c: `[rows, cStride]`, `columns` of each row written.
+  public func multiply(
+    rows: Int, columns: Int, depth: Int, a: UnsafePointer<Float>, aStride: Int, b: UnsafePointer<Float>, bStride: Int,
+    c: UnsafeMutablePointer<Float>, cStride: Int, adding: Bool
+  ) {
+    precondition(rows >= 0 && columns >= 0 && depth >= 0 && aStride >= depth && bStride >= depth && cStride >= columns)
+    // Row-major; a as it is, b turned.
+    product(
+      101, 111, 112, Int32(rows), Int32(columns), Int32(depth), 1, a, Int32(aStride), b, Int32(bStride),
+      adding ? 1 : 0, c, Int32(cStride))
+  }
+}
