@@ -6,6 +6,7 @@ bantam=$PWD/.build/release/bantam
 scale=${1:-small}
 work=$(mktemp -d "${TMPDIR:-/tmp}/bantam-demo.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+tools=$PWD/tools
 cd "$work"
 
 rows=()
@@ -39,10 +40,19 @@ echo "\$ bantam diff release int4.bantam | head -8"
 "$bantam" diff release int4.bantam --quiet | head -8
 echo
 
+"$bantam" convert release -o full.bantam --quiet >/dev/null
+paint=(--steps 8 --decoder-steps 4 --seed 1)
+step "paint in full precision" generate full.bantam "a photo of a cute cat" -o full.png "${paint[@]}"
+step "paint from int4, same noise" generate int4.bantam "a photo of a cute cat" -o int4.png "${paint[@]}"
+step "trace full precision" trace full.bantam --prompt "a photo of a cute cat" -o full.safetensors "${paint[@]}" --quiet
+step "trace int4" trace int4.bantam --prompt "a photo of a cute cat" -o int4.safetensors "${paint[@]}" --quiet
+echo "\$ bantam diff full.safetensors int4.safetensors | head -8"
+"$bantam" diff full.safetensors int4.safetensors --quiet | head -8
+echo
+
 echo "step                                    time"
 printf '%s\n' "${rows[@]}"
 echo
-"$bantam" convert release -o full.bantam --quiet >/dev/null
 size() { stat -c %s "$1"; }
 weights=$("$bantam" inspect full.bantam --json --quiet | awk -F'[ ,]+' '/"parameters"/ {sum += $3} END {print sum}')
 printf '%-16s %12s %8s  %s\n' "file" "bytes" "bits/w" "SQNR by component (dB; - is exact)"
@@ -58,3 +68,7 @@ for name in int8 int4; do
   "$bantam" inspect "$name.bantam" --quality --quiet | awk '/^tensor/ {on = 1; next} on && n++ < 3 {print "  " $0}'
 done
 printf 'tensors equal after the round trip: %s of %s\n' "$(comm -12 a.txt b.txt | wc -l)" "$(wc -l <a.txt)"
+
+picture=${BANTAM_DEMO_PICTURE:-${TMPDIR:-/tmp}/bantam-demo.png}
+python3 "$tools/side_by_side.py" "$picture" full.png int4.png
+echo "the picture in full precision and from int4, side by side (synthetic weights paint noise): $picture"
