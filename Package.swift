@@ -26,6 +26,8 @@ let package = Package(
     .target(
       name: "Formats", path: "formats", exclude: ["README.md", "activations.md", "bantam.md", "families.md"],
       sources: ["Formats.swift"], resources: [.embedInCode("families/blip3o.json")]),
+    .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
     .target(name: "Tensors", dependencies: ["CLinux"], exclude: ["README.md"]),
     // Floor 2 and up.
     .target(name: "JSON", dependencies: ["CJSONC", "Tensors"], exclude: ["README.md"]),
@@ -44,7 +46,7 @@ let package = Package(
       exclude: ["README.md"]
     ),
     .target(name: "Tokenization", dependencies: ["Tensors", "JSON", "CUTF8Proc"], exclude: ["README.md"]),
-    .target(name: "Pictures", dependencies: ["Tensors", "CSPNG"], exclude: ["README.md"]),
+    .target(name: "Pictures", dependencies: ["Tensors", "CSPNG", "CTurboJPEG", "CWebP"], exclude: ["README.md"]),
     .target(name: "Runtime", dependencies: ["Tensors", "Kernels"], exclude: ["README.md"]),
     .target(
       name: "Blip3o",

@@ -83,6 +83,20 @@ public final class Model: Sendable {
 
   public func vaeDecoder() throws -> VAEDecoder { try VAEDecoder(weights, vaeConfig()) }
 
+  public func visionTower() throws -> VisionTower {
+    try require("vision")
+    let config = try Self.config(source, "config.json")
+    guard let section = config.section("vision_config") else {
+      throw ModelError.config(file: "config.json", key: "vision_config", rule: "is missing")
+    }
+    let vision = try VisionConfig(section)
+    guard vision.outputSize == language.hiddenSize else {
+      throw ModelError.config(
+        file: "config.json", key: "vision_config.out_hidden_size", rule: "is not hidden_size")
+    }
+    return try VisionTower(weights, vision)
+  }
+
   public func schedulerConfig() throws -> SchedulerConfig {
     try SchedulerConfig(Self.config(source, "diffusion-decoder/scheduler/scheduler_config.json"))
   }

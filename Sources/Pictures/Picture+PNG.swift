@@ -2,6 +2,28 @@ import CSPNG
 import Glibc
 
 extension Picture {
+  /// Decodes a PNG file of any colour type and depth to 8-bit RGB; of 16 bits the upper 8 are kept.
+  static func png(_ bytes: [UInt8], path: String) throws(PictureError) -> Picture {
+    guard let context = spng_ctx_new(0) else { throw .malformed(path: path, kind: "PNG", reason: "no memory") }
+    defer { spng_ctx_free(context) }
+    func check(_ code: Int32) throws(PictureError) {
+      if code != 0 { throw .malformed(path: path, kind: "PNG", reason: String(cString: spng_strerror(code))) }
+    }
+    try check(spng_set_chunk_limits(context, 1 << 24, 1 << 26))
+    try check(spng_set_png_buffer(context, bytes, bytes.count))
+    var header = spng_ihdr()
+    try check(spng_get_ihdr(context, &header))
+    try Self.check(width: Int(header.width), height: Int(header.height), path: path)
+    var pixels = [UInt8](repeating: 0, count: Int(header.width) * Int(header.height) * 3)
+    try check(spng_decode_image(context, &pixels, pixels.count, Int32(SPNG_FMT_RGB8.rawValue), 0))
+    var orientation = 1
+    var exif = spng_exif()
+    if spng_get_exif(context, &exif) == 0, let data = exif.data {
+      orientation = Exif.orientation([UInt8](UnsafeRawBufferPointer(start: data, count: exif.length))[...])
+    }
+    return Picture(width: Int(header.width), height: Int(header.height), pixels: pixels).turned(orientation)
+  }
+
   /// The picture as a PNG file.
   /// - Parameter notes: keyword (1 to 79 Latin letters) and text (UTF-8), as iTXt chunks.
   /// - Throws: ``PictureError/encoding(reason:)``.

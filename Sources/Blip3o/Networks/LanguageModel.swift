@@ -11,8 +11,8 @@ public struct LanguageModel: Sendable {
     let q, k, v, o: Linear
     let attention: Attention
     let attentionNorm: RMSNorm
-    let gate, up, down: Linear
-    let qRotation, kRotation, product: String
+    let feedForward: GatedFeedForward
+    let qRotation, kRotation: String
 
     init(_ source: any WeightSource, _ path: String, _ config: LanguageModelConfig) throws {
       self.path = path
@@ -28,12 +28,9 @@ public struct LanguageModel: Sendable {
         path: path + ".self_attn.attention", heads: config.headCount, keyHeads: config.keyValueHeadCount,
         isCausal: true)
       attentionNorm = try RMSNorm(source, path + ".post_attention_layernorm", channels: hidden, epsilon: epsilon)
-      gate = try Linear(source, path + ".mlp.gate_proj", inputs: hidden, outputs: width, hasBias: false)
-      up = try Linear(source, path + ".mlp.up_proj", inputs: hidden, outputs: width, hasBias: false)
-      down = try Linear(source, path + ".mlp.down_proj", inputs: width, outputs: hidden, hasBias: false)
+      feedForward = try GatedFeedForward(source, path + ".mlp", width: hidden, inner: width, hasBias: false)
       qRotation = path + ".self_attn.rotate_q"
       kRotation = path + ".self_attn.rotate_k"
-      product = path + ".mlp.product"
     }
   }
 
@@ -117,13 +114,7 @@ public struct LanguageModel: Sendable {
       try run.linear(layer.o, q, plus: x, into: x)
       run.give(q)
       try run.norm(layer.attentionNorm, x, into: normed)
-      let gate = run.take(like: x, channels: config.intermediateSize)
-      let up = run.take(like: gate)
-      try run.linear(layer.gate, normed, into: gate)
-      try run.linear(layer.up, normed, into: up)
-      try run.siluGate(layer.product, gate: gate, value: up)
-      try run.linear(layer.down, gate, plus: x, into: x)
-      [gate, up].forEach(run.give)
+      try layer.feedForward.forward(run, normed, addingTo: x)
       try run.emit(layer.path, x)
     }
     run.give(normed)

@@ -41,9 +41,9 @@ public struct VisionTower: Sendable {
     let norm1, norm2: RMSNorm
     let qkv, proj: Linear
     let attention: Attention
-    let gate, up, down: Linear
+    let feedForward: GatedFeedForward
     let parts: [String]
-    let qRotation, kRotation, product: String
+    let qRotation, kRotation: String
 
     init(_ source: any WeightSource, _ path: String, _ config: VisionConfig) throws {
       self.path = path
@@ -53,13 +53,10 @@ public struct VisionTower: Sendable {
       qkv = try Linear(source, path + ".attn.qkv", inputs: hidden, outputs: 3 * hidden)
       proj = try Linear(source, path + ".attn.proj", inputs: hidden, outputs: hidden)
       attention = Attention(path: path + ".attn.attention", heads: config.headCount)
-      gate = try Linear(source, path + ".mlp.gate_proj", inputs: hidden, outputs: width)
-      up = try Linear(source, path + ".mlp.up_proj", inputs: hidden, outputs: width)
-      down = try Linear(source, path + ".mlp.down_proj", inputs: width, outputs: hidden)
+      feedForward = try GatedFeedForward(source, path + ".mlp", width: hidden, inner: width, hasBias: true)
       parts = ["q", "k", "v"].map { path + ".attn." + $0 }
       qRotation = path + ".attn.rotate_q"
       kRotation = path + ".attn.rotate_k"
-      product = path + ".mlp.product"
     }
   }
 
@@ -134,11 +131,16 @@ public struct VisionTower: Sendable {
     for (number, block) in blocks.enumerated() {
       let isFull = config.fullAttentionBlocks.contains(number)
       try run.norm(block.norm1, x, into: normed)
-      let all = run.take(like: x, channels: 3 * config.hiddenSize)
-      try run.linear(block.qkv, normed, into: all)
       let parts = (0..<3).map { _ in run.take(like: x) }
-      for part in 0..<3 { try run.part(block.parts[part], of: all, number: part, into: parts[part]) }
-      run.give(all)
+      for first in stride(from: 0, to: x.pixelCount, by: GatedFeedForward.pieceLength) {
+        let tokens = first..<min(x.pixelCount, first + GatedFeedForward.pieceLength)
+        let all = run.take(width: tokens.count, channels: 3 * config.hiddenSize)
+        try run.linear(block.qkv, normed.tokens(tokens), into: all)
+        for part in 0..<3 {
+          try run.part(block.parts[part], of: all, number: part, into: parts[part].tokens(tokens))
+        }
+        run.give(all)
+      }
       try run.rotate(block.qRotation, parts[0], by: table, heads: config.headCount)
       try run.rotate(block.kRotation, parts[1], by: table, heads: config.headCount)
       try run.attend(
@@ -146,14 +148,7 @@ public struct VisionTower: Sendable {
       try run.linear(block.proj, parts[0], plus: x, into: x)
       parts.forEach(run.give)
       try run.norm(block.norm2, x, into: normed)
-      let gate = run.take(like: x, channels: config.intermediateSize)
-      let up = run.take(like: gate)
-      try run.linear(block.gate, normed, into: gate)
-      try run.linear(block.up, normed, into: up)
-      try run.siluGate(block.product, gate: gate, value: up)
-      try run.linear(block.down, gate, plus: x, into: x)
-      run.give(gate)
-      run.give(up)
+      try block.feedForward.forward(run, normed, addingTo: x)
       try run.emit(block.path, x)
     }
     run.give(table.cosine)

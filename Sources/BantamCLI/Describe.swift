@@ -1,0 +1,165 @@
+import ArgumentParser
+import Blip3o
+import Glibc
+import JSON
+import Pictures
+import Report
+import Tensors
+import Tokenization
+
+struct Describe: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answer a question about pictures.",
+    discussion: """
+      Pictures are PNG, JPEG or WebP files. The answer is streamed to stdout. By default the most likely token is taken
+      after a repetition penalty of 1.05, as the release's own settings come to.
+
+      EXAMPLES
+        bantam describe 8b.bantam cat.jpg "What is in the picture?"
+        bantam describe 8b-int4.bantam a.png b.png "What differs?" --max-tokens 200
+        bantam describe 8b.bantam chart.webp "Read the title." --json
+      """)
+
+  @Argument(help: "The model.")
+  var model: String
+
+  @Argument(help: ArgumentHelp("Pictures, then the question.", valueName: "picture ... question"))
+  var picturesAndQuestion: [String]
+
+  @OptionGroup var answering: AnsweringOptions
+  @OptionGroup var work: RuntimeOptions
+
+  func validate() throws {
+    if picturesAndQuestion.count < 2 { throw ValidationError("name at least one picture, and a question") }
+  }
+
+  func run() throws {
+    let pictures = try picturesAndQuestion.dropLast().map { try Picture(path: $0) }
+    let content = String(repeating: ChatTemplate.image, count: pictures.count) + picturesAndQuestion.last!
+    let conversation = try Conversation(Model(path: model), run: work.options(StepMeter(isShown: !work.quiet)))
+    try answering.run(conversation, [.init(role: "user", content: content)], pictures, quiet: work.quiet)
+  }
+}
+
+struct Chat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Talk with the language model; no pictures.",
+    discussion: """
+      With a text, one answer. Without, a conversation: a line of stdin is a turn, an empty one or its end stops.
+
+      EXAMPLES
+        bantam chat 8b.bantam "Why is the sky blue?"
+        bantam chat 8b-int4.bantam --system "Be brief."
+      """)
+
+  @Argument(help: "The model.")
+  var model: String
+
+  @Argument(help: "What to say.")
+  var text: String?
+
+  @Option(help: "The system message. (default: the model's own)")
+  var system: String?
+
+  @OptionGroup var answering: AnsweringOptions
+  @OptionGroup var work: RuntimeOptions
+
+  func run() throws {
+    let conversation = try Conversation(Model(path: model), run: work.options(StepMeter(isShown: false)))
+    var messages: [ChatTemplate.Message] = system.map { [.init(role: "system", content: $0)] } ?? []
+    if let text {
+      messages.append(.init(role: "user", content: text))
+      try answering.run(conversation, messages, [], quiet: work.quiet)
+      return
+    }
+    while true {
+      if isatty(STDIN_FILENO) == 1 { Terminal.write("> ", to: STDERR_FILENO) }
+      guard let line = readLine(), !line.isEmpty else { return }
+      messages.append(.init(role: "user", content: line))
+      let answer = try answering.run(conversation, messages, [], quiet: work.quiet)
+      messages.append(.init(role: "assistant", content: answer.text))
+    }
+  }
+}
+
+/// Options of commands that answer.
+struct AnsweringOptions: ParsableArguments {
+  @Flag(help: "Take the most likely token, without penalty.")
+  var greedy = false
+
+  @Option(help: "Draw tokens; higher is wilder. (default: 0, the most likely)")
+  var temperature: Double?
+
+  @Option(help: "Consider the k most likely tokens.")
+  var topK: Int?
+
+  @Option(help: "Consider the most likely tokens that add up to this probability.")
+  var topP: Double?
+
+  @Option(help: "Divide or multiply the logits of tokens that were seen. (default: 1.05)")
+  var repetitionPenalty: Double?
+
+  @Option(help: "Start of the random numbers.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Tokens of the answer at most.")
+  var maxTokens = 1024
+
+  @Flag(help: "Go on after the model has ended its turn.")
+  var ignoreEos = false
+
+  @Flag(help: "Print a JSON document with text, ids and times in place of the streamed text.")
+  var json = false
+
+  func validate() throws {
+    if greedy && (temperature != nil || repetitionPenalty != nil) {
+      throw ValidationError("--greedy excludes --temperature and --repetition-penalty")
+    }
+    if let temperature, !(0...100).contains(temperature) { throw ValidationError("--temperature is 0 to 100") }
+    if let topK, topK < 1 { throw ValidationError("--top-k is at least 1") }
+    if let topP, !(topP > 0 && topP <= 1) { throw ValidationError("--top-p is above 0, at most 1") }
+    if let repetitionPenalty, !(repetitionPenalty > 0 && repetitionPenalty <= 100) {
+      throw ValidationError("--repetition-penalty is above 0, at most 100")
+    }
+    if !(1...1_000_000).contains(maxTokens) { throw ValidationError("--max-tokens is 1 to 1000000") }
+  }
+
+  private var sampling: SamplingOptions {
+    var sampling: SamplingOptions = greedy ? .greedy : .init()
+    if let temperature { sampling.temperature = temperature }
+    sampling.topK = topK
+    if let topP { sampling.topP = topP }
+    if let repetitionPenalty { sampling.repetitionPenalty = Float(repetitionPenalty) }
+    sampling.seed = seed
+    return sampling
+  }
+
+  @discardableResult
+  func run(
+    _ conversation: Conversation, _ messages: [ChatTemplate.Message], _ pictures: [Picture], quiet: Bool
+  ) throws -> Conversation.Answer {
+    let isStreamed = !json
+    let answer = try conversation.answer(
+      messages, pictures: pictures, sampling: sampling, maxTokens: maxTokens, ignoresEnd: ignoreEos
+    ) { if isStreamed { Terminal.write($0, to: STDOUT_FILENO) } }
+    if json {
+      Terminal.print(document(answer).text(indent: 2))
+    } else {
+      Terminal.print("")
+    }
+    if !quiet {
+      Terminal.say(
+        "\(answer.promptTokenCount) tokens read in \(Quantity.duration(answer.prefillSeconds)), "
+          + "\(answer.ids.count) written in \(Quantity.duration(answer.decodeSeconds))")
+    }
+    return answer
+  }
+
+  private func document(_ answer: Conversation.Answer) -> JSONValue {
+    .members([
+      "schema": "bantam.answer.1", "text": .string(answer.text), "ids": .array(answer.ids.map { .int($0) }),
+      "prompt_tokens": .int(answer.promptTokenCount), "complete": .bool(answer.isComplete),
+      "prefill_seconds": .double(answer.prefillSeconds), "decode_seconds": .double(answer.decodeSeconds),
+    ])
+  }
+}
