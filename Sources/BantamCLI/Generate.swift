@@ -17,14 +17,21 @@ struct Generate: ParsableCommand {
       EXAMPLES
         bantam generate 8b-int4.bantam "a photo of a cute cat" -o cat.png
         bantam generate 8b.bantam "two red teapots" -o teapots.png --seed 7 --count 4
+        bantam generate 8b.bantam "Please reconstruct the given image." --image cat.jpg -o again.png
         bantam generate 8b.bantam "a harbour at night" -o harbour.png --size 512 --decoder-steps 25
       """)
 
   @Argument(help: "The model.")
   var model: String
 
-  @Argument(help: "What to paint.")
-  var prompt: String
+  @Argument(help: "What to paint; with --image, what to do with it.")
+  var prompt: String?
+
+  @Option(help: ArgumentHelp("A picture to start from: PNG, JPEG or WebP.", valueName: "file"))
+  var image: String?
+
+  @Option(help: ArgumentHelp("Paint from CLIP features, as 'bantam encode' writes them.", valueName: "file"))
+  var features: String?
 
   @Option(name: .shortAndLong, help: "The PNG file to write; with --count, numbers are put before its ending.")
   var output: String
@@ -40,6 +47,8 @@ struct Generate: ParsableCommand {
   @OptionGroup var work: RuntimeOptions
 
   func validate() throws {
+    guard (prompt == nil) == (features != nil) else { throw ValidationError("give a prompt, or --features") }
+    guard image == nil || features == nil else { throw ValidationError("--image and --features exclude each other") }
     guard (1...10_000).contains(count) else { throw ValidationError("--count takes a number from 1 to 10000") }
   }
 
@@ -49,14 +58,16 @@ struct Generate: ParsableCommand {
     let meter = StepMeter(isShown: !work.quiet)
     let pipeline = try TextToImage(
       model, options, run: work.options(meter), noise: try painting.givenNoise())
+    let image = try image.map { try Picture(path: $0) }
+    let features = try features.map { try CLIPFeatures.read(path: $0) }
     var files: [JSONValue] = []
     for number in 0..<count {
       let path = Self.path(output, number, of: count)
       // Before the work, so that an output that cannot be is told at once.
       let file = try AtomicOutputFile(path: path)
-      let picture = try pipeline.picture(prompt)
+      let picture = try features.map(pipeline.picture(features:)) ?? pipeline.picture(prompt ?? "", image: image)
       let bytes = try picture.png(notes: [
-        "Software": "bantam \(bantamVersion)", "Description": prompt,
+        "Software": "bantam \(bantamVersion)", "Description": prompt ?? "",
         "bantam": settings(options, number: number, picture).text(),
       ])
       try file.write(bytes, at: 0)
@@ -77,7 +88,9 @@ struct Generate: ParsableCommand {
 
   private func settings(_ options: GenerationOptions, number: Int, _ picture: Picture) -> JSONValue {
     .members([
-      "model": .string(Folder.split(model).name), "prompt": .string(prompt),
+      "model": .string(Folder.split(model).name), "prompt": prompt.map { .string($0) } ?? .null,
+      "image": image.map { .string(Folder.split($0).name) } ?? .null,
+      "features": features.map { .string(Folder.split($0).name) } ?? .null,
       "negative": .string(options.negativePrompt), "seed": .int(Int(truncatingIfNeeded: options.seed)),
       "picture": .int(number + 1), "steps": .int(options.steps), "decoder_steps": .int(options.decoderSteps),
       "guidance": .double(Double(options.guidance)), "width": .int(picture.width), "height": .int(picture.height),

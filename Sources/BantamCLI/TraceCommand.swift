@@ -2,6 +2,7 @@ import ArgumentParser
 import Blip3o
 import Conversion
 import JSON
+import Pictures
 import Tensors
 
 struct TraceCommand: ParsableCommand {
@@ -15,6 +16,7 @@ struct TraceCommand: ParsableCommand {
       EXAMPLES
         bantam trace 8b.bantam --prompt "a cat" -o exact.safetensors
         bantam trace 8b-int4.bantam --prompt "a cat" -o int4.safetensors
+        bantam trace 8b.bantam --image cat.png --question "What is in the picture?" -o seen.safetensors
         bantam diff exact.safetensors int4.safetensors
         bantam trace 8b.bantam --prompt "a cat" --only 'query.cond/llm.layers.7.*' -o layer7.safetensors
       """)
@@ -23,7 +25,13 @@ struct TraceCommand: ParsableCommand {
   var model: String
 
   @Option(help: "What to paint.")
-  var prompt: String
+  var prompt: String?
+
+  @Option(help: ArgumentHelp("A picture, for a question about it.", valueName: "file"))
+  var image: String?
+
+  @Option(help: "The question about the picture.")
+  var question: String?
 
   @Flag(help: "Use the prompt as it stands, without the model's template.")
   var rawPrompt = false
@@ -41,6 +49,12 @@ struct TraceCommand: ParsableCommand {
 
   @OptionGroup var work: RuntimeOptions
 
+  func validate() throws {
+    guard (prompt == nil) != (image == nil), (image == nil) == (question == nil) else {
+      throw ValidationError("give --prompt, or --image with --question")
+    }
+  }
+
   func run() throws {
     var options = try painting.options()
     options.isRawPrompt = rawPrompt
@@ -49,16 +63,23 @@ struct TraceCommand: ParsableCommand {
     // Names by the thousand come only where all operations may be asked for.
     let file = try ActivationFile(path: output, headerByteCount: only.isEmpty ? 1 << 16 : 4 << 20)
     var listed: [JSONValue] = []
-    try Trace.textToImage(
-      model, prompt: prompt, options: options, run: work.options(meter), noise: try painting.givenNoise(),
-      only: only.isEmpty ? nil : only
-    ) { tensor in
+    let sink: (TracedTensor) throws -> Void = { tensor in
       try file.append(tensor.info, tensor.bytes)
       listed.append(
         .members([
           "name": .string(tensor.info.name.text), "dtype": .string(tensor.info.dtype.name),
           "shape": .array(tensor.info.shape.map { .int($0) }),
         ]))
+    }
+    let wanted = only.isEmpty ? nil : only
+    if let prompt {
+      try Trace.textToImage(
+        model, prompt: prompt, options: options, run: work.options(meter), noise: try painting.givenNoise(),
+        only: wanted, sink: sink)
+    } else if let image, let question {
+      try Trace.imageToText(
+        model, picture: try Picture(path: image), question: question, run: work.options(meter), only: wanted,
+        sink: sink)
     }
     guard file.tensorCount > 0 else { throw ModelError.option(name: "--only", rule: "fits no activation") }
     try file.finish()

@@ -97,6 +97,12 @@ public final class Model: Sendable {
     return try VisionTower(weights, vision)
   }
 
+  public func evaTower() throws -> EVATower {
+    try require("gen_vision")
+    let weights = weights
+    return try EVATower(weights, EVAConfig(Self.config(source, "config.json"), shapes: weights.shape))
+  }
+
   public func schedulerConfig() throws -> SchedulerConfig {
     try SchedulerConfig(Self.config(source, "diffusion-decoder/scheduler/scheduler_config.json"))
   }

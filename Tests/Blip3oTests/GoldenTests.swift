@@ -111,8 +111,8 @@ import Testing
     let goldens = try Goldens(name)
     let model = try Model(path: goldens.checkpoint)
     let pipeline = try TextToImage(model)
-    let ids = model.tokenizer.encode(TextToImage.template(Self.captions[1]))
-    let hidden = try pipeline.conditions([("cond", ids)])[0]
+    let prompt = try model.prompt(TextToImage.template(Self.captions[1]), [])
+    let hidden = try pipeline.runner.conditions(model, [("cond", prompt)])[0]
     #expect(relativeError(hidden.map(Double.init), try goldens.values("query.cond1.hidden")) <= 1e-5)
   }
 

@@ -33,14 +33,6 @@ public final class Conversation {
     runner = StageRunner(run, observer: observer)
   }
 
-  /// A prompt ready for the language model.
-  struct Prompt {
-    var ids: [Int]
-    var positions: Positions
-    /// Tokens of the pictures, `[tokens, hidden]`, in the order of their pads.
-    var pictures: [Float]
-  }
-
   /// Asks once.
   /// - Parameters:
   ///   - messages: the turns so far; ``ChatTemplate/image`` stands for a picture.
@@ -54,75 +46,25 @@ public final class Conversation {
     ignoresEnd: Bool = false, stream: @escaping (String) -> Void = { _ in }
   ) throws -> Answer {
     let text = ChatTemplate.text(messages, addsGenerationPrompt: true)
-    let prompt = try self.prompt(text, pictures: pictures)
+    let prompt = try self.prompt(text, pictures)
     return try complete(prompt, sampling: sampling, maxTokens: maxTokens, ignoresEnd: ignoresEnd, stream: stream)
   }
 
-  /// Replaces each `<|image_pad|>` by as many as the picture has tokens, and looks at the pictures.
-  func prompt(_ text: String, pictures: [Picture]) throws -> Prompt {
-    var prompt = Prompt(ids: [], positions: Positions(), pictures: [])
-    var left = pictures[...]
-    for id in model.tokenizer.encode(text) {
-      guard id == model.tokens.imagePad, let picture = left.popFirst() else {
-        prompt.ids.append(id)
-        prompt.positions.append(tokens: 1)
-        continue
+  /// Looks at the pictures and puts them into the text.
+  func prompt(_ text: String, _ pictures: [Picture]) throws -> Prompt {
+    var seen: [SeenPicture] = []
+    if !pictures.isEmpty {
+      let tower = try model.visionTower()
+      for (number, picture) in pictures.enumerated() {
+        seen.append(try runner.look(ImagePreprocessor(tower.config).resize(picture), tower, number: number))
       }
-      let (tokens, rows, columns) = try look(picture, number: pictures.count - left.count - 1)
-      prompt.ids += Array(repeating: id, count: rows * columns)
-      prompt.positions.append(pictureOf: rows, by: columns)
-      prompt.pictures += tokens
     }
-    guard left.isEmpty else {
-      throw ModelError.option(
-        name: "pictures", rule: "are \(pictures.count), but the prompt has a place for \(pictures.count - left.count)")
-    }
+    let prompt = try model.prompt(text, seen)
     let limit = model.language.maxPositions - 1
     guard prompt.ids.count <= limit else {
       throw ModelError.promptTooLong(count: prompt.ids.count, limit: limit)
     }
     return prompt
-  }
-
-  /// A picture's tokens, `[rows * columns, hidden]`.
-  func look(_ picture: Picture, number: Int) throws -> (tokens: [Float], rows: Int, columns: Int) {
-    let tower = try model.visionTower()
-    return try look(ImagePreprocessor(tower.config).resize(picture), tower, number: number)
-  }
-
-  /// The same for a picture whose sides are multiples of a cell.
-  func look(_ picture: Picture, _ tower: VisionTower, number: Int) throws -> (tokens: [Float], rows: Int, columns: Int) {
-    let input = ImagePreprocessor(tower.config).patches(picture)
-    let (rows, columns) = (input.rows / tower.config.mergeSize, input.columns / tower.config.mergeSize)
-    let tokens = try runner.stage("vision") { run in
-      runner.enter(run, "vision.\(number)")
-      runner.progress(run, "vision", step: 0, of: 1)
-      let out = run.take(width: rows * columns, channels: tower.config.outputSize)
-      let pixels = run.take(width: input.rows * input.columns, channels: tower.config.patchWidth)
-      try runner.finite(run, out) {
-        run.fill(pixels) { $0.update(input.pixels, at: 0) }
-        try tower.forward(run, pixels, rows: input.rows, columns: input.columns, into: out)
-      }
-      let tokens = run.isPlanning ? [] : Array(out.values)
-      run.give(pixels)
-      run.give(out)
-      return tokens
-    }
-    return (tokens, rows, columns)
-  }
-
-  /// Embeddings of a prompt, pictures in the places of their pads.
-  func embed(_ run: Execution, _ prompt: Prompt, into x: Activation) throws {
-    try language.embed(run, ids: prompt.ids, into: x)
-    run.fill(x) { values in
-      let hidden = model.language.hiddenSize
-      var source = 0
-      for (token, id) in prompt.ids.enumerated() where id == model.tokens.imagePad && source < prompt.pictures.count {
-        values.update(Array(prompt.pictures[source..<source + hidden]), at: token * hidden)
-        source += hidden
-      }
-    }
-    try run.emit("llm.inputs_embeds", x)
   }
 
   private func complete(
@@ -132,11 +74,6 @@ public final class Conversation {
     let capacity = min(config.maxPositions, prompt.ids.count + max(1, maxTokens))
     let cache = try KeyValueCache(config, capacity: capacity)
     var sampler = Sampler(sampling, prompt: prompt.ids)
-    let vocabulary = config.vocabularySize
-    if let bad = prompt.ids.first(where: { $0 >= vocabulary }) {
-      throw ModelError.config(
-        file: "config.json", key: "vocab_size", rule: "is \(vocabulary), but the tokenizer gives \(bad)")
-    }
     let start = DispatchTime.now().uptimeNanoseconds
     var logits = try prefill(prompt, cache)
     let middle = DispatchTime.now().uptimeNanoseconds
@@ -169,14 +106,26 @@ public final class Conversation {
       prefillSeconds: Double(middle - start) / 1e9, decodeSeconds: Double(end - middle) / 1e9)
   }
 
+  /// One pass over a prompt without a cache, for the observer.
+  func pass(_ prompt: Prompt) throws {
+    try runner.stage("prompt") { run in
+      runner.enter(run, "i2t")
+      let x = run.take(width: prompt.ids.count, channels: model.language.hiddenSize)
+      try language.embed(run, prompt, pad: model.tokens.imagePad, into: x)
+      try language.forward(run, x, positions: prompt.positions.list)
+      _ = try last(run, x)
+      run.give(x)
+    }
+  }
+
   /// All tokens of the prompt at once; the logits behind the last.
-  private func prefill(_ prompt: Prompt, _ cache: KeyValueCache) throws -> [Float] {
+  func prefill(_ prompt: Prompt, _ cache: KeyValueCache) throws -> [Float] {
     let logits = try runner.stage("prefill") { run in
       runner.enter(run, "prefill")
       runner.progress(run, "prefill", step: 0, of: 1)
       let x = run.take(width: prompt.ids.count, channels: model.language.hiddenSize)
       try runner.finite(run, x) {
-        try embed(run, prompt, into: x)
+        try language.embed(run, prompt, pad: model.tokens.imagePad, into: x)
         try language.forward(run, x, positions: prompt.positions.list, cache: cache)
       }
       let logits = try last(run, x)

@@ -1,6 +1,4 @@
-import Conversion
 import Kernels
-import Tensors
 
 /// Where start noise comes from: a seed, or values from outside.
 public struct Noise: Sendable {
@@ -59,27 +57,7 @@ extension Noise {
   /// Reads start noise from a file of tensors, values of any castable dtype.
   /// - Throws: the errors of opening a source; ``ModelError/noise(path:name:rule:)``.
   public static func read(path: String) throws -> Given {
-    let source = try ModelSource(path: path)
-    var given: Given = [:]
-    for (number, tensor) in source.tensors.enumerated() {
-      let name = tensor.info.name.text
-      guard ["dit.noise.cond", "dit.noise.negative", "decoder.noise"].contains(name) else { continue }
-      guard tensor.info.dtype.isCastable else {
-        throw ModelError.noise(path: path, name: name, rule: "has the dtype \(tensor.info.dtype.name)")
-      }
-      let bytes = try AlignedBuffer(byteCount: tensor.info.byteCount)
-      try source.read(number, at: 0, into: bytes.bytes)
-      given[name] = [Float](unsafeUninitializedCapacity: tensor.info.elementCount) { values, count in
-        count = tensor.info.elementCount
-        if count > 0 {
-          ElementCast.widen(
-            count: count, from: bytes.bytes.baseAddress!, tensor.info.dtype, to: values.baseAddress!)
-        }
-      }
-      if let values = given[name], values.contains(where: { !$0.isFinite }) {
-        throw ModelError.noise(path: path, name: name, rule: "holds values that are infinite or NaN")
-      }
-    }
+    let given = try TensorFile.values(path: path, ["dit.noise.cond", "dit.noise.negative", "decoder.noise"])
     guard !given.isEmpty else {
       throw ModelError.noise(
         path: path, name: "dit.noise.cond, dit.noise.negative, decoder.noise", rule: "none of them is there")

@@ -2,6 +2,7 @@ import Foundation
 import Pictures
 import Runtime
 import Tensors
+import Tokenization
 
 /// What a picture is made of and how.
 public struct GenerationOptions: Sendable, Equatable {
@@ -31,12 +32,18 @@ public final class TextToImage {
   public let options: GenerationOptions
   /// Pixels of the picture for one of the latents, a side.
   private let scale: Int
-  private let runner: StageRunner
+  let runner: StageRunner
   private var noise: Noise
   private var negativeFeatures: [Float]?
 
   /// What the stages did, in order.
   public var reports: [StageReport] { runner.reports }
+
+  /// The same for a picture and what to do with it.
+  public static func template(imageAnd instruction: String) -> String {
+    ChatTemplate.text(
+      [.init(role: "user", content: ChatTemplate.image + "\n" + instruction)], addsGenerationPrompt: true)
+  }
 
   /// Checks that the model has all parts and the options fit.
   /// - Parameter noise: start noise in place of the seed's, by name, channels first.
@@ -68,78 +75,50 @@ public final class TextToImage {
 
   /// The text that the language model reads.
   public static func template(_ caption: String) -> String {
-    """
-    <|im_start|>system
-    You are a helpful assistant.<|im_end|>
-    <|im_start|>user
-    Please generate image based on the following caption: \(caption)<|im_end|>
-    <|im_start|>assistant
-
-    """
+    let request = "Please generate image based on the following caption: " + caption
+    return ChatTemplate.text([.init(role: "user", content: request)], addsGenerationPrompt: true)
   }
 
   /// Paints one picture. Further calls go on with the generator, and use the features of the negative prompt again.
+  /// - Parameters:
+  ///   - prompt: a caption; with an image, an instruction such as "Please reconstruct the given image."
+  ///   - image: brought to 448 x 448, as the release's own code does.
   /// - Throws: ``ModelError``, ``RuntimeError``, or errors of reading the weights.
-  public func picture(_ prompt: String) throws -> Picture {
-    let ids = model.tokenizer.encode(options.isRawPrompt ? prompt : Self.template(prompt))
-    let negativeIDs = model.tokenizer.encode(options.negativePrompt)
-    let needsNegative = negativeFeatures == nil
-    let hidden = try conditions(needsNegative ? [("cond", ids), ("negative", negativeIDs)] : [("cond", ids)])
-    let dit = try model.dit()
-    let condition = try features("cond", hidden[0], dit, startNoise("dit.noise.cond", dit))
-    if needsNegative {
-      negativeFeatures = try features("negative", hidden[1], dit, startNoise("dit.noise.negative", dit))
+  public func picture(_ prompt: String, image: Picture? = nil) throws -> Picture {
+    let condition: Prompt
+    if let image {
+      let seen = try runner.look(image.resized(width: 448, height: 448), model.visionTower(), number: 0)
+      condition = try model.prompt(options.isRawPrompt ? prompt : Self.template(imageAnd: prompt), [seen])
+    } else {
+      condition = try model.prompt(options.isRawPrompt ? prompt : Self.template(prompt), [])
     }
-    let latents = try latents(condition, negativeFeatures!, startLatents())
-    return try picture(latents)
+    let needsNegative = negativeFeatures == nil
+    let negative = try model.prompt(options.negativePrompt, [])
+    let hidden = try runner.conditions(model, needsNegative ? [("cond", condition), ("negative", negative)] : [("cond", condition)])
+    let dit = try model.dit()
+    let features = try self.features("cond", hidden[0], dit, startNoise("dit.noise.cond", dit))
+    if needsNegative {
+      negativeFeatures = try self.features("negative", hidden[1], dit, startNoise("dit.noise.negative", dit))
+    }
+    return try picture(latents(features, negativeFeatures!, startLatents()))
+  }
+
+  /// Paints from features, such as ``PictureEncoder`` gives.
+  /// - Parameter features: `[tokens, channels]`.
+  public func picture(features: [Float]) throws -> Picture {
+    let dit = try model.dit()
+    let expected = dit.config.gridSide * dit.config.gridSide * dit.config.channels
+    guard features.count == expected else {
+      throw ModelError.noise(path: "features", name: "", rule: "are \(features.count) values instead of \(expected)")
+    }
+    if negativeFeatures == nil {
+      let hidden = try runner.conditions(model, [("negative", try model.prompt(options.negativePrompt, []))])
+      negativeFeatures = try self.features("negative", hidden[0], dit, startNoise("dit.noise.negative", dit))
+    }
+    return try picture(latents(features, negativeFeatures!, startLatents()))
   }
 
   // MARK: Stages
-
-  /// The hidden states at the queries for each text: `[queries, hidden]` each.
-  func conditions(_ prompts: [(name: String, ids: [Int])]) throws -> [[Float]] {
-    let language = try model.languageModel()
-    let queries = try model.queries()
-    let config = model.language
-    for prompt in prompts {
-      let limit = config.maxPositions - config.queryCount - 1
-      guard prompt.ids.count <= limit else {
-        throw ModelError.promptTooLong(count: prompt.ids.count, limit: limit)
-      }
-      if let bad = prompt.ids.first(where: { $0 >= config.vocabularySize }) {
-        throw ModelError.config(
-          file: "config.json", key: "vocab_size", rule: "is \(config.vocabularySize), but the tokenizer gives \(bad)")
-      }
-    }
-    return try runner.stage("prompt") { run in
-      try prompts.enumerated().map { number, prompt in
-        runner.progress(run, "prompt", step: number, of: prompts.count)
-        runner.enter(run, "query.\(prompt.name)")
-        return try condition(run, language, queries, prompt.ids)
-      }
-    }
-  }
-
-  private func condition(_ run: Execution, _ language: LanguageModel, _ queries: Vector, _ ids: [Int]) throws
-    -> [Float]
-  {
-    let config = model.language
-    let ids = ids + [model.tokens.image]
-    let length = ids.count + config.queryCount
-    let x = run.take(width: length, channels: config.hiddenSize)
-    let positions = (0..<length).map { ($0, $0, $0) }
-    try runner.finite(run, x) {
-      try language.embed(run, ids: ids, into: x.tokens(0..<ids.count))
-      run.fill(x.tokens(ids.count..<length)) { $0.baseAddress!.update(from: queries.values, count: queries.count) }
-      try run.emit("query.inputs_embeds", x)
-      try language.forward(run, x, positions: positions)
-    }
-    let states = x.tokens(ids.count..<length)
-    try run.emit("query.hidden", states)
-    let result = run.isPlanning ? [] : Array(states.values)
-    run.give(x)
-    return result
-  }
 
   /// The language model over a prompt alone, for the observer.
   func promptAlone(_ ids: [Int]) throws {

@@ -1,0 +1,35 @@
+/// Sizes of the EVA-CLIP tower. The release's config.json has none: they are read off the tensors' shapes, the width of a head
+/// is that of EVA-CLIP-E. Other scales may state it under `eva_config`.
+public struct EVAConfig: Sendable, Equatable {
+  public let width: Int
+  public let layerCount: Int
+  public let headCount: Int
+  public let feedForwardWidth: Int
+  public let patchSize: Int
+  /// Patches a side.
+  public let gridSide: Int
+
+  public var imageSize: Int { gridSide * patchSize }
+
+  init(_ config: ConfigReader, shapes: (String) -> [Int]?) throws(ModelError) {
+    func shape(_ name: String, rank: Int) throws(ModelError) -> [Int] {
+      guard let found = shapes("gen_vision." + name), found.count == rank else {
+        throw .config(file: config.file, key: "gen_vision." + name, rule: "is not in the file, or has another rank")
+      }
+      return found
+    }
+    let position = try shape("pos_embed", rank: 3)
+    width = position[2]
+    patchSize = try shape("patch_embed.proj.weight", rank: 4)[3]
+    feedForwardWidth = try shape("blocks.0.mlp.fc1.weight", rank: 2)[0]
+    var layers = 0
+    while shapes("gen_vision.blocks.\(layers).norm1.weight") != nil { layers += 1 }
+    layerCount = layers
+    let headWidth = try config.section("eva_config")?.int("head_width", default: 112) ?? 112
+    gridSide = Int(Double(max(0, position[1] - 1)).squareRoot())
+    headCount = max(1, width / headWidth)
+    try config.require(
+      gridSide > 0 && gridSide * gridSide + 1 == position[1], "gen_vision.pos_embed", "is not a square and one more")
+    try config.require(width % headCount == 0, "gen_vision.pos_embed", "does not divide into heads")
+  }
+}
