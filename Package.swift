@@ -80,8 +80,13 @@ let package = Package(
       resources: [.copy("Fixtures")]),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(
+      name: "PicturesTests", dependencies: ["Pictures", "JSON", "Kernels", "TestSupport"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(
       name: "Blip3oTests",
-      dependencies: ["Blip3o", "Conversion", "JSON", "Quantization", "Runtime", "Tensors", "TestSupport"],
+      dependencies: [
+        "Blip3o", "Conversion", "JSON", "Pictures", "Quantization", "Runtime", "Tensors", "Tokenization", "TestSupport",
+      ],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "JSON", "Kernels", "Tensors", "TestSupport"]),

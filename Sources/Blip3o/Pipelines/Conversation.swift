@@ -67,7 +67,7 @@ public final class Conversation {
     return prompt
   }
 
-  private func complete(
+  func complete(
     _ prompt: Prompt, sampling: SamplingOptions, maxTokens: Int, ignoresEnd: Bool, stream: @escaping (String) -> Void
   ) throws -> Answer {
     let config = model.language
