@@ -3,22 +3,27 @@ import Glibc
 extension Picture {
   /// The picture at another size: bicubic with antialiasing, bit for bit as PIL resizes 8-bit pictures.
   ///
-  /// Source: Pillow's documentation of Image.resize, and its fixed-point method: weights of 22 fractional bits, columns
-  /// first, then rows, each rounded to 8 bits; Keys, "Cubic Convolution Interpolation", a = -0.5.
+  /// Source: Pillow's documentation of Image.resize, and its fixed-point method: weights of 22 fractional bits, each pass
+  /// rounded to 8 bits; Keys, "Cubic Convolution Interpolation", a = -0.5. The order of the two passes is that of Pillow 13,
+  /// found by trying: rows come first where the height shrinks by more than twice what the width does. Earlier versions always
+  /// begin with the columns, which moves a few values by one level.
   public func resized(width newWidth: Int, height newHeight: Int) -> Picture {
     precondition(newWidth > 0 && newHeight > 0)
-    var result = self
-    if newWidth != width {
-      let weights = ResizeWeights(from: width, to: newWidth)
-      result = Picture(
-        width: newWidth, height: height, pixels: weights.resizeRows(pixels, rows: height, from: width))
-    }
-    if newHeight != height {
-      let weights = ResizeWeights(from: height, to: newHeight)
-      result = Picture(
-        width: newWidth, height: newHeight, pixels: weights.resizeColumns(result.pixels, columns: newWidth))
-    }
-    return result
+    let isHeightFirst = newHeight < height && height - newHeight > 2 * (width - newWidth)
+    return isHeightFirst
+      ? resized(height: newHeight).resized(width: newWidth) : resized(width: newWidth).resized(height: newHeight)
+  }
+
+  private func resized(width new: Int) -> Picture {
+    guard new != width else { return self }
+    let rows = ResizeWeights(from: width, to: new).resizeRows(pixels, rows: height, from: width)
+    return Picture(width: new, height: height, pixels: rows)
+  }
+
+  private func resized(height new: Int) -> Picture {
+    guard new != height else { return self }
+    let columns = ResizeWeights(from: height, to: new).resizeColumns(pixels, columns: width)
+    return Picture(width: width, height: new, pixels: columns)
   }
 }
 
