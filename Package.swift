@@ -9,7 +9,7 @@ let package = Package(
       name: "Bantam",
       targets: [
         "Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
-        "Tokenization", "Runtime", "Pictures", "Blip3o",
+        "Tokenization", "Runtime", "Pictures", "Blip3o", "Profile",
       ]),
   ],
   dependencies: [
@@ -52,15 +52,20 @@ let package = Package(
       name: "Blip3o",
       dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures"],
       exclude: ["README.md"]),
-    .target(name: "Compare", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),
     .target(
-      name: "Report", dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion", "Compare"],
+      name: "Compare",
+      dependencies: ["Tensors", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures", "Blip3o"],
+      exclude: ["README.md"]),
+    .target(name: "Profile", dependencies: ["Runtime"], exclude: ["README.md"]),
+    .target(
+      name: "Report",
+      dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion", "Compare", "Profile"],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
       dependencies: [
         "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
-        "Tokenization", "Pictures", "Blip3o", "Kernels",
+        "Tokenization", "Pictures", "Blip3o", "Kernels", "Profile", "Runtime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(
@@ -106,6 +111,9 @@ let package = Package(
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "CompareTests", dependencies: ["Compare", "Conversion", "Kernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "ProfileTests",
+      dependencies: ["Profile", "Report", "Blip3o", "Conversion", "Samples", "JSON", "Runtime", "TestSupport"]),
     .testTarget(name: "ReportTests", dependencies: ["Report", "JSON", "TestSupport"]),
     .testTarget(name: "CLITests", dependencies: ["BantamCLI", "JSON", "TestSupport"]),
   ],

@@ -1,20 +1,26 @@
 import ArgumentParser
+import Blip3o
 import Compare
 import Conversion
 import Glibc
+import Pictures
 import Report
 import Tensors
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compare the weights of any two readable sources, tensor by tensor.",
+    abstract: "Compare the weights of any two readable sources, or two models at work.",
     discussion: """
-      Exit code 0, or 1 when a tensor misses --fail-under.
+      Without a prompt or picture: weights, or activations of two traces, tensor by tensor. With one: both models get the same
+      inputs and noise, and every operation's output is compared. --local gives each operation of the second model what the
+      first one's read, so that its difference is its own. Exit code 0, or 1 when a threshold is missed.
 
       EXAMPLES
         bantam diff BLIP3o-Model-8B 8b-int4.bantam
         bantam diff 8b.bantam 8b-int8.bantam --fail-under 40
         bantam diff a.safetensors b.safetensors --json
+        bantam diff 8b.bantam 8b-int4.bantam --prompt "a cat" --steps 4 --decoder-steps 2
+        bantam diff 8b.bantam 8b-int4.bantam --image cat.png --question "What is this?" --max-kl 0.1
       """)
 
   @Argument(help: "The reference.")
@@ -29,12 +35,74 @@ struct Diff: ParsableCommand {
   @Option(help: ArgumentHelp("Exit with 1 when a tensor's SQNR is lower, or it is missing.", valueName: "dB"))
   var failUnder: Double?
 
+  @Option(help: "Let both paint this.")
+  var prompt: String?
+
+  @Option(help: ArgumentHelp("Ask both about this picture.", valueName: "file"))
+  var image: String?
+
+  @Option(help: "The question about the picture.")
+  var question: String?
+
+  @Option(help: "Tokens of the answers.")
+  var maxTokens = 16
+
+  @Flag(help: "Show each operation's own difference, not what it inherits.")
+  var local = false
+
+  @Option(help: ArgumentHelp("Exit with 1 when the mean KL divergence of the logits is higher.", valueName: "nats"))
+  var maxKl: Double?
+
+  @Option(help: ArgumentHelp("Exit with 1 when an operation's SQNR is lower.", valueName: "dB"))
+  var minSqnr: Double?
+
+  @Option(help: ArgumentHelp("Exit with 1 when the pictures' PSNR is lower.", valueName: "dB"))
+  var minPsnr: Double?
+
+  @OptionGroup var painting: PaintingOptions
+
   @Flag(help: "Print a JSON document.")
   var json = false
 
   @OptionGroup var work: WorkOptions
 
+  func validate() throws {
+    guard prompt == nil || image == nil, (image == nil) == (question == nil) else {
+      throw ValidationError("give --prompt, or --image with --question")
+    }
+    let isAtWork = prompt != nil || image != nil
+    if !isAtWork, local || maxKl != nil || minSqnr != nil || minPsnr != nil {
+      throw ValidationError("--local, --max-kl, --min-sqnr and --min-psnr need --prompt or --image")
+    }
+    if isAtWork, failUnder != nil || components != nil {
+      throw ValidationError("--fail-under and --components compare weights: use --min-sqnr")
+    }
+    guard (1...100_000).contains(maxTokens) else { throw ValidationError("--max-tokens is 1 to 100000") }
+  }
+
+  private func compareModels() throws {
+    let request: ModelDiff.Request
+    if let image, let question {
+      request = .ask(pictures: [try Picture(path: image)], question: question, maxTokens: maxTokens)
+    } else {
+      request = .paint(prompt: prompt ?? "", try painting.options(), noise: try painting.givenNoise())
+    }
+    let meter = StepMeter(isShown: !work.quiet)
+    let diff = try ModelDiff(
+      Model(path: first), Model(path: second), request, isLocal: local,
+      run: RunOptions(
+        threadCount: work.threads ?? RunOptions.defaultThreadCount, cancellation: Signals.cancellation,
+        progress: { meter.show($0) }))
+    let report = ModelDiffReport(diff)
+    Terminal.print(json ? report.json.text(indent: 1) : report.text)
+    let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)
+    guard !failures.isEmpty else { return }
+    failures.forEach { Terminal.say("bantam: \($0)") }
+    Glibc.exit(ExitStatus.differs.rawValue)
+  }
+
   func run() throws {
+    if prompt != nil || image != nil { return try compareModels() }
     let (a, b) = (try ModelSource(path: first), try ModelSource(path: second))
     let components = splitList(components)
     let (resources, meter) = work.resources(

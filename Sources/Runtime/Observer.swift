@@ -24,6 +24,8 @@ public struct NetworkOperation: Sendable, Equatable {
 public protocol Observer: AnyObject {
   /// A part of a pipeline begins, such as `query.cond`, or a step of one.
   func enter(phase: String, step: Int)
+  /// The part that began last has ended.
+  func leave()
   func willRun(_ operation: NetworkOperation)
   /// - Parameter output: what the operation made, valid during the call.
   func didRun(_ operation: NetworkOperation, output: Activation?) throws
@@ -34,6 +36,7 @@ public protocol Observer: AnyObject {
 
 extension Observer {
   public func enter(phase: String, step: Int) {}
+  public func leave() {}
   public func willRun(_ operation: NetworkOperation) {}
   public func wants(_ path: String) -> Bool { false }
 }

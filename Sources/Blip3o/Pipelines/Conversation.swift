@@ -50,6 +50,11 @@ public final class Conversation {
     return try complete(prompt, sampling: sampling, maxTokens: maxTokens, ignoresEnd: ignoresEnd, stream: stream)
   }
 
+  /// Reads once, without an answer, for the observer.
+  public func read(_ messages: [ChatTemplate.Message], pictures: [Picture]) throws {
+    try pass(prompt(ChatTemplate.text(messages, addsGenerationPrompt: true), pictures))
+  }
+
   /// Looks at the pictures and puts them into the text.
   func prompt(_ text: String, _ pictures: [Picture]) throws -> Prompt {
     var seen: [SeenPicture] = []

@@ -66,6 +66,7 @@ final class StageRunner {
       arenaByteCount: byteCount, threadCount: options.threadCount, products: options.products,
       engine: options.engine, observer: observer, cancellation: options.cancellation)
     let result = try body(run)
+    observer?.leave()
     reports.append(
       StageReport(
         name: name, seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9,

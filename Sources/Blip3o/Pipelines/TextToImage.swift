@@ -103,6 +103,11 @@ public final class TextToImage {
     return try picture(latents(features, negativeFeatures!, startLatents()))
   }
 
+  /// Lets the language model read a prompt as text, logits and all, for the observer.
+  public func readAlone(_ prompt: String) throws {
+    try promptAlone(model.prompt(options.isRawPrompt ? prompt : Self.template(prompt), []).ids)
+  }
+
   /// Paints from features, such as ``PictureEncoder`` gives.
   /// - Parameter features: `[tokens, channels]`.
   public func picture(features: [Float]) throws -> Picture {

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Blip3o
+import Conversion
+import Foundation
+import Pictures
+import Profile
+import Report
+import Tensors
+import Tokenization
+
+struct ProfileCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "profile",
+    abstract: "Measure where time, memory and disk go while the networks run.",
+    discussion: """
+      EXAMPLES
+        bantam profile 8b.bantam --prompt "a cat" --steps 2 --decoder-steps 2
+        bantam profile 8b.bantam --image cat.jpg --question "What is this?" --max-tokens 16
+        bantam profile 8b.bantam --prompt "a cat" --trace-events timeline.json   # opens in Perfetto
+      """)
+
+  @Argument(help: "A release folder or a .bantam file.")
+  var model: String
+
+  @Option(help: "What to paint.")
+  var prompt: String?
+
+  @Option(help: ArgumentHelp("A picture, for a question about it.", valueName: "file"))
+  var image: String?
+
+  @Option(help: "The question about the picture.")
+  var question: String?
+
+  @Option(help: "Tokens of the answer.")
+  var maxTokens = 16
+
+  @Option(help: ArgumentHelp("Also write a time line in Chrome's trace format.", valueName: "file"))
+  var traceEvents: String?
+
+  @OptionGroup var painting: PaintingOptions
+
+  @Flag(help: "Print a JSON document.")
+  var json = false
+
+  @OptionGroup var work: RuntimeOptions
+
+  func validate() throws {
+    guard (prompt == nil) != (image == nil), (image == nil) == (question == nil) else {
+      throw ValidationError("give --prompt, or --image with --question")
+    }
+    guard (1...100_000).contains(maxTokens) else { throw ValidationError("--max-tokens is 1 to 100000") }
+  }
+
+  func run() throws {
+    let profiler = Profiler()
+    let model = try Model(path: model)
+    let options = work.options(StepMeter(isShown: !work.quiet))
+    if let prompt {
+      let pipeline = try TextToImage(
+        model, try painting.options(), run: options, noise: try painting.givenNoise(), observer: profiler)
+      _ = try pipeline.picture(prompt)
+    } else if let image, let question {
+      let conversation = try Conversation(model, run: options, observer: profiler)
+      _ = try conversation.answer(
+        [.init(role: "user", content: ChatTemplate.image + question)], pictures: [try Picture(path: image)],
+        maxTokens: maxTokens, ignoresEnd: true)
+    }
+    let report = ProfileReport(profiler)
+    if let traceEvents {
+      let bytes = Array(report.traceEvents.text().utf8)
+      let file = try AtomicOutputFile(path: traceEvents)
+      try file.write(bytes, at: 0)
+      try file.commit(byteCount: bytes.count)
+    }
+    Terminal.print(json ? report.json.text(indent: 1) : report.text)
+  }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import Runtime
+
+/// Lets two runs of the same networks take turns, operation by operation, and shows both outputs of each side by side: nothing
+/// needs to be kept.
+final class Lockstep: @unchecked Sendable {
+  // Unchecked: all state is behind the condition.
+  struct Place: Equatable {
+    let phase: String
+    let step: Int
+    let path: String
+  }
+
+  private enum Turn { case first, second }
+
+  private let condition = NSCondition()
+  private var turn = Turn.first
+  private var posted: (place: Place, operation: NetworkOperation, output: Activation)?
+  private var firstIsDone = false
+  private var failure: (any Error)?
+
+  /// Called with both outputs while both runs stand still.
+  typealias Comparison = (Place, NetworkOperation, Activation, Activation) -> Void
+  private let compare: Comparison
+
+  init(_ compare: @escaping Comparison) { self.compare = compare }
+
+  /// Runs both to their ends.
+  /// - Throws: the error of whichever failed first, or ``CompareError/otherOperations(first:second:)``.
+  func run(
+    _ first: @escaping @Sendable (any Observer) throws -> Void, _ second: @escaping @Sendable (any Observer) throws -> Void
+  ) throws {
+    let group = DispatchGroup()
+    for (isFirst, body) in [(true, first), (false, second)] {
+      group.enter()
+      let thread = Thread { [self] in
+        do {
+          let observer = Side(self, isFirst: isFirst)
+          if !isFirst { try wait(for: .second) }
+          try body(observer)
+          if isFirst { finishFirst() }
+        } catch { fail(error) }
+        group.leave()
+      }
+      thread.stackSize = 16 << 20
+      thread.start()
+    }
+    group.wait()
+    if let failure { throw failure }
+  }
+
+  private func wait(for wanted: Turn) throws {
+    condition.lock()
+    defer { condition.unlock() }
+    while turn != wanted, failure == nil { condition.wait() }
+    if failure != nil { throw Stopped() }
+  }
+
+  private func pass(to next: Turn) {
+    condition.lock()
+    turn = next
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  private func fail(_ error: any Error) {
+    condition.lock()
+    // The other side only stops because this one did.
+    if failure == nil { failure = error }
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  private func finishFirst() {
+    firstIsDone = true
+    pass(to: .second)
+  }
+
+  private func post(_ place: Place, _ operation: NetworkOperation, _ output: Activation) throws {
+    posted = (place, operation, output)
+    pass(to: .second)
+    try wait(for: .first)
+  }
+
+  private func meet(_ place: Place, _ output: Activation) throws {
+    guard let other = posted, !firstIsDone, other.place == place, other.output.count == output.count else {
+      throw CompareError.otherOperations(first: firstIsDone ? "the end" : posted?.place.path ?? "nothing", second: place.path)
+    }
+    compare(place, other.operation, other.output, output)
+    posted = nil
+    pass(to: .first)
+    try wait(for: .second)
+  }
+
+  private struct Stopped: Error {}
+
+  /// One of the two runs.
+  private final class Side: Observer {
+    private let lockstep: Lockstep
+    private let isFirst: Bool
+    private var phase = ""
+    private var step = 0
+
+    init(_ lockstep: Lockstep, isFirst: Bool) {
+      self.lockstep = lockstep
+      self.isFirst = isFirst
+    }
+
+    func enter(phase: String, step: Int) {
+      self.phase = phase
+      self.step = step
+    }
+
+    func didRun(_ operation: NetworkOperation, output: Activation?) throws {
+      guard let output, operation.kind != .output else { return }
+      let place = Place(phase: phase, step: step, path: operation.path)
+      if isFirst {
+        try lockstep.post(place, operation, output)
+      } else {
+        try lockstep.meet(place, output)
+      }
+    }
+  }
+}

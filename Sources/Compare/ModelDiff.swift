@@ -1,0 +1,197 @@
+import Blip3o
+import Foundation
+import Kernels
+import Pictures
+import Runtime
+import Tensors
+import Tokenization
+
+/// Compares two models at work: the same inputs and noise go through both, and every operation's output is compared as it
+/// comes, in constant memory.
+public final class ModelDiff {
+  /// What both models are asked.
+  public enum Request: Sendable {
+    case paint(prompt: String, GenerationOptions, noise: Noise.Given)
+    case ask(pictures: [Picture], question: String, maxTokens: Int)
+  }
+
+  /// One operation; of phases with many steps the first.
+  public struct Row: Sendable {
+    public let phase: String
+    public let path: String
+    public let kind: NetworkOperation.Kind
+    public internal(set) var values = ValueDifference()
+    /// Index of the first value of the second model that is infinite or NaN.
+    public internal(set) var firstNonFinite: Int?
+  }
+
+  /// The state of a sampler after one step.
+  public struct Step: Sendable {
+    public let phase: String
+    public let step: Int
+    public let values: ValueDifference
+  }
+
+  /// How two lists of logits differ, over all that were compared.
+  public struct Logits: Sendable, Equatable {
+    public internal(set) var count = 0
+    /// Mean Kullback-Leibler divergence of the second from the first, in nats.
+    public internal(set) var meanKL = 0.0
+    public internal(set) var largestKL = 0.0
+    /// Part of the positions at which both find the same token most likely.
+    public internal(set) var topAgreement = 0.0
+  }
+
+  /// In the order of execution.
+  public private(set) var rows: [Row] = []
+  public private(set) var steps: [Step] = []
+  public private(set) var logits = Logits()
+  /// Of the pictures, in dB; infinite where they are equal.
+  public private(set) var picturePSNR: Double?
+  /// The first token at which the answers part; nil where they do not.
+  public private(set) var firstDifferentToken: Int?
+  public private(set) var answers: [String] = []
+  /// Whether every operation of the second model read what the first one's did.
+  public let isLocal: Bool
+
+  private var numbers: [String: Int] = [:]
+  private var pixels: [[UInt8]] = [[], []]
+  private var answerIDs: [[Int]] = [[], []]
+
+  /// - Parameters:
+  ///   - isLocal: whether each output of the second model is replaced by the first one's after it was compared, so that an
+  ///     operation's difference is its own.
+  public init(_ a: Model, _ b: Model, _ request: Request, isLocal: Bool = false, run: RunOptions = .init()) throws {
+    self.isLocal = isLocal
+    nonisolated(unsafe) let this = self
+    let lockstep = Lockstep { place, operation, first, second in
+      this.compare(place, operation, first, second)
+    }
+    try lockstep.run({ try this.work(a, request, run, $0, 0) }, { try this.work(b, request, run, $0, 1) })
+    if !pixels[0].isEmpty { picturePSNR = Self.psnr(pixels[0], pixels[1]) }
+    if !answerIDs[0].isEmpty {
+      let shared = zip(answerIDs[0], answerIDs[1]).prefix { $0 == $1 }.count
+      firstDifferentToken = answerIDs[0] == answerIDs[1] ? nil : shared
+    }
+    if logits.count > 0 {
+      logits.meanKL /= Double(logits.count)
+      logits.topAgreement /= Double(logits.count)
+    }
+  }
+
+  private func work(
+    _ model: Model, _ request: Request, _ run: RunOptions, _ observer: any Observer, _ side: Int
+  ) throws {
+    switch request {
+    case .paint(let prompt, let options, let noise):
+      let pipeline = try TextToImage(model, options, run: run, noise: noise, observer: observer)
+      try pipeline.readAlone(prompt)
+      pixels[side] = try pipeline.picture(prompt).pixels
+    case .ask(let pictures, let question, let maxTokens):
+      let content = String(repeating: ChatTemplate.image, count: pictures.count) + question
+      // What both have read so far must be equal, so only what is read before the first token is compared in step.
+      let conversation = try Conversation(model, run: run, observer: observer)
+      let messages = [ChatTemplate.Message(role: "user", content: content)]
+      try conversation.read(messages, pictures: pictures)
+      let answer = try Conversation(model, run: run).answer(
+        messages, pictures: pictures, sampling: .greedy, maxTokens: maxTokens, ignoresEnd: true)
+      answerIDs[side] = answer.ids
+      answers.append(answer.text)
+    }
+  }
+
+  private func compare(
+    _ place: Lockstep.Place, _ operation: NetworkOperation, _ first: Activation, _ second: Activation
+  ) {
+    var values = ValueDifference()
+    values.add(UnsafeBufferPointer(first.values), UnsafeBufferPointer(second.values))
+    if place.path == place.phase || place.path == "decoder.latents" {
+      steps.append(Step(phase: place.phase, step: place.step, values: values))
+    } else if place.step == 0 {
+      let key = place.phase + "/" + place.path
+      if let number = numbers[key] {
+        rows[number].values.add(UnsafeBufferPointer(first.values), UnsafeBufferPointer(second.values))
+      } else {
+        numbers[key] = rows.count
+        var row = Row(phase: place.phase, path: place.path, kind: operation.kind, values: values)
+        if second.nonFiniteCount > 0 { row.firstNonFinite = second.values.firstIndex { !$0.isFinite } }
+        rows.append(row)
+      }
+    }
+    if place.path == "llm.lm_head" { compareLogits(first, second) }
+    if isLocal { second.values.baseAddress!.update(from: first.base, count: first.count) }
+  }
+
+  private func compareLogits(_ first: Activation, _ second: Activation) {
+    for row in 0..<first.rowCount {
+      let p = UnsafeBufferPointer(start: first.base + row * first.channels, count: first.channels)
+      let q = UnsafeBufferPointer(start: second.base + row * first.channels, count: first.channels)
+      let kl = Self.divergence(p, q)
+      logits.count += 1
+      logits.meanKL += kl
+      logits.largestKL = max(logits.largestKL, kl)
+      func top(_ x: UnsafeBufferPointer<Float>) -> Int { x.indices.max { x[$0] < x[$1] } ?? 0 }
+      if top(p) == top(q) { logits.topAgreement += 1 }
+    }
+  }
+
+  /// Sum over p of p log(p / q), both softmaxes.
+  static func divergence(_ p: UnsafeBufferPointer<Float>, _ q: UnsafeBufferPointer<Float>) -> Double {
+    func logSum(_ x: UnsafeBufferPointer<Float>) -> Double {
+      let top = Double(x.max() ?? 0)
+      return top + log(x.reduce(0.0) { $0 + exp(Double($1) - top) })
+    }
+    let (a, b) = (logSum(p), logSum(q))
+    return p.indices.reduce(0.0) { sum, index in
+      let logP = Double(p[index]) - a
+      return sum + exp(logP) * (logP - (Double(q[index]) - b))
+    }
+  }
+
+  static func psnr(_ a: [UInt8], _ b: [UInt8]) -> Double {
+    guard a.count == b.count else { return -.infinity }
+    let square = zip(a, b).reduce(0.0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }
+    return square == 0 ? .infinity : 10 * log10(255 * 255 * Double(a.count) / square)
+  }
+
+  // MARK: The layer at fault
+
+  /// The first operation, in the order of execution, that is worse than its neighbours: nil where none stands out.
+  ///
+  /// Neighbours are the same operation of other layers, or where there are fewer than three of them, operations of the same
+  /// kind. Where most is exact, what differs stands out; else what is 6 dB (10 dB among mere relatives) below the median. Where differences are not local, what a fault spoils comes behind it; so of operations that were exact before
+  /// only the first can be at fault.
+  public var suspect: Row? {
+    if let first = rows.firstIndex(where: { $0.values.changedCount > 0 }), first > 0, !isLocal,
+      rows[..<first].count > 2
+    {
+      return rows[first]
+    }
+    let changed = rows.filter { $0.values.changedCount > 0 }
+    if isLocal, changed.count <= rows.count / 10 { return changed.first }
+    var families: [String: [Double]] = [:]
+    var kinds: [String: [Double]] = [:]
+    for row in rows {
+      families[Self.family(row), default: []].append(row.values.sqnrDecibels)
+      kinds[row.kind.rawValue, default: []].append(row.values.sqnrDecibels)
+    }
+    return rows.first { row in
+      let own = row.values.sqnrDecibels
+      if row.firstNonFinite != nil { return true }
+      guard own < .infinity else { return false }
+      let siblings = families[Self.family(row)]!
+      return siblings.count >= 3
+        ? own < Self.median(siblings) - 6 : isLocal && own < Self.median(kinds[row.kind.rawValue]!) - 10
+    }
+  }
+
+  /// The path with its numbers left out.
+  private static func family(_ row: Row) -> String {
+    row.path.split(separator: ".").map { $0.allSatisfy(\.isNumber) ? "*" : String($0) }.joined(separator: ".")
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    return sorted[sorted.count / 2]
+  }
+}

@@ -1,0 +1,137 @@
+import Dispatch
+import Runtime
+import Synchronization
+
+/// Measures every operation of a run.
+public final class Profiler: Observer {
+  /// One operation of one phase, over all its calls.
+  public struct Row: Sendable, Equatable {
+    public let phase: String
+    public let path: String
+    public let kind: NetworkOperation.Kind
+    public internal(set) var callCount = 0
+    public internal(set) var nanoseconds: UInt64 = 0
+    public internal(set) var operationCount = 0
+    public internal(set) var weightByteCount = 0
+    public internal(set) var activationByteCount = 0
+
+    public var seconds: Double { Double(nanoseconds) / 1e9 }
+  }
+
+  /// A part of the pipeline, over all its steps.
+  public struct Phase: Sendable {
+    public let name: String
+    public internal(set) var stepCount = 0
+    /// Wall time, operations and what is between them.
+    public internal(set) var nanoseconds: UInt64 = 0
+    /// Time inside operations.
+    public internal(set) var operationNanoseconds: UInt64 = 0
+    public internal(set) var majorFaults = 0
+    public internal(set) var minorFaults = 0
+    public internal(set) var readByteCount = 0
+
+    public var seconds: Double { Double(nanoseconds) / 1e9 }
+    public var operationSeconds: Double { Double(operationNanoseconds) / 1e9 }
+  }
+
+  /// One call, for a time line. Times are nanoseconds since the profiler was made.
+  public struct Event: Sendable {
+    /// Index into ``rows``; nil for a whole step of a phase.
+    public let row: Int?
+    public let phase: Int
+    public let start: UInt64
+    public let nanoseconds: UInt64
+  }
+
+  public private(set) var rows: [Row] = []
+  public private(set) var phases: [Phase] = []
+  public private(set) var events: [Event] = []
+  /// The highest that was seen, looked at many times a second.
+  public var peakAnonymousByteCount: Int { peaks.anonymous.load(ordering: .relaxed) }
+  public var peakFileByteCount: Int { peaks.file.load(ordering: .relaxed) }
+
+  private struct Key: Hashable {
+    let phase: Int
+    let path: String
+  }
+
+  private final class Peaks: Sendable {
+    let anonymous = Atomic<Int>(0)
+    let file = Atomic<Int>(0)
+
+    func look() {
+      let usage = ProcessUsage.current
+      anonymous.max(usage.anonymousByteCount, ordering: .relaxed)
+      file.max(usage.fileByteCount, ordering: .relaxed)
+    }
+  }
+
+  private let epoch = DispatchTime.now().uptimeNanoseconds
+  private var numbers: [Key: Int] = [:]
+  private var phase: Int?
+  private var phaseStart: UInt64 = 0
+  private var usageAtStart = ProcessUsage()
+  private var operationStart: UInt64 = 0
+  private let peaks = Peaks()
+  private let timer: any DispatchSourceTimer
+
+  public init() {
+    timer = DispatchSource.makeTimerSource(queue: .global())
+    timer.schedule(deadline: .now(), repeating: 0.02)
+    timer.setEventHandler { [peaks] in peaks.look() }
+    timer.resume()
+  }
+
+  deinit { timer.cancel() }
+
+  private var now: UInt64 { DispatchTime.now().uptimeNanoseconds - epoch }
+
+  public func enter(phase name: String, step: Int) {
+    leave()
+    let index =
+      phases.firstIndex { $0.name == name }
+      ?? {
+        phases.append(Phase(name: name))
+        return phases.count - 1
+      }()
+    phase = index
+    usageAtStart = .current
+    phaseStart = now
+  }
+
+  public func leave() {
+    guard let index = phase else { return }
+    let end = now
+    let usage = ProcessUsage.current
+    phases[index].stepCount += 1
+    phases[index].nanoseconds += end - phaseStart
+    phases[index].majorFaults += usage.majorFaults - usageAtStart.majorFaults
+    phases[index].minorFaults += usage.minorFaults - usageAtStart.minorFaults
+    phases[index].readByteCount += usage.readByteCount - usageAtStart.readByteCount
+    events.append(Event(row: nil, phase: index, start: phaseStart, nanoseconds: end - phaseStart))
+    peaks.look()
+    phase = nil
+  }
+
+  public func willRun(_ operation: NetworkOperation) { operationStart = now }
+
+  public func didRun(_ operation: NetworkOperation, output: Activation?) {
+    let end = now
+    guard let phase, output != nil, operation.kind != .output else { return }
+    let key = Key(phase: phase, path: operation.path)
+    let index =
+      numbers[key]
+      ?? {
+        rows.append(Row(phase: phases[phase].name, path: operation.path, kind: operation.kind))
+        numbers[key] = rows.count - 1
+        return rows.count - 1
+      }()
+    rows[index].callCount += 1
+    rows[index].nanoseconds += end - operationStart
+    rows[index].operationCount += operation.operationCount
+    rows[index].weightByteCount += operation.weightByteCount
+    rows[index].activationByteCount += operation.activationByteCount
+    phases[phase].operationNanoseconds += end - operationStart
+    events.append(Event(row: index, phase: phase, start: operationStart, nanoseconds: end - operationStart))
+  }
+}
