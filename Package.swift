@@ -110,7 +110,11 @@ let package = Package(
       dependencies: ["Tokenization", "Samples", "Conversion", "JSON", "Tensors", "TestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "CompareTests", dependencies: ["Compare", "Conversion", "Kernels", "Tensors", "TestSupport"]),
+      name: "CompareTests",
+      dependencies: [
+        "Compare", "Blip3o", "Conversion", "Kernels", "Pictures", "Quantization", "Runtime", "Samples", "Tensors",
+        "TestSupport",
+      ]),
     .testTarget(
       name: "ProfileTests",
       dependencies: ["Profile", "Report", "Blip3o", "Conversion", "Samples", "JSON", "Runtime", "TestSupport"]),

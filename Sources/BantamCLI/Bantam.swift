@@ -26,7 +26,8 @@ struct Bantam: ParsableCommand {
     version: bantamVersion,
     subcommands: [
       Sample.self, Convert.self, Quantize.self, Inspect.self, Diff.self, Verify.self, Export.self, Annotate.self,
-      Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, TraceCommand.self, ProfileCommand.self, Doctor.self,
+      Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, TraceCommand.self, ProfileCommand.self,
+      Doctor.self,
     ])
 }
 

@@ -28,7 +28,8 @@ final class Lockstep: @unchecked Sendable {
   /// Runs both to their ends.
   /// - Throws: the error of whichever failed first, or ``CompareError/otherOperations(first:second:)``.
   func run(
-    _ first: @escaping @Sendable (any Observer) throws -> Void, _ second: @escaping @Sendable (any Observer) throws -> Void
+    _ first: @escaping @Sendable (any Observer) throws -> Void,
+    _ second: @escaping @Sendable (any Observer) throws -> Void
   ) throws {
     let group = DispatchGroup()
     for (isFirst, body) in [(true, first), (false, second)] {
@@ -84,7 +85,8 @@ final class Lockstep: @unchecked Sendable {
 
   private func meet(_ place: Place, _ output: Activation) throws {
     guard let other = posted, !firstIsDone, other.place == place, other.output.count == output.count else {
-      throw CompareError.otherOperations(first: firstIsDone ? "the end" : posted?.place.path ?? "nothing", second: place.path)
+      throw CompareError.otherOperations(
+        first: firstIsDone ? "the end" : posted?.place.path ?? "nothing", second: place.path)
     }
     compare(place, other.operation, other.output, output)
     posted = nil
@@ -110,6 +112,8 @@ final class Lockstep: @unchecked Sendable {
       self.phase = phase
       self.step = step
     }
+
+    func wants(_ path: String) -> Bool { true }
 
     func didRun(_ operation: NetworkOperation, output: Activation?) throws {
       guard let output, operation.kind != .output else { return }

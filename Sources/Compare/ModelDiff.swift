@@ -159,7 +159,7 @@ public final class ModelDiff {
   /// The first operation, in the order of execution, that is worse than its neighbours: nil where none stands out.
   ///
   /// Neighbours are the same operation of other layers, or where there are fewer than three of them, operations of the same
-  /// kind. Where most is exact, what differs stands out; else what is 6 dB (10 dB among mere relatives) below the median. Where differences are not local, what a fault spoils comes behind it; so of operations that were exact before
+  /// kind. Where most is exact, what differs stands out; else what is 12 dB (15 dB among mere relatives that differ at all) below the median. Where differences are not local, what a fault spoils comes behind it; so of operations that were exact before
   /// only the first can be at fault.
   public var suspect: Row? {
     if let first = rows.firstIndex(where: { $0.values.changedCount > 0 }), first > 0, !isLocal,
@@ -170,18 +170,24 @@ public final class ModelDiff {
     let changed = rows.filter { $0.values.changedCount > 0 }
     if isLocal, changed.count <= rows.count / 10 { return changed.first }
     var families: [String: [Double]] = [:]
+    var noises: [String: [Double]] = [:]
     var kinds: [String: [Double]] = [:]
     for row in rows {
       families[Self.family(row), default: []].append(row.values.sqnrDecibels)
-      kinds[row.kind.rawValue, default: []].append(row.values.sqnrDecibels)
+      noises[Self.family(row), default: []].append(row.values.errorSquare / Double(max(1, row.values.elementCount)))
+      if row.values.changedCount > 0 { kinds[row.kind.rawValue, default: []].append(row.values.sqnrDecibels) }
     }
     return rows.first { row in
       let own = row.values.sqnrDecibels
       if row.firstNonFinite != nil { return true }
       guard own < .infinity else { return false }
-      let siblings = families[Self.family(row)]!
-      return siblings.count >= 3
-        ? own < Self.median(siblings) - 6 : isLocal && own < Self.median(kinds[row.kind.rawValue]!) - 10
+      let family = Self.family(row)
+      guard families[family]!.count >= 3 else {
+        return isLocal && own < Self.median(kinds[row.kind.rawValue]!) - 15
+      }
+      // A small residual makes the ratio small without more noise: there must be more of it, too.
+      let noise = row.values.errorSquare / Double(max(1, row.values.elementCount))
+      return own < Self.median(families[family]!) - 12 && noise > 16 * Self.median(noises[family]!)
     }
   }
 

@@ -31,7 +31,8 @@ public struct ModelDiffReport {
       lines.append(
         "logits    KL \(QualityReport.scientific(diff.logits.meanKL)) nats on average, "
           + "\(QualityReport.scientific(diff.logits.largestKL)) at most; "
-          + "same first choice at \(Quantity.fixed(100 * diff.logits.topAgreement, 1)) % of \(diff.logits.count) positions")
+          + "same first choice at \(Quantity.fixed(100 * diff.logits.topAgreement, 1)) % of \(diff.logits.count) positions"
+      )
     }
     if !diff.answers.isEmpty {
       lines.append(

@@ -117,7 +117,8 @@ extension Execution {
   public func groupScale(_ layer: GroupNorm, _ x: Activation) throws -> ChannelScale {
     let result = ChannelScale(values: take(batch: x.batch, width: 2, channels: x.channels))
     let observed = observer?.wants(layer.path) ?? false
-    let output = observed ? take(like: x) : x
+    // Where nobody wants the norm itself, its factors and summands are the output.
+    let output = observed ? take(like: x) : result.values
     let sums = takeSums(x)
     try perform(normOperation(layer.path, x, times: 5, weights: 2), output: output) {
       findScale(layer, x, sums, result)

@@ -9,7 +9,8 @@ import Testing
 /// `make_pictures.py`.
 @Suite struct PictureTests {
   private static let folder = Bundle.module.resourceURL!.appendingPathComponent("Fixtures").path
-  private static let expected = try! ConfigJSON.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/expected.json"))))
+  private static let expected = try! ConfigJSON.parse(
+    [UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/expected.json"))))
 
   private func digest(_ bytes: [UInt8]) -> String {
     SHA256.of(bytes).description
@@ -91,7 +92,8 @@ import Testing
 
   static let bad: [(String, [UInt8])] = [
     ("empty", []), ("one byte", [0x89]), ("text", Array("hello".utf8)), ("gif", Array("GIF89a......".utf8)),
-    ("bmp", Array("BM......".utf8)), ("tiff", [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0]), ("heif", [0, 0, 0, 24] + "ftypheic".utf8),
+    ("bmp", Array("BM......".utf8)), ("tiff", [0x49, 0x49, 0x2A, 0, 8, 0, 0, 0]),
+    ("heif", [0, 0, 0, 24] + "ftypheic".utf8),
     ("pdf", Array("%PDF-1.7".utf8)), ("svg", Array("<svg/>".utf8)),
     ("lfs", Array("version https://git-lfs.github.com/spec/v1".utf8)), ("png mark alone", [0x89, 0x50, 0x4E, 0x47]),
     ("png cut in the header", Array(file("rgb.png").prefix(20))),

@@ -4,14 +4,14 @@ import JSON
 import Profile
 import Report
 import Runtime
-import Samples
+@testable import Samples
 import TestSupport
 import Testing
 
 @Suite struct ProfileTests {
   private static let folder: TemporaryFolder = {
     let folder = TemporaryFolder()
-    try! SampleWriter.run(scale: .tiny, seed: 0, to: folder["m"])
+    try! SampleWriter(scale: .tiny, seed: 0).write(to: folder["m"], resources: Resources())
     return folder
   }()
 

@@ -42,7 +42,8 @@ public final class Conversation {
   ///   - stream: gets each piece of text as it comes.
   /// - Throws: ``ModelError``, ``RuntimeError``, ``PictureError``.
   public func answer(
-    _ messages: [ChatTemplate.Message], pictures: [Picture] = [], sampling: SamplingOptions = .init(), maxTokens: Int = 1024,
+    _ messages: [ChatTemplate.Message], pictures: [Picture] = [], sampling: SamplingOptions = .init(),
+    maxTokens: Int = 1024,
     ignoresEnd: Bool = false, stream: @escaping (String) -> Void = { _ in }
   ) throws -> Answer {
     let text = ChatTemplate.text(messages, addsGenerationPrompt: true)

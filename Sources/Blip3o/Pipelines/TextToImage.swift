@@ -94,7 +94,8 @@ public final class TextToImage {
     }
     let needsNegative = negativeFeatures == nil
     let negative = try model.prompt(options.negativePrompt, [])
-    let hidden = try runner.conditions(model, needsNegative ? [("cond", condition), ("negative", negative)] : [("cond", condition)])
+    let hidden = try runner.conditions(
+      model, needsNegative ? [("cond", condition), ("negative", negative)] : [("cond", condition)])
     let dit = try model.dit()
     let features = try self.features("cond", hidden[0], dit, startNoise("dit.noise.cond", dit))
     if needsNegative {

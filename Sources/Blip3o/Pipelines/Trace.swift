@@ -37,9 +37,11 @@ public enum Trace {
     let positions = (0..<3).flatMap { _ in Array(ids.indices) }
     try observer.integers("llm.mrope.text", positions, shape: [3, ids.count])
     try pipeline.promptAlone(ids)
-    let hidden = try pipeline.runner.conditions(model, [
-      ("cond", condition), ("negative", try model.prompt(options.negativePrompt, [])),
-    ])
+    let hidden = try pipeline.runner.conditions(
+      model,
+      [
+        ("cond", condition), ("negative", try model.prompt(options.negativePrompt, [])),
+      ])
     let dit = try model.dit()
     try constants(model, options, dit, observer)
     var features: [[Float]] = []
