@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Speed of the networks at the release's full size beside PyTorch's, at the same number of threads.
 
-  python benchmarks/networks.py MODEL.bantam [--only llm,dit,unet,vae] [--repeats 3] [--threads 2] [--side 128]
+  python benchmarks/networks.py MODEL.bantam [--only llm,decode,vision,dit,unet,vae] [--repeats 3] [--threads 2] [--side 128]
 
 Needs torch, transformers and diffusers. PyTorch computes on random weights of the same shapes, in f32 and in bf16; where
 they would not fit (the language model in f32), on fewer layers, and its time is scaled up. Ours and theirs take turns.
@@ -103,6 +103,28 @@ def build(name, dtype, side):
             model = fill(Qwen2Model(config))
             x = torch.randn(1, 110, 3584)
             return lambda: model(inputs_embeds=x, use_cache=False), 28 / layers
+        if name == "decode":
+            from transformers import DynamicCache, Qwen2Config, Qwen2ForCausalLM
+            layers = 4 if dtype == torch.float32 else 28
+            config = Qwen2Config(
+                vocab_size=151668, hidden_size=3584, intermediate_size=18944, num_hidden_layers=layers,
+                num_attention_heads=28, num_key_value_heads=4, attn_implementation="sdpa", tie_word_embeddings=False)
+            model = fill(Qwen2ForCausalLM(config))
+            cache = DynamicCache()
+            for layer in range(layers):
+                cache.update(torch.zeros(1, 4, 512, 128), torch.zeros(1, 4, 512, 128), layer)
+            x = torch.randn(1, 1, 3584)
+            return lambda: model(inputs_embeds=x, past_key_values=cache, use_cache=True), 28 / layers
+        if name == "vision":
+            from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+            config = Qwen2_5_VLConfig(
+                text_config=dict(vocab_size=1000, hidden_size=128, intermediate_size=128, num_hidden_layers=1,
+                                 num_attention_heads=2, num_key_value_heads=2),
+                vision_config=dict(depth=32, hidden_size=1280, intermediate_size=3420, num_heads=16, out_hidden_size=3584,
+                                   window_size=112, fullatt_block_indexes=[7, 15, 23, 31]), attn_implementation="sdpa")
+            model = fill(Qwen2_5_VLForConditionalGeneration(config).model.visual)
+            x = torch.randn(1024, 1176)
+            return lambda: model(x, grid_thw=torch.tensor([[1, 32, 32]])), 1
         if name == "dit":
             model = fill(DiT())
             x, c = torch.randn(2, 64, 1792), torch.randn(2, 64, 3584)
@@ -152,7 +174,7 @@ def theirs(arguments, name, dtype):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model")
-    p.add_argument("--only", default="llm,dit,unet,vae")
+    p.add_argument("--only", default="llm,decode,vision,dit,unet,vae")
     p.add_argument("--repeats", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--side", type=int, default=128)

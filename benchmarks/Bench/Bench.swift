@@ -166,7 +166,7 @@ enum Bench {
     default:
       print(
         "usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul\n"
-          + "       bantam-bench network MODEL llm|dit|unet|vae [SIZE|0] [REPEATS] [THREADS] [f32|bf16]")
+          + "       bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIZE|0] [REPEATS] [THREADS] [f32|bf16]")
       exit(64)
     }
   }

@@ -5,7 +5,7 @@ import Runtime
 import Tensors
 
 /// One call of a network on random inputs: seconds, GFLOP, GFLOP/s, bytes of activations; then the same by kind of
-/// operation. Usage: bantam-bench network MODEL llm|dit|unet|vae [SIDE|TOKENS] [REPEATS] [THREADS] [f32|bf16]
+/// operation. Usage: bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIDE|TOKENS] [REPEATS] [THREADS] [f32|bf16]
 func benchmarkNetwork(
   _ path: String, _ name: String, _ size: Int?, repeats: Int, threads: Int, products: ProductPrecision
 ) throws {
@@ -48,6 +48,32 @@ private func network(_ name: String, _ model: Model, _ size: Int?) throws -> (Ex
       fill(run, x)
       try language.forward(run, x, positions: (0..<count).map { ($0, $0, $0) })
       run.give(x)
+    }
+  case "decode":
+    // One token behind those that the cache holds.
+    let language = try model.languageModel()
+    let count = size ?? 512
+    let cache = try KeyValueCache(model.language, capacity: count + 1)
+    cache.advance(by: count)
+    return { run in
+      let x = run.take(width: 1, channels: model.language.hiddenSize)
+      fill(run, x)
+      try language.forward(run, x, positions: [(count, count, count)], cache: cache)
+      let logits = run.take(width: 1, channels: model.language.vocabularySize)
+      try language.logits(run, x, into: logits)
+      run.give(logits)
+      run.give(x)
+    }
+  case "vision":
+    let tower = try model.visionTower()
+    let side = size ?? 32
+    return { run in
+      let pixels = run.take(width: side * side, channels: tower.config.patchWidth)
+      fill(run, pixels)
+      let out = run.take(width: side * side / 4, channels: tower.config.outputSize)
+      try tower.forward(run, pixels, rows: side, columns: side, into: out)
+      run.give(out)
+      run.give(pixels)
     }
   case "dit":
     let dit = try model.dit()
