@@ -92,6 +92,14 @@ struct ConfigReader {
     return items.map { $0.string ?? "" }
   }
 
+  /// Values of a head at most: blocks of attention are worked out in memory of fixed size.
+  static let headWidthLimit = 4096
+
+  /// - Throws: where heads are wider than attention can hold.
+  func requireHeads(width: Int, _ key: String) throws(ModelError) {
+    try require(width <= Self.headWidthLimit, key, "gives heads of \(width) values, more than \(Self.headWidthLimit)")
+  }
+
   /// - Throws: where a rule between values does not hold.
   func require(_ holds: Bool, _ key: String, _ rule: String) throws(ModelError) {
     guard holds else { throw bad(key, rule) }

@@ -50,6 +50,7 @@ public struct UNetConfig: Sendable, Equatable {
     for (channel, head) in zip(channels, heads) {
       try config.require(channel % groups == 0, "block_out_channels", "is no multiple of norm_num_groups")
       try config.require(channel % head == 0, "attention_head_dim", "does not divide block_out_channels")
+      try config.requireHeads(width: channel / head, "attention_head_dim")
     }
     try config.require(channels[0] % 2 == 0, "block_out_channels", "starts with an odd number")
     try config.require(timeIDWidth % 2 == 0, "addition_time_embed_dim", "is odd")
@@ -88,6 +89,7 @@ public struct VAEConfig: Sendable, Equatable {
     scalingFactor = try config.double("scaling_factor", default: 0.18215)
     hasPostQuantization = try config.bool("use_post_quant_conv", default: true)
     try config.require(outputChannels == 3, "out_channels", "is not 3")
+    try config.requireHeads(width: channels.last!, "block_out_channels")
     try config.require(scalingFactor > 0, "scaling_factor", "is not positive")
     for channel in channels {
       try config.require(channel % groups == 0, "block_out_channels", "is no multiple of norm_num_groups")

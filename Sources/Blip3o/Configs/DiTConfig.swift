@@ -40,6 +40,7 @@ public struct DiTConfig: Sendable, Equatable {
     gridSide =
       try section?.int("input_size", in: 1...384, default: 8) ?? (square * square == queryCount ? square : 8)
     try config.require(headCount > 0 && width % headCount == 0, "dit.layers.0.gate", "does not divide the width")
+    try config.requireHeads(width: width / headCount, "dit.layers.0.gate")
     keyHeadCount = keyWidth / (width / headCount)
     try config.require(
       keyHeadCount > 0 && keyHeadCount * (width / headCount) == keyWidth && headCount % keyHeadCount == 0,

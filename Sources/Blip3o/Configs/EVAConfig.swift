@@ -30,6 +30,7 @@ public struct EVAConfig: Sendable, Equatable {
     headCount = max(1, width / headWidth)
     try config.require(
       gridSide > 0 && gridSide * gridSide + 1 == position[1], "gen_vision.pos_embed", "is not a square and one more")
+    try config.requireHeads(width: width / headCount, "gen_vision.pos_embed")
     try config.require(width % headCount == 0, "gen_vision.pos_embed", "does not divide into heads")
   }
 }

@@ -33,6 +33,7 @@ public struct LanguageModelConfig: Sendable, Equatable {
     try config.require(
       headCount % keyValueHeadCount == 0, "num_attention_heads", "is no multiple of num_key_value_heads")
     try config.require(headWidth % 2 == 0, "hidden_size", "gives heads of odd width")
+    try config.requireHeads(width: headWidth, "num_attention_heads")
     try config.require(ropeTheta > 0, "rope_theta", "is not positive")
     try config.require(
       ropeSections.isEmpty || ropeSections.reduce(0, +) == headWidth / 2, "mrope_section",

@@ -35,6 +35,7 @@ public struct VisionConfig: Sendable, Equatable {
     fullAttentionBlocks = try config.ints("fullatt_block_indexes", in: 0...1023)
     outputSize = try config.int("out_hidden_size", in: 1...65_536)
     try config.require(hiddenSize % headCount == 0, "hidden_size", "is no multiple of num_heads")
+    try config.requireHeads(width: headWidth, "num_heads")
     try config.require(headWidth % 4 == 0, "hidden_size", "gives heads whose width is no multiple of 4")
     try config.require(
       windowSize % (patchSize * mergeSize) == 0, "window_size", "is no multiple of patch_size * spatial_merge_size")

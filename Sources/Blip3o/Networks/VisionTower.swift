@@ -132,8 +132,8 @@ public struct VisionTower: Sendable {
       let isFull = config.fullAttentionBlocks.contains(number)
       try run.norm(block.norm1, x, into: normed)
       let parts = (0..<3).map { _ in run.take(like: x) }
-      for first in stride(from: 0, to: x.pixelCount, by: GatedFeedForward.pieceLength) {
-        let tokens = first..<min(x.pixelCount, first + GatedFeedForward.pieceLength)
+      for first in stride(from: 0, to: x.pixelCount, by: block.feedForward.pieceLength) {
+        let tokens = first..<min(x.pixelCount, first + block.feedForward.pieceLength)
         let all = run.take(width: tokens.count, channels: 3 * config.hiddenSize)
         try run.linear(block.qkv, normed.tokens(tokens), into: all)
         for part in 0..<3 {

@@ -70,7 +70,8 @@ extension Model {
       }
       prompt.ids += Array(repeating: id, count: picture.rows * picture.columns)
       prompt.positions.append(pictureOf: picture.rows, by: picture.columns)
-      prompt.pictures += picture.tokens
+      // The first shares its memory.
+      prompt.pictures = prompt.pictures.isEmpty ? picture.tokens : prompt.pictures + picture.tokens
     }
     guard left.isEmpty else {
       throw ModelError.option(
