@@ -74,7 +74,10 @@ struct Chat: ParsableCommand {
     }
     while true {
       if isatty(STDIN_FILENO) == 1 { Terminal.write("> ", to: STDERR_FILENO) }
+      // Nothing is half done while a line is waited for: a signal may end the program.
+      [SIGINT, SIGTERM].forEach { signal($0, SIG_DFL) }
       guard let line = readLine(), !line.isEmpty else { return }
+      [SIGINT, SIGTERM].forEach { signal($0, SIG_IGN) }
       messages.append(.init(role: "user", content: line))
       let answer = try answering.run(conversation, messages, [], quiet: work.quiet)
       messages.append(.init(role: "assistant", content: answer.text))

@@ -74,6 +74,7 @@ struct Diff: ParsableCommand {
     if !isAtWork, local || maxKl != nil || minSqnr != nil || minPsnr != nil {
       throw ValidationError("--local, --max-kl, --min-sqnr and --min-psnr need --prompt or --image")
     }
+    if prompt == nil, minPsnr != nil { throw ValidationError("--min-psnr needs --prompt") }
     if isAtWork, failUnder != nil || components != nil {
       throw ValidationError("--fail-under and --components compare weights: use --min-sqnr")
     }

@@ -137,7 +137,8 @@ struct PaintingOptions: ParsableArguments {
   var noise: String?
 
   func options() throws -> GenerationOptions {
-    guard guidance.isFinite else { throw ValidationError("--guidance takes a finite number") }
+    guard abs(guidance) <= 1000 else { throw ValidationError("--guidance takes a number up to 1000") }
+    guard seed <= UInt64(Int.max) else { throw ValidationError("--seed takes a number below 2^63") }
     var options = GenerationOptions()
     options.seed = seed
     options.steps = steps

@@ -29,6 +29,11 @@ public final class Model: Sendable {
     language = try LanguageModelConfig(Self.config(source, "config.json"))
     tokenizer = try Tokenizer { try source.companion($0) }
     tokens = try SpecialTokens(tokenizer, path: path)
+    for id in [tokens.image, tokens.imagePad, tokens.endOfText, tokens.endOfTurn] where id >= language.vocabularySize {
+      throw ModelError.config(
+        file: "config.json", key: "vocab_size",
+        rule: "is \(language.vocabularySize), but the tokenizer has a special token \(id)")
+    }
   }
 
   private static func config(_ source: ModelSource, _ file: String) throws -> ConfigReader {

@@ -47,7 +47,7 @@ struct ModelWeights: WeightSource {
     }
     return Weight(
       name: name, outputs: shape[0], inputs: shape.dropFirst().reduce(1, *), storage: storage, bytes: tensor.bytes,
-      scales: tensor.scales, owner: tensor.owner, check: tensor.check)
+      scales: tensor.scales, owner: tensor.owner, check: tensor.check, isTorn: tensor.isTorn)
   }
 
   func vector(_ name: String, shape: [Int]) throws -> Vector {

@@ -3,6 +3,9 @@
 #include "ckernels.h"
 #include "mathematics.h"
 
+// The same bits for every instruction set: only what is written as one is fused.
+#pragma STDC FP_CONTRACT OFF
+
 #define EACH(NAME, EXPRESSION)                                                          \
   BODY void NAME##_body(float *x, size_t count) {                                       \
     for (size_t i = 0; i < count; i++) x[i] = EXPRESSION(x[i]);                         \

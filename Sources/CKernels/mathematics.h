@@ -4,6 +4,8 @@
 
 #include "floats.h"
 
+#pragma STDC FP_CONTRACT OFF
+
 // e^x: within 2 units in the last place; 0x1p-126 or so below -87.3, 2^127 or so above 88. NaN stays NaN.
 BODY float exponential(float x) {
   x = x < -87.3f ? -87.3f : x;

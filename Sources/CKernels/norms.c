@@ -4,6 +4,9 @@
 #include "ckernels.h"
 #include "mathematics.h"
 
+// The same bits for every instruction set: only what is written as one is fused.
+#pragma STDC FP_CONTRACT OFF
+
 #define LANES 16
 
 BODY double sum_of(const double lanes[LANES]) {

@@ -39,7 +39,7 @@ final class Lockstep: @unchecked Sendable {
           let observer = Side(self, isFirst: isFirst)
           if !isFirst { try wait(for: .second) }
           try body(observer)
-          if isFirst { finishFirst() }
+          if isFirst { finishFirst() } else { try finishSecond() }
         } catch { fail(error) }
         group.leave()
       }
@@ -75,6 +75,11 @@ final class Lockstep: @unchecked Sendable {
   private func finishFirst() {
     firstIsDone = true
     pass(to: .second)
+  }
+
+  /// The second ends last; where the first still waits for it, it did more.
+  private func finishSecond() throws {
+    if !firstIsDone { throw CompareError.otherOperations(first: posted?.place.path ?? "more", second: "the end") }
   }
 
   private func post(_ place: Place, _ operation: NetworkOperation, _ output: Activation) throws {

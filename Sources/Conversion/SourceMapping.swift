@@ -25,6 +25,8 @@ public final class SourceMapping: Sendable {
     public let owner: any Sendable
     /// Checks the bytes against their checksums, and that the file still has them. Call it before they are trusted.
     public let check: @Sendable () throws -> Void
+    /// Whether a read has met bytes that the file has lost.
+    public let isTorn: @Sendable () -> Bool
   }
 
   private let source: ModelSource
@@ -43,12 +45,12 @@ public final class SourceMapping: Sendable {
       guard Self.isAligned(bytes, entry.info.dtype) else { return try copy(number) }
       return Tensor(
         info: entry.info, storage: .plain(entry.info.dtype), bytes: bytes, scales: .init(start: nil, count: 0),
-        owner: mapping
-      ) {
-        if mapping.isTorn {
-          throw FileError.shrank(path: mapping.path, offset: entry.offset, expectedByteCount: mapping.byteCount)
-        }
-      }
+        owner: mapping,
+        check: {
+          if mapping.isTorn {
+            throw FileError.shrank(path: mapping.path, offset: entry.offset, expectedByteCount: mapping.byteCount)
+          }
+        }, isTorn: { mapping.isTorn })
     case .archive(let archive): return try tensor(number, of: archive)
     }
   }
@@ -66,14 +68,15 @@ public final class SourceMapping: Sendable {
     }
     if let reader = try QuantizedReader(archive, number) {
       return Tensor(
-        info: info, storage: .group(reader.encoding), bytes: bytes(0), scales: bytes(1), owner: mapping, check: check)
+        info: info, storage: .group(reader.encoding), bytes: bytes(0), scales: bytes(1), owner: mapping, check: check,
+        isTorn: { mapping.isTorn })
     }
     guard archive.encoding(of: number) == .plain, case .rowMajor = archive.index.layouts[planes[0].layout],
       Self.isAligned(bytes(0), info.dtype)
     else { return try copy(number) }
     return Tensor(
       info: info, storage: .plain(info.dtype), bytes: bytes(0), scales: .init(start: nil, count: 0), owner: mapping,
-      check: check)
+      check: check, isTorn: { mapping.isTorn })
   }
 
   /// For what does not lie in memory as it is computed with: bytes at odd places, other layouts.
@@ -84,7 +87,7 @@ public final class SourceMapping: Sendable {
     try source.read(number, at: 0, into: buffer.bytes)
     return Tensor(
       info: info, storage: .plain(info.dtype), bytes: UnsafeRawBufferPointer(buffer.bytes),
-      scales: .init(start: nil, count: 0), owner: buffer, check: {})
+      scales: .init(start: nil, count: 0), owner: buffer, check: {}, isTorn: { false })
   }
 
   private static func isAligned(_ bytes: UnsafeRawBufferPointer, _ dtype: DType) -> Bool {

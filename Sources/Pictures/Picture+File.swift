@@ -6,7 +6,7 @@ extension Picture {
   /// Bytes of a file that are read.
   static let fileByteLimit = 1 << 29
 
-  /// Reads a PNG, JPEG or WebP file, turned as its orientation says. Transparency is dropped, as PIL's convert does.
+  /// Reads a PNG, JPEG or WebP file; PNG and JPEG are turned as their Exif orientation says. Transparency is dropped, as PIL's convert does.
   /// - Throws: ``PictureError``.
   public init(path: String) throws(PictureError) {
     let bytes: [UInt8]

@@ -150,8 +150,9 @@ public struct ModelDiffReport {
     ])
   }
 
-  /// JSON has no infinity: null stands for "no difference".
+  /// JSON has no infinity: null stands for "no difference", -1000 dB for a difference from nothing.
   private func number(_ value: Double?) -> JSONValue {
+    if value == -.infinity { return .double(-1000) }
     guard let value, value.isFinite else { return .null }
     return .double(value)
   }

@@ -33,6 +33,7 @@ extension Execution {
   ) throws {
     let headWidth = q.channels / layer.heads
     precondition(q.channels == layer.heads * headWidth && k.channels == layer.keyHeads * headWidth)
+    precondition(headWidth <= 4096, "a block would not fit into a worker's memory")
     precondition(v.channels == k.channels && v.count == k.count && out.count == q.count && q.batch == k.batch)
     precondition(!layer.isCausal || (q.pixelCount <= k.pixelCount && cuts == nil))
     precondition(cuts.map { $0.last == q.pixelCount && q.count == k.count } ?? true)
@@ -82,12 +83,13 @@ private struct AttentionBlock {
   func run(_ scratch: UnsafeMutablePointer<Float>) {
     let count = queries.count
     let keyOffset = head / (layer.heads / layer.keyHeads) * headWidth
-    let scores = scratch
+    // Places of the block's keys that a query sees; first, where the memory is aligned for them.
+    let lengths = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Int.self)
+    let scores = scratch + 512
     let panel = scores + count * keyBlock
     let sum = panel + max(headWidth, keyBlock) * PanelProduct.columns
     let maxima = sum + count * headWidth
     let sums = maxima + count
-    let lengths = UnsafeMutableRawPointer(sums + (count + 1) / 2 * 2).assumingMemoryBound(to: Int.self)
     sum.update(repeating: 0, count: count * headWidth)
     maxima.update(repeating: -.infinity, count: count)
     sums.update(repeating: 0, count: count)

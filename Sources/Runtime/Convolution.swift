@@ -127,8 +127,8 @@ private struct ConvolutionTiles: Sendable {
 
   /// Values that fit beside the panel and the decoded weights: the padded piece of the input.
   private static let pieceLimit = Execution.scratchByteCount / 4 - ConvolutionTiles.weightScratch
-  /// Panels of a block of channels by tap, the same as packed, and decoded rows.
-  private static let weightScratch = 3 * PanelProduct.columns * 9 * channelBlock
+  /// Panels of a block of channels by tap, the same as packed (one channel more where pairs need it), and decoded rows.
+  private static let weightScratch = PanelProduct.columns * 9 * (3 * channelBlock + 1)
   /// Channels of a panel.
   static let channelBlock = 64
 
@@ -178,6 +178,8 @@ private struct ConvolutionTiles: Sendable {
         ElementCast.narrow(count: rowLength, from: wide, to: narrowPiece + y * rowLength, .bf16)
       }
     }
+    // The last pair of an odd number of channels reads one value beyond the end; its weight is 0.
+    if products == .bf16 { narrowPiece[((rowCount - 1) * stride + 3) * rowLength] = 0 }
     let first = group * panelsInGroup * PanelProduct.columns
     let outputs = first..<min(layer.outputs, first + panelsInGroup * PanelProduct.columns)
     let corner = (sample * out.height + firstRow) * out.width + firstColumn

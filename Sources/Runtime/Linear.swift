@@ -51,7 +51,8 @@ extension Execution {
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
       let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
       // Enough items for all threads, panels side by side so that they share the rows of x in the cache.
-      let group = max(1, min(8, panels * rowBlocks / (4 * threadCount)))
+      // OpenBLAS may round otherwise for other cuts: there the cut is fixed.
+      let group = blas == nil ? max(1, min(8, panels * rowBlocks / (4 * threadCount))) : 8
       let groups = (panels + group - 1) / group
       parallel(rowBlocks * groups) { [blas] item, scratch in
         let rows = item / groups * Self.rowLimit..<min(x.rowCount, (item / groups + 1) * Self.rowLimit)
@@ -183,7 +184,7 @@ extension Execution {
       NetworkOperation(
         path: path, kind: .embedding, operationCount: 0,
         weightByteCount: table.byteCount / max(1, table.outputs) * ids.count, activationByteCount: out.byteCount),
-      output: out
+      output: out, prepare: table
     ) {
       parallel(ids.count) { item, scratch in table.row(ids[item], into: out.row(item), scratch: scratch) }
     }

@@ -26,16 +26,18 @@ public final class Weight: Sendable {
   nonisolated(unsafe) private let scales: UnsafeRawPointer?
   private let owner: (any Sendable)?
   private let check: @Sendable () throws -> Void
+  private let isTorn: @Sendable () -> Bool
   private let isChecked = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - bytes: elements or codes, valid as long as `owner` lives.
   ///   - scales: of a group encoding.
-  ///   - check: called once, before the first use: sums over the bytes, for example.
+  ///   - check: called once, before the first use: sums over the bytes, for example; throws when `isTorn`.
+  ///   - isTorn: whether the bytes have gone since.
   public init(
     name: String, outputs: Int, inputs: Int, storage: Storage, bytes: UnsafeRawBufferPointer,
     scales: UnsafeRawBufferPointer = .init(start: nil, count: 0), owner: (any Sendable)?,
-    check: @escaping @Sendable () throws -> Void = {}
+    check: @escaping @Sendable () throws -> Void = {}, isTorn: @escaping @Sendable () -> Bool = { false }
   ) {
     self.name = name
     self.outputs = outputs
@@ -45,6 +47,7 @@ public final class Weight: Sendable {
     self.scales = scales.baseAddress
     self.owner = owner
     self.check = check
+    self.isTorn = isTorn
     byteCount = bytes.count + scales.count
     switch storage {
     case .plain(let dtype): precondition(bytes.count >= outputs * inputs * dtype.bitWidth / 8)
@@ -55,9 +58,9 @@ public final class Weight: Sendable {
     }
   }
 
-  /// Checks the bytes, once. Every operation calls it before it reads.
+  /// Checks the bytes, once, and again when the file has lost some. Every operation calls it before it reads.
   func prepare() throws {
-    if isChecked.load(ordering: .acquiring) { return }
+    if isChecked.load(ordering: .acquiring), !isTorn() { return }
     try check()
     isChecked.store(true, ordering: .releasing)
   }

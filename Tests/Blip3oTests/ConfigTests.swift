@@ -26,6 +26,8 @@ import Testing
     ("diffusion-decoder/unet/config.json", "addition_embed_type", "\"text\""),
     ("diffusion-decoder/unet/config.json", "projection_class_embeddings_input_dim", "7"),
     ("diffusion-decoder/unet/config.json", "act_fn", "\"relu\""),
+    ("diffusion-decoder/unet/config.json", "in_channels", "9"), ("config.json", "vocab_size", "300"),
+    ("diffusion-decoder/vae/config.json", "latent_channels", "3"),
     ("diffusion-decoder/vae/config.json", "scaling_factor", "0"),
     ("diffusion-decoder/vae/config.json", "out_channels", "4"),
     ("diffusion-decoder/vae/config.json", "norm_num_groups", "5"),

@@ -154,6 +154,18 @@ import Testing
     }
   }
 
+  /// Given noise is for the first picture; the next ones differ.
+  @Test func givenNoiseIsUsedOnce() throws {
+    let goldens = try Goldens("tiny")
+    var all = options()
+    let noise = try Noise.read(path: goldens.file)
+    let pipeline = try TextToImage(Model(path: goldens.checkpoint), all, noise: noise)
+    let (a, b) = (try pipeline.picture("a cat"), try pipeline.picture("a cat"))
+    #expect(a != b)
+    all.seed = 9
+    #expect(try TextToImage(Model(path: goldens.checkpoint), all, noise: noise).picture("a cat") == a)
+  }
+
   @Test func noiseOfAnotherSizeIsRefused() throws {
     let model = try Model(path: Goldens("tiny").checkpoint)
     let pipeline = try TextToImage(model, options(), noise: ["dit.noise.cond": [1, 2, 3]])

@@ -127,6 +127,16 @@ import Testing
     }
   }
 
+  /// Products in bf16 of weights that are exact in it are those of the f32 path on narrowed inputs, whatever the storage.
+  @Test(arguments: [8, 4]) func quantizedWeightsAlsoGoThroughBF16(bits: Int) throws {
+    for c in [Case(channels: 64, outputs: 32), Case(channels: 130, outputs: 70), Case(channels: 7, outputs: 33)] {
+      let (x, w, bias) = data(c, 78)
+      let decoded = try quantized(w, outputs: c.outputs, inputs: c.channels * 9, bits: bits).decoded
+      let y = try run(c, x, w, bias, bits: bits, products: .bf16)
+      #expect(relativeError(y, truth(c, x.map(Double.init), decoded, bias)) < 2e-2)
+    }
+  }
+
   /// The cut into tiles and parts follows the number of threads; the result must not.
   @Test func threadsChangeNothing() throws {
     let c = Case(batch: 1, height: 19, width: 150, channels: 20, outputs: 70, hasNorm: true)

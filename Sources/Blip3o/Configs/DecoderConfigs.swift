@@ -47,6 +47,7 @@ public struct UNetConfig: Sendable, Equatable {
     outputChannels = try config.int("out_channels", in: 1...64, default: 4)
     sampleSize = try config.int("sample_size", in: 1...1024, default: 128)
     isSineFirst = try !config.bool("flip_sin_to_cos", default: true)
+    try config.require(inputChannels == outputChannels, "in_channels", "is not out_channels: not supported")
     for (channel, head) in zip(channels, heads) {
       try config.require(channel % groups == 0, "block_out_channels", "is no multiple of norm_num_groups")
       try config.require(channel % head == 0, "attention_head_dim", "does not divide block_out_channels")

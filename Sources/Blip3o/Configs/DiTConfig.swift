@@ -23,6 +23,9 @@ public struct DiTConfig: Sendable, Equatable {
       guard let found = shapes("dit." + name), found.count == rank else {
         throw .config(file: config.file, key: "dit." + name, rule: "is not in the file, or has another rank")
       }
+      for size in found where !(1...1 << 24).contains(size) {
+        throw .config(file: config.file, key: "dit." + name, rule: "has a dimension of \(size)")
+      }
       return found
     }
     let patch = try shape("patch_embedder.proj.weight", rank: 2)

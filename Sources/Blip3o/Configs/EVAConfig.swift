@@ -16,16 +16,20 @@ public struct EVAConfig: Sendable, Equatable {
       guard let found = shapes("gen_vision." + name), found.count == rank else {
         throw .config(file: config.file, key: "gen_vision." + name, rule: "is not in the file, or has another rank")
       }
+      for size in found where !(1...1 << 24).contains(size) {
+        throw .config(file: config.file, key: "gen_vision." + name, rule: "has a dimension of \(size)")
+      }
       return found
     }
     let position = try shape("pos_embed", rank: 3)
     width = position[2]
     patchSize = try shape("patch_embed.proj.weight", rank: 4)[3]
+    try config.require(patchSize <= 1024, "gen_vision.patch_embed.proj.weight", "has patches of \(patchSize) pixels")
     feedForwardWidth = try shape("blocks.0.mlp.fc1.weight", rank: 2)[0]
     var layers = 0
     while shapes("gen_vision.blocks.\(layers).norm1.weight") != nil { layers += 1 }
     layerCount = layers
-    let headWidth = try config.section("eva_config")?.int("head_width", default: 112) ?? 112
+    let headWidth = try config.section("eva_config")?.int("head_width", in: 1...65_536, default: 112) ?? 112
     gridSide = Int(Double(max(0, position[1] - 1)).squareRoot())
     headCount = max(1, width / headWidth)
     try config.require(

@@ -77,7 +77,7 @@ public final class Conversation {
     _ prompt: Prompt, sampling: SamplingOptions, maxTokens: Int, ignoresEnd: Bool, stream: @escaping (String) -> Void
   ) throws -> Answer {
     let config = model.language
-    let capacity = min(config.maxPositions, prompt.ids.count + max(1, maxTokens))
+    let capacity = prompt.ids.count + min(max(1, maxTokens), config.maxPositions - prompt.ids.count)
     let cache = try KeyValueCache(config, capacity: capacity)
     var sampler = Sampler(sampling, prompt: prompt.ids)
     let start = DispatchTime.now().uptimeNanoseconds

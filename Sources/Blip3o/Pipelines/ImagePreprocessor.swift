@@ -55,6 +55,8 @@ public struct ImagePreprocessor: Sendable {
 
   /// Patches of a picture whose sides are multiples of a cell. A still picture fills all frames of a patch.
   public func patches(_ picture: Picture) -> VisionInput {
+    let cell = patchSize * mergeSize
+    precondition(picture.width % cell == 0 && picture.height % cell == 0)
     let (rows, columns) = (picture.height / patchSize, picture.width / patchSize)
     let area = patchSize * patchSize
     let width = 3 * frames * area

@@ -6,7 +6,7 @@ public struct Noise: Sendable {
   public typealias Given = [String: [Float]]
 
   private var generator: TorchGenerator
-  private let given: Given
+  private var given: Given
 
   /// - Parameter given: used for the first picture in place of the generator's.
   public init(seed: UInt64, given: Given = [:]) {
@@ -17,7 +17,7 @@ public struct Noise: Sendable {
   /// Draws `torch.randn(1, channels, height, width)`, or takes what was given.
   /// - Throws: ``ModelError/noise(path:name:rule:)`` where what was given has another size.
   mutating func draw(_ name: String, channels: Int, pixels: Int) throws(ModelError) -> [Float] {
-    if let values = given[name] {
+    if let values = given.removeValue(forKey: name) {
       guard values.count == channels * pixels else {
         throw .noise(
           path: "noise", name: name, rule: "has \(values.count) values instead of \(channels * pixels)")

@@ -65,10 +65,23 @@ public final class TextToImage {
       throw ModelError.option(name: "--decoder-steps", rule: "takes a number from 1 to \(trainSteps)")
     }
     let (unet, vae) = (try model.unetConfig(), try model.vaeConfig())
+    guard vae.latentChannels == unet.outputChannels else {
+      throw ModelError.config(
+        file: "diffusion-decoder/vae/config.json", key: "latent_channels", rule: "is not the UNet's out_channels")
+    }
+    guard unet.contextWidth == (try model.ditConfig().channels) else {
+      throw ModelError.config(
+        file: "diffusion-decoder/unet/config.json", key: "cross_attention_dim", rule: "is not the width of a feature")
+    }
     let multiple = vae.scale << (unet.channels.count - 1)
     let size = options.size ?? unet.sampleSize * vae.scale
     scale = vae.scale
     guard size > 0, size % multiple == 0, size <= 4096 else {
+      guard options.size != nil else {
+        throw ModelError.config(
+          file: "diffusion-decoder/unet/config.json", key: "sample_size",
+          rule: "gives pictures of \(size) pixels a side, no multiple of \(multiple) up to 4096")
+      }
       throw ModelError.size(size, multiple: multiple, limit: 4096)
     }
   }
@@ -87,7 +100,12 @@ public final class TextToImage {
   public func picture(_ prompt: String, image: Picture? = nil) throws -> Picture {
     let condition: Prompt
     if let image {
-      let seen = try runner.look(image.resized(width: 448, height: 448), model.visionTower(), number: 0)
+      let tower = try model.visionTower()
+      guard 448 % (tower.config.patchSize * tower.config.mergeSize) == 0 else {
+        throw ModelError.config(
+          file: "config.json", key: "vision_config.patch_size", rule: "does not divide pictures of 448 pixels")
+      }
+      let seen = try runner.look(image.resized(width: 448, height: 448), tower, number: 0)
       condition = try model.prompt(options.isRawPrompt ? prompt : Self.template(imageAnd: prompt), [seen])
     } else {
       condition = try model.prompt(options.isRawPrompt ? prompt : Self.template(prompt), [])
@@ -128,6 +146,8 @@ public final class TextToImage {
 
   /// The language model over a prompt alone, for the observer.
   func promptAlone(_ ids: [Int]) throws {
+    let limit = model.language.maxPositions - model.language.queryCount - 1
+    guard ids.count <= limit else { throw ModelError.promptTooLong(count: ids.count, limit: limit) }
     let language = try model.languageModel()
     try runner.stage("prompt") { run in
       runner.enter(run, "prompt")
@@ -221,10 +241,6 @@ public final class TextToImage {
     let (channels, side) = (start.channels, start.side)
     let schedule = EulerSchedule(try model.schedulerConfig(), steps: options.decoderSteps)
     let width = unet.config.contextWidth
-    guard condition.count % width == 0 else {
-      throw ModelError.config(
-        file: "diffusion-decoder/unet/config.json", key: "cross_attention_dim", rule: "is not the width of a feature")
-    }
     let timeIDs = [1024, 1024, 0, 0, side * scale, side * scale]
     return try runner.stage("decoder") { run in
       runner.enter(run, "decoder.context")

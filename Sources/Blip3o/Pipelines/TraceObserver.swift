@@ -6,6 +6,7 @@ final class TraceObserver: Observer {
   private let sink: (TracedTensor) throws -> Void
   private let only: [String]?
   private let names: TraceNames
+  private var repeats: [String: Int] = [:]
   private var phase = ""
   private var step = 0
 
@@ -28,7 +29,10 @@ final class TraceObserver: Observer {
       try hand(name.text, output, name.form)
     }
     guard only != nil, let phase = names.ownPhase(phase, step) else { return }
-    let name = phase + "/" + operation.path
+    var name = phase + "/" + operation.path
+    // What runs in pieces comes several times.
+    repeats[name, default: 0] += 1
+    if let count = repeats[name], count > 1 { name += "#\(count)" }
     if isWanted(name) { try hand(name, output, output.height > 1 ? .image : .tokens) }
   }
 
