@@ -3,7 +3,6 @@ import Blip3o
 import Compare
 import Conversion
 import Glibc
-import Pictures
 import Report
 import Tensors
 
@@ -35,14 +34,7 @@ struct Diff: ParsableCommand {
   @Option(help: ArgumentHelp("Exit with 1 when a tensor's SQNR is lower, or it is missing.", valueName: "dB"))
   var failUnder: Double?
 
-  @Option(help: "Let both paint this.")
-  var prompt: String?
-
-  @Option(help: ArgumentHelp("Ask both about this picture.", valueName: "file"))
-  var image: String?
-
-  @Option(help: "The question about the picture.")
-  var question: String?
+  @OptionGroup var subject: SubjectOptions
 
   @Option(help: "Tokens of the answers.")
   var maxTokens = 16
@@ -67,14 +59,11 @@ struct Diff: ParsableCommand {
   @OptionGroup var work: WorkOptions
 
   func validate() throws {
-    guard prompt == nil || image == nil, (image == nil) == (question == nil) else {
-      throw ValidationError("give --prompt, or --image with --question")
-    }
-    let isAtWork = prompt != nil || image != nil
+    let isAtWork = subject.isGiven
     if !isAtWork, local || maxKl != nil || minSqnr != nil || minPsnr != nil {
       throw ValidationError("--local, --max-kl, --min-sqnr and --min-psnr need --prompt or --image")
     }
-    if prompt == nil, minPsnr != nil { throw ValidationError("--min-psnr needs --prompt") }
+    if subject.prompt == nil, minPsnr != nil { throw ValidationError("--min-psnr needs --prompt") }
     if isAtWork, failUnder != nil || components != nil {
       throw ValidationError("--fail-under and --components compare weights: use --min-sqnr")
     }
@@ -83,10 +72,10 @@ struct Diff: ParsableCommand {
 
   private func compareModels() throws {
     let request: ModelDiff.Request
-    if let image, let question {
-      request = .ask(pictures: [try Picture(path: image)], question: question, maxTokens: maxTokens)
-    } else {
-      request = .paint(prompt: prompt ?? "", try painting.options(), noise: try painting.givenNoise())
+    switch try subject.subject() {
+    case .prompt(let prompt): request = .paint(prompt: prompt, try painting.options(), noise: try painting.givenNoise())
+    case .question(let question, let picture):
+      request = .ask(pictures: [picture], question: question, maxTokens: maxTokens)
     }
     let meter = StepMeter(isShown: !work.quiet)
     let diff = try ModelDiff(
@@ -103,7 +92,7 @@ struct Diff: ParsableCommand {
   }
 
   func run() throws {
-    if prompt != nil || image != nil { return try compareModels() }
+    if subject.isGiven { return try compareModels() }
     let (a, b) = (try ModelSource(path: first), try ModelSource(path: second))
     let components = splitList(components)
     let (resources, meter) = work.resources(

@@ -2,7 +2,6 @@ import ArgumentParser
 import Blip3o
 import Conversion
 import Foundation
-import Pictures
 import Profile
 import Report
 import Tensors
@@ -22,14 +21,7 @@ struct ProfileCommand: ParsableCommand {
   @Argument(help: "A release folder or a .bantam file.")
   var model: String
 
-  @Option(help: "What to paint.")
-  var prompt: String?
-
-  @Option(help: ArgumentHelp("A picture, for a question about it.", valueName: "file"))
-  var image: String?
-
-  @Option(help: "The question about the picture.")
-  var question: String?
+  @OptionGroup var subject: SubjectOptions
 
   @Option(help: "Tokens of the answer.")
   var maxTokens = 16
@@ -45,9 +37,7 @@ struct ProfileCommand: ParsableCommand {
   @OptionGroup var work: RuntimeOptions
 
   func validate() throws {
-    guard (prompt == nil) != (image == nil), (image == nil) == (question == nil) else {
-      throw ValidationError("give --prompt, or --image with --question")
-    }
+    if !subject.isGiven { throw ValidationError("give --prompt, or --image with --question") }
     guard (1...100_000).contains(maxTokens) else { throw ValidationError("--max-tokens is 1 to 100000") }
   }
 
@@ -55,15 +45,16 @@ struct ProfileCommand: ParsableCommand {
     let profiler = Profiler()
     let model = try Model(path: model)
     let options = work.options(StepMeter(isShown: !work.quiet))
-    if let prompt {
+    switch try subject.subject() {
+    case .prompt(let prompt):
       let pipeline = try TextToImage(
         model, try painting.options(), run: options, noise: try painting.givenNoise(), observer: profiler)
       _ = try pipeline.picture(prompt)
-    } else if let image, let question {
+    case .question(let question, let picture):
       let conversation = try Conversation(model, run: options, observer: profiler)
       _ = try conversation.answer(
-        [.init(role: "user", content: ChatTemplate.image + question)], pictures: [try Picture(path: image)],
-        maxTokens: maxTokens, ignoresEnd: true)
+        [.init(role: "user", content: ChatTemplate.image + question)], pictures: [picture], maxTokens: maxTokens,
+        ignoresEnd: true)
     }
     let report = ProfileReport(profiler)
     if let traceEvents {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Blip3o
 import Conversion
 import JSON
-import Pictures
 import Tensors
 
 struct TraceCommand: ParsableCommand {
@@ -24,14 +23,7 @@ struct TraceCommand: ParsableCommand {
   @Argument(help: "A release folder or a .bantam file.")
   var model: String
 
-  @Option(help: "What to paint.")
-  var prompt: String?
-
-  @Option(help: ArgumentHelp("A picture, for a question about it.", valueName: "file"))
-  var image: String?
-
-  @Option(help: "The question about the picture.")
-  var question: String?
+  @OptionGroup var subject: SubjectOptions
 
   @Flag(help: "Use the prompt as it stands, without the model's template.")
   var rawPrompt = false
@@ -50,9 +42,7 @@ struct TraceCommand: ParsableCommand {
   @OptionGroup var work: RuntimeOptions
 
   func validate() throws {
-    guard (prompt == nil) != (image == nil), (image == nil) == (question == nil) else {
-      throw ValidationError("give --prompt, or --image with --question")
-    }
+    if !subject.isGiven { throw ValidationError("give --prompt, or --image with --question") }
   }
 
   func run() throws {
@@ -72,14 +62,14 @@ struct TraceCommand: ParsableCommand {
         ]))
     }
     let wanted = only.isEmpty ? nil : only
-    if let prompt {
+    switch try subject.subject() {
+    case .prompt(let prompt):
       try Trace.textToImage(
         model, prompt: prompt, options: options, run: work.options(meter), noise: try painting.givenNoise(),
         only: wanted, sink: sink)
-    } else if let image, let question {
+    case .question(let question, let picture):
       try Trace.imageToText(
-        model, picture: try Picture(path: image), question: question, run: work.options(meter), only: wanted,
-        sink: sink)
+        model, picture: picture, question: question, run: work.options(meter), only: wanted, sink: sink)
     }
     guard file.tensorCount > 0 else { throw ModelError.option(name: "--only", rule: "fits no activation") }
     try file.finish()

@@ -144,12 +144,7 @@ public struct UNet: Sendable {
         h = try resnet.forward(run, both, embedding: embedding, keeping: false)
         if !level.transformers.isEmpty { try level.transformers[index].forward(run, h, context: context) }
       }
-      if let resampler = level.resampler {
-        let double = run.take(batch: h.batch, height: 2 * h.height, width: 2 * h.width, channels: h.channels)
-        try run.convolve(resampler, ConvolutionInput(h, isDoubled: true), into: double)
-        run.give(h)
-        h = double
-      }
+      if let resampler = level.resampler { h = try run.upsample(h, resampler) }
       try run.emit(level.path, h)
     }
     let scale = try run.groupScale(outNorm, h)

@@ -93,12 +93,7 @@ public struct VAEDecoder: Sendable {
     try run.emit("vae.decoder.mid_block", h)
     for level in up {
       for resnet in level.resnets { h = try resnet.forward(run, h, embedding: nil, keeping: false) }
-      if let upsampler = level.upsampler {
-        let double = run.take(batch: h.batch, height: 2 * h.height, width: 2 * h.width, channels: h.channels)
-        try run.convolve(upsampler, ConvolutionInput(h, isDoubled: true), into: double)
-        run.give(h)
-        h = double
-      }
+      if let upsampler = level.upsampler { h = try run.upsample(h, upsampler) }
       try run.emit(level.path, h)
     }
     let scale = try run.groupScale(outNorm, h)
