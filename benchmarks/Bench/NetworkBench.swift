@@ -13,6 +13,7 @@ func benchmarkNetwork(
   let body = try network(name, model, size)
   let counter = KindTimes()
   let byteCount = try Execution.plan(products: products, observer: counter) { try body($0) }
+  guard repeats > 0 else { return print("\(name)  activations \(byteCount / 1_000_000) MB  \(products)") }
   let run = try Execution(arenaByteCount: byteCount, threadCount: threads, products: products)
   // The first call reads the weights from the disk and checks them.
   try body(run)
