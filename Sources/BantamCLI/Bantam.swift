@@ -8,7 +8,7 @@ import Tensors
 struct Bantam: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bantam",
-    abstract: "BLIP3-o on ordinary machines: one native file, exact or small.",
+    abstract: "BLIP3-o on ordinary machines: one native file, exact or small, that paints and sees.",
     discussion: """
       EXAMPLES
         bantam sample demo --scale tiny
@@ -17,6 +17,8 @@ struct Bantam: ParsableCommand {
         bantam verify demo.bantam --source demo
         bantam quantize demo -o demo-int4.bantam --encoding int4
         bantam diff demo demo-int4.bantam
+        bantam generate demo-int4.bantam "a photo of a cute cat" -o cat.png
+        bantam describe demo-int4.bantam cat.png "What is in the picture?"
 
       EXIT CODES
         0 done   1 damaged or different   64 wrong use   65 bad input   66 missing input   69 not available here
