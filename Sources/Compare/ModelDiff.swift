@@ -159,8 +159,9 @@ public final class ModelDiff {
   /// The first operation, in the order of execution, that is worse than its neighbours: nil where none stands out.
   ///
   /// Neighbours are the same operation of other layers, or where there are fewer than three of them, operations of the same
-  /// kind. Where most is exact, what differs stands out; else what is 12 dB (15 dB among mere relatives that differ at all) below the median. Where differences are not local, what a fault spoils comes behind it; so of operations that were exact before
-  /// only the first can be at fault.
+  /// kind. Where most is exact, what differs stands out; else what is 12 dB below the median with 12 dB more noise, or 15 dB
+  /// below among mere relatives that differ at all. Where differences are not local, what a fault spoils comes behind it; so of
+  /// operations that were exact before only the first can be at fault.
   public var suspect: Row? {
     if let first = rows.firstIndex(where: { $0.values.changedCount > 0 }), first > 0, !isLocal,
       rows[..<first].count > 2

@@ -123,8 +123,7 @@ public final class Execution {
 
   /// Work on items in parallel; each worker has its own scratch memory.
   func parallel(_ itemCount: Int, _ body: @Sendable (_ item: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void) {
-    // The body does not throw, so neither does this.
-    try! Workers.run(threadCount: threadCount, itemCount: itemCount) { [scratch] worker, item in
+    Workers.run(threadCount: threadCount, itemCount: itemCount) { [scratch] worker, item in
       body(item, scratch[worker].bytes.assumingMemoryBound(to: Float.self).baseAddress!)
     }
   }

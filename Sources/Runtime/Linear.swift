@@ -110,15 +110,23 @@ extension Execution {
   ) {
     let panel = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
     let decoded = scratch + depth * PanelProduct.columns
+    eachPanel(weight, outputs) { input, count, output, columns in
+      weight.packPairs(
+        firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
+      PairProduct.multiplyAdd(
+        a: x.base + rows.lowerBound * x.stride + input, aStride: x.stride, rows: rows.count, panel: panel,
+        depth: (count + 1) / 2 * 2, c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
+    }
+  }
+
+  /// Cuts a run of outputs into panels, for one block of inputs after another.
+  private static func eachPanel(
+    _ weight: Weight, _ outputs: Range<Int>, _ body: (_ input: Int, _ count: Int, _ output: Int, _ columns: Int) -> Void
+  ) {
     for input in stride(from: 0, to: weight.inputs, by: depth) {
-      let count = min(depth, weight.inputs - input)
       for output in stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
-        let columns = min(PanelProduct.columns, outputs.upperBound - output)
-        weight.packPairs(
-          firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
-        PairProduct.multiplyAdd(
-          a: x.base + rows.lowerBound * x.stride + input, aStride: x.stride, rows: rows.count, panel: panel,
-          depth: (count + 1) / 2 * 2, c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
+        body(
+          input, min(depth, weight.inputs - input), output, min(PanelProduct.columns, outputs.upperBound - output))
       }
     }
   }
@@ -145,16 +153,12 @@ extension Execution {
   ) {
     let panel = scratch
     let decoded = scratch + depth * PanelProduct.columns
-    for input in stride(from: 0, to: weight.inputs, by: depth) {
-      let count = min(depth, weight.inputs - input)
-      for output in stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
-        let columns = min(PanelProduct.columns, outputs.upperBound - output)
-        weight.pack(
-          firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
-        PanelProduct.multiplyAdd(
-          a: x.row(rows.lowerBound) + input, aStride: x.channels, rows: rows.count, panel: panel, depth: count,
-          c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
-      }
+    eachPanel(weight, outputs) { input, count, output, columns in
+      weight.pack(
+        firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
+      PanelProduct.multiplyAdd(
+        a: x.row(rows.lowerBound) + input, aStride: x.channels, rows: rows.count, panel: panel, depth: count,
+        c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
     }
   }
 

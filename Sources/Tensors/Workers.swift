@@ -6,16 +6,17 @@ public enum Workers {
   /// Calls `body(worker, item)` for each item below `itemCount` on `threadCount` threads.
   ///
   /// The first error stops the others at their next item and is thrown; of several, that of the lowest item.
-  public static func run(
-    threadCount: Int, itemCount: Int, _ body: @Sendable (_ worker: Int, _ item: Int) throws -> Void
-  ) throws {
+  /// Where the body does not throw, neither does this.
+  public static func run<Failure: Error>(
+    threadCount: Int, itemCount: Int, _ body: @Sendable (_ worker: Int, _ item: Int) throws(Failure) -> Void
+  ) throws(Failure) {
     let next = Atomic<Int>(0)
-    let failure = Mutex<(item: Int, error: any Error)?>(nil)
+    let failure = Mutex<(item: Int, error: Failure)?>(nil)
     @Sendable func work(_ worker: Int) {
       while true {
         let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
         guard item < itemCount, failure.withLock({ $0 == nil }) else { return }
-        do {
+        do throws(Failure) {
           try body(worker, item)
         } catch {
           failure.withLock { held in

@@ -92,6 +92,16 @@ struct ConfigReader {
     return items.map { $0.string ?? "" }
   }
 
+  /// The shape of a tensor that takes the place of a key.
+  /// - Throws: where it is missing, has another rank, or a dimension out of range.
+  func shape(_ name: String, rank: Int, in shapes: (String) -> [Int]?) throws(ModelError) -> [Int] {
+    guard let found = shapes(name), found.count == rank else {
+      throw bad(name, "is not in the file, or has another rank")
+    }
+    for size in found where !(1...1 << 24).contains(size) { throw bad(name, "has a dimension of \(size)") }
+    return found
+  }
+
   /// Values of a head at most: blocks of attention are worked out in memory of fixed size.
   static let headWidthLimit = 4096
 

@@ -20,13 +20,7 @@ public struct DiTConfig: Sendable, Equatable {
 
   init(_ config: ConfigReader, queryCount: Int, shapes: (String) -> [Int]?) throws(ModelError) {
     func shape(_ name: String, rank: Int) throws(ModelError) -> [Int] {
-      guard let found = shapes("dit." + name), found.count == rank else {
-        throw .config(file: config.file, key: "dit." + name, rule: "is not in the file, or has another rank")
-      }
-      for size in found where !(1...1 << 24).contains(size) {
-        throw .config(file: config.file, key: "dit." + name, rule: "has a dimension of \(size)")
-      }
-      return found
+      try config.shape("dit." + name, rank: rank, in: shapes)
     }
     let patch = try shape("patch_embedder.proj.weight", rank: 2)
     width = patch[0]

@@ -13,13 +13,7 @@ public struct EVAConfig: Sendable, Equatable {
 
   init(_ config: ConfigReader, shapes: (String) -> [Int]?) throws(ModelError) {
     func shape(_ name: String, rank: Int) throws(ModelError) -> [Int] {
-      guard let found = shapes("gen_vision." + name), found.count == rank else {
-        throw .config(file: config.file, key: "gen_vision." + name, rule: "is not in the file, or has another rank")
-      }
-      for size in found where !(1...1 << 24).contains(size) {
-        throw .config(file: config.file, key: "gen_vision." + name, rule: "has a dimension of \(size)")
-      }
-      return found
+      try config.shape("gen_vision." + name, rank: rank, in: shapes)
     }
     let position = try shape("pos_embed", rank: 3)
     width = position[2]
