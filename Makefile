@@ -5,7 +5,7 @@
 # make format  checks the layout of all Swift sources
 # make bench   measurements; see benchmarks/README.md
 
-PACKAGES := libjson-c-dev libssl-dev libutf8proc-dev libspng-dev libturbojpeg0-dev libwebp-dev libopenblas0-pthread pkg-config python3
+PACKAGES := libjson-c-dev libssl-dev libutf8proc-dev libspng-dev libturbojpeg0-dev libwebp-dev libopenblas0-pthread zlib1g-dev libzstd-dev pkg-config python3
 SWIFT := swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -24,15 +24,23 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
     .target(
-      name: "Formats", path: "formats", exclude: ["README.md", "activations.md", "bantam.md", "families.md"],
-      sources: ["Formats.swift"], resources: [.embedInCode("families/blip3o.json")]),
+      name: "Formats", path: "formats",
+      exclude: ["README.md", "activations.md", "bantam.md", "families.md", "names.md", "sources.md"],
+      sources: ["Formats.swift"],
+      resources: [.embedInCode("families/blip3o.json"), .embedInCode("names/qwen2vl.json")]),
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "Tensors", dependencies: ["CLinux"], exclude: ["README.md"]),
     // Floor 2 and up.
     .target(name: "JSON", dependencies: ["CJSONC", "Tensors"], exclude: ["README.md"]),
     .target(name: "Kernels", dependencies: ["CKernels", "CCrypto", "Tensors"], exclude: ["README.md"]),
-    .target(name: "Checkpoints", dependencies: ["Tensors", "JSON"], exclude: ["README.md"]),
+    .target(name: "Zip", dependencies: ["CZlib", "Tensors"], exclude: ["README.md"]),
+    .target(name: "Pickle", dependencies: ["Tensors"], exclude: ["README.md"]),
+    .target(name: "GGUF", dependencies: ["Tensors"], exclude: ["README.md"]),
+    .target(
+      name: "Checkpoints", dependencies: ["Tensors", "JSON", "Zip", "Pickle", "GGUF", "CZstd"], exclude: ["README.md"]),
     .target(name: "Archive", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
     .target(name: "Quantization", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
     .target(
@@ -93,7 +101,10 @@ let package = Package(
         "Blip3o", "Conversion", "JSON", "Pictures", "Quantization", "Runtime", "Tensors", "Tokenization", "TestSupport",
       ],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "CheckpointsTests",
+      dependencies: ["Checkpoints", "GGUF", "JSON", "Pickle", "Tensors", "TestSupport", "Zip"],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "JSON", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ConversionTests",

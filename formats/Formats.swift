@@ -4,4 +4,9 @@ public enum Formats {
   public static var families: [(name: String, json: [UInt8])] {
     [("blip3o", PackageResources.blip3o_json)]
   }
+
+  /// Name maps by name: how a family's tensors are called in another program's layout (names.md).
+  public static var names: [(name: String, json: [UInt8])] {
+    [("qwen2vl", PackageResources.qwen2vl_json)]
+  }
 }

@@ -13,6 +13,8 @@ struct Inspect: ParsableCommand {
         bantam inspect BLIP3o-Model-8B --tree
         bantam inspect blip3o-8b.bantam --tensor llm.layers.7.mlp.down_proj.weight
         bantam inspect model.safetensors --json --digests
+        bantam inspect model-Q4_K_M.gguf --metadata
+        bantam inspect pytorch_model.bin --all
       """)
 
   @Argument(help: "A folder, file, repository id or .bantam file.")
@@ -31,6 +33,9 @@ struct Inspect: ParsableCommand {
 
   @Option(help: ArgumentHelp("Which bytes hold which rows or tiles of one tensor.", valueName: "name"))
   var layout: String?
+
+  @Flag(help: "What the files say about themselves: keys and values.")
+  var metadata = false
 
   @Flag(help: "Look for non-finite, zero, absurd and repeated tensors.")
   var health = false
@@ -64,6 +69,7 @@ struct Inspect: ParsableCommand {
       let map = LayoutMap(inspection, try inspection.tensor(named: layout))
       return Terminal.print(json ? map.json.text(indent: 2) : map.text)
     }
+    if metadata && !json { return Terminal.print(inspection.metadataText()) }
     if quality {
       let report = try QualityReport(inspection)
       return Terminal.print(json ? report.json.text(indent: 2) : report.text)

@@ -2,22 +2,78 @@ import Tensors
 
 /// Weights on disk, in whatever files they lie: an ordered list of named tensors with a way to their bytes.
 public struct Checkpoint: Sendable {
+  /// How a tensor's bytes are to be had.
+  public enum Content: Sendable {
+    /// Plain row-major bytes, one after another in the file.
+    case plain
+    /// They come out of a decoder.
+    case decoded(any TensorDecoder)
+    /// The tensor can be listed, but its form is not read.
+    case listedOnly(encoding: String, byteCount: Int)
+  }
+
   public struct Entry: Sendable {
     public let info: TensorInfo
     /// Folder below the root that holds the file, `""` for the root itself.
     public let folder: String
     /// Index into ``Checkpoint/files``.
     public let fileIndex: Int
-    /// Where the plain row-major bytes start in that file.
+    /// Where the tensor's bytes, as they are stored, start in that file.
     public let offset: Int
+    public let content: Content
+    /// The name in the file, where ``info`` has another one.
+    public let sourceName: TensorName
+
+    public init(
+      info: TensorInfo, folder: String, fileIndex: Int, offset: Int, content: Content = .plain,
+      sourceName: TensorName? = nil
+    ) {
+      self.info = info
+      self.folder = folder
+      self.fileIndex = fileIndex
+      self.offset = offset
+      self.content = content
+      self.sourceName = sourceName ?? info.name
+    }
+
+    /// `plain`, or the form in which the tensor is stored.
+    public var encoding: String {
+      switch content {
+      case .plain: "plain"
+      case .decoded(let decoder): decoder.encoding
+      case .listedOnly(let encoding, _): encoding
+      }
+    }
+
+    /// Bytes that the tensor takes in its files.
+    public var storedByteCount: Int {
+      switch content {
+      case .plain: info.byteCount
+      case .decoded(let decoder): decoder.storedByteCount
+      case .listedOnly(_, let byteCount): byteCount
+      }
+    }
   }
 
   public struct File: Sendable {
     /// Path below the root, with `/`.
     public let relativePath: String
-    public let file: ReadableFile
-    /// `__metadata__` of a safetensors file.
-    public let metadata: [(key: [UInt8], value: [UInt8])]
+    public let source: any ByteSource
+    /// What the file is, in words: `safetensors`, `PyTorch zip`, `GGUF 3`.
+    public let format: String
+    /// What the file says about itself: `__metadata__` of safetensors, keys and values of GGUF.
+    public let metadata: [Metadatum]
+  }
+
+  public struct Metadatum: Sendable {
+    public let key: [UInt8]
+    /// Plain text or a number as text; of an array, its type, length and first items.
+    public let value: String
+
+    public init(key: [UInt8], value: String) {
+      self.key = key
+      self.value = value
+    }
   }
 
   /// The path as the user named it.
@@ -26,8 +82,10 @@ public struct Checkpoint: Sendable {
   public let root: String
   public let isFolder: Bool
   public let files: [File]
-  /// Tensors, file by file, each file in the order of its data.
+  /// Tensors, file by file, each file in the order of its data or of its list.
   public let entries: [Entry]
+  /// What the user should know about how the files were taken.
+  public let notes: [String]
 
   /// The folders that hold weights, in order of their names, the root first.
   public var folders: [String] {
@@ -35,15 +93,26 @@ public struct Checkpoint: Sendable {
     return entries.map(\.folder).filter { seen.insert($0).inserted }
   }
 
+  /// What the files are, each kind once: `safetensors`, `GGUF 3`, ...
+  public var formats: [String] {
+    var seen: Set<String> = []
+    return files.map(\.format).filter { seen.insert($0).inserted }
+  }
+
   /// Reads plain bytes of a tensor.
   /// - Parameters:
   ///   - offset: from the tensor's first byte.
   ///   - buffer: filled whole; must lie within the tensor.
+  /// - Precondition: the tensor is not of a form that can only be listed.
   public func read(
     _ entry: Entry, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(FileError) {
     precondition(offset >= 0 && offset + buffer.count <= entry.info.byteCount, "range outside the tensor")
-    try files[entry.fileIndex].file.read(at: entry.offset + offset, into: buffer)
+    switch entry.content {
+    case .plain: try files[entry.fileIndex].source.read(at: entry.offset + offset, into: buffer)
+    case .decoded(let decoder): try decoder.read(at: offset, into: buffer)
+    case .listedOnly: preconditionFailure("a tensor that can only be listed is not read")
+    }
   }
 
   /// The bytes of a config or tokenizer file below the root; nil where there is none.
@@ -52,5 +121,11 @@ public struct Checkpoint: Sendable {
     let path = Folder.join(root, relativePath)
     guard Folder.somethingExists(path) else { return nil }
     return try ReadableFile(path: path).contents()
+  }
+
+  /// The same files with other entries: renamed, joined, decoded.
+  public func with(entries: [Entry], notes: [String] = []) -> Checkpoint {
+    Checkpoint(
+      path: path, root: root, isFolder: isFolder, files: files, entries: entries, notes: self.notes + notes)
   }
 }

@@ -1,11 +1,19 @@
+import GGUF
 import JSON
 import Tensors
+import Zip
 
 /// What can be wrong with a checkpoint on disk, beyond the bytes of one file.
 public enum CheckpointError: ReportingError, Equatable {
   case file(FileError)
   case safetensors(path: String, SafetensorsError)
   case json(path: String, JSONError)
+  case torch(path: String, TorchError)
+  case zip(path: String, ZipError)
+  case gguf(path: String, GGUFError)
+  case numPy(path: String, NumPyError)
+  case deepSpeed(path: String, DeepSpeedError)
+  case quantized(path: String, QuantizedError)
   /// A file that is no checkpoint; `looksLike` says what it is.
   case notACheckpoint(path: String, looksLike: String, hint: String?)
   case indexWithoutWeightMap(path: String)
@@ -22,6 +30,8 @@ public enum CheckpointError: ReportingError, Equatable {
   case tensorInTwoShards(path: String, tensor: TensorName, first: String, second: String)
   /// Shards by name, without an index to say which belong together.
   case shardsWithoutIndex(path: String, shard: String)
+  /// A part of a split GGUF model says another thing of itself than its name does.
+  case splitDiffers(path: String, key: String, expected: Int, found: String)
   case severalIndexes(path: String, first: String, second: String)
   case noWeights(path: String)
   case notInCache(repository: String, cache: String)
@@ -38,8 +48,16 @@ public enum CheckpointError: ReportingError, Equatable {
     case .file(let error): return error.report
     case .safetensors(let path, let error): return error.report(at: path)
     case .json(let path, let error): return error.report(at: printable(path))
+    case .torch(let path, let error): return error.report(at: path)
+    case .zip(let path, let error): return error.report(at: path)
+    case .gguf(let path, let error): return error.report(at: path)
+    case .numPy(let path, let error): return error.report(at: path)
+    case .deepSpeed(let path, let error): return error.report(at: path)
+    case .quantized(let path, let error): return error.report(at: path)
     case .notACheckpoint(let path, let looksLike, let hint):
-      return bad(path, "is not a checkpoint", expected: "safetensors or .bantam", found: looksLike, hint: hint)
+      return bad(
+        path, "is not a checkpoint", expected: "safetensors, PyTorch, GGUF, NumPy or .bantam", found: looksLike,
+        hint: hint)
     case .indexWithoutWeightMap(let path): return bad(path, "has no 'weight_map'")
     case .indexEmpty(let path): return bad(path, "names no tensor")
     case .indexLeadsOutside(let path, let tensor, let file):
@@ -48,7 +66,7 @@ public enum CheckpointError: ReportingError, Equatable {
         found: "'\(printable(file))'")
     case .indexNamesOtherFormat(let path, let tensor, let file):
       return bad(
-        path, "tensor '\(tensor)' lies in a file of another kind", expected: "*.safetensors",
+        path, "tensor '\(tensor)' lies in a file of another kind", expected: "*.safetensors or *.bin",
         found: "'\(printable(file))'")
     case .indexNameTooLong(let path): return bad(path, "a tensor's name is too long")
     case .shardMissing(let path, let shard, let missing):
@@ -70,6 +88,10 @@ public enum CheckpointError: ReportingError, Equatable {
       return bad(
         path, "'\(printable(shard))' is one of several shards, but there is no index",
         expected: "model.safetensors.index.json", hint: "Fetch the index too")
+    case .splitDiffers(let path, let key, let expected, let found):
+      return bad(
+        path, "has another '\(key)' than its name says", expected: "\(expected)",
+        found: "'\(printable(found, limit: 40))'")
     case .severalIndexes(let path, let first, let second):
       return bad(path, "has two indexes: '\(printable(first))' and '\(printable(second))'", expected: "one")
     case .noWeights(let path):

@@ -12,6 +12,16 @@ public enum FileKind: Sendable, Equatable {
   case lfsPointer
   case hdf5
   case npy
+  case zstd
+  case gzip
+  case tar
+  case xz
+  case sevenZip
+  case onnx
+  case tflite
+  case executable
+  case picture
+  case ggml
   case empty
   case zeros
   case text
@@ -37,6 +47,26 @@ public enum FileKind: Sendable, Equatable {
       self = .hdf5
     } else if head.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) {
       self = .npy
+    } else if head.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+      self = .zstd
+    } else if head.starts(with: [0x1F, 0x8B]) {
+      self = .gzip
+    } else if head.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) {
+      self = .xz
+    } else if head.starts(with: [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]) {
+      self = .sevenZip
+    } else if head.starts(with: [0x7F, 0x45, 0x4C, 0x46]) || starts("MZ") {
+      self = .executable
+    } else if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) || head.starts(with: [0xFF, 0xD8, 0xFF]) {
+      self = .picture
+    } else if starts("lmgg") || starts("fmgg") || starts("tjgg") {
+      self = .ggml
+    } else if head.dropFirst(4).starts(with: Array("TFL3".utf8)) {
+      self = .tflite
+    } else if head.dropFirst(257).starts(with: Array("ustar".utf8)) {
+      self = .tar
+    } else if head.starts(with: [0x08]), head.count > 2, head[2] == 0x12, byteCount > 1000 {
+      self = .onnx
     } else if head.count > 2, head[0] == 0x80, (2...5).contains(head[1]) {
       self = .pickle
     } else if head.count >= 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
@@ -59,16 +89,29 @@ public enum FileKind: Sendable, Equatable {
     self.init(head: try file.bytes(at: 0, count: min(512, file.byteCount)), byteCount: file.byteCount)
   }
 
+  /// Whether a file that calls itself safetensors may be one with a damaged header.
+  var mayBeDamagedSafetensors: Bool { [.unknown, .text, .pickle, .onnx].contains(self) }
+
   /// In words, with what to do about it.
   public var words: (looksLike: String, hint: String?) {
     switch self {
     case .safetensors: ("a safetensors file", nil)
     case .bantam: ("a .bantam file", nil)
     case .gguf: ("a GGUF file", nil)
-    case .zip: ("a zip archive, perhaps a PyTorch file", nil)
+    case .zip: ("a zip archive", nil)
     case .pickle: ("a Python pickle", nil)
+    case .zstd: ("a zstd file", nil)
+    case .gzip: ("a gzip file", "Unpack it first: gunzip")
+    case .tar: ("a tar archive", "Unpack it first: tar -xf")
+    case .xz: ("an xz file", "Unpack it first: unxz")
+    case .sevenZip: ("a 7z archive", "Unpack it first: 7z x")
+    case .onnx: ("an ONNX model", "Fetch the model's safetensors instead")
+    case .tflite: ("a TensorFlow Lite model", "Fetch the model's safetensors instead")
+    case .executable: ("a program", nil)
+    case .picture: ("a picture", nil)
+    case .ggml: ("a GGML file from before GGUF", "Fetch the model as GGUF or safetensors")
     case .json: ("JSON text", nil)
-    case .html: ("a web page", "The download went wrong: fetch the file itself")
+    case .html: ("a web page or XML", "The download went wrong: fetch the file itself")
     case .lfsPointer: ("a Git LFS pointer", "Run git lfs pull")
     case .hdf5: ("an HDF5 file", nil)
     case .npy: ("a NumPy array", nil)

@@ -50,7 +50,7 @@ public struct ModelMap: Sendable {
     }
     let configs = ConfigFiles(source)
     for map in known where family == nil || family == map.name {
-      if try map.matches(configs) {
+      if try map.matches(configs) || source.nameMap?.family == map.name {
         self = try Self.mapped(source, map, configs)
         return
       }
@@ -110,7 +110,8 @@ public struct ModelMap: Sendable {
     ]
     files = (source.checkpoint?.isFolder ?? false) ? companions : []
     notes =
-      isAsked ? [] : ["no known config.json: taken as family 'generic', every tensor under its own name"]
+      source.notes
+      + (isAsked ? [] : ["no known config.json: taken as family 'generic', every tensor under its own name"])
   }
 
   private init(
@@ -129,7 +130,9 @@ public struct ModelMap: Sendable {
 
   private static func mapped(_ source: ModelSource, _ map: FamilyMap, _ configs: ConfigFiles) throws -> ModelMap {
     let probe = SourceProbe(source)
-    let symbols = SymbolTable { (name) throws(FamilyError) in try configs.value(of: name, in: map) }
+    let symbols = SymbolTable(values: source.nameMap?.symbols ?? [:]) { (name) throws(FamilyError) in
+      try configs.value(of: name, in: map)
+    }
     var components: [Component] = []
     var claimed = Set<Int>()
     var allExpected: [ExpectedTensor] = []
@@ -176,7 +179,7 @@ public struct ModelMap: Sendable {
       try release.conditions.allSatisfy { try symbols.value($0.symbol) == $0.value }
     }
     return ModelMap(
-      family: map.name, release: release?.name, components: components, files: map.files, notes: [],
+      family: map.name, release: release?.name, components: components, files: map.files, notes: source.notes,
       quantization: map.quantization)
   }
 

@@ -6,18 +6,24 @@ import Tensors
 
 /// Any readable source as one thing: an ordered list of named tensors, each with a way to its plain bytes.
 ///
-/// A release folder, a hub-cache snapshot or repository id, an index, one safetensors file, a diffusers folder, or a
-/// `.bantam` file.
+/// A release folder, a hub-cache snapshot or repository id, an index, a diffusers folder, a `.bantam` file, and what
+/// formats/sources.md lists besides: PyTorch and GGUF files, the state of a DeepSpeed run, NumPy arrays.
 public final class ModelSource: Sendable {
   public struct Tensor: Sendable {
-    /// Name, dtype and shape as the source has them.
+    /// Name, dtype and shape of its plain bytes.
     public let info: TensorInfo
+    /// The name in the file, which a name map may have replaced in ``info``.
+    public let sourceName: TensorName
     /// Folder below the root; `""` for the root, and for a `.bantam` file.
     public let folder: String
     /// The file that holds it, as a path below the root.
     public let file: String
     /// Where its bytes start in that file.
     public let offset: Int
+    /// `plain`, or the form in which it is stored.
+    public let encoding: String
+    /// Bytes as stored; 0 for one that repeats another.
+    public let storedByteCount: Int
   }
 
   enum Storage: Sendable {
@@ -29,11 +35,14 @@ public final class ModelSource: Sendable {
   public let path: String
   public let tensors: [Tensor]
   let storage: Storage
+  /// The map that has given the tensors a family's names; nil where they have their own.
+  let nameMap: NameMap?
 
-  init(path: String, tensors: [Tensor], storage: Storage) {
+  private init(path: String, tensors: [Tensor], storage: Storage, nameMap: NameMap? = nil) {
     self.path = path
     self.tensors = tensors
     self.storage = storage
+    self.nameMap = nameMap
   }
 
   /// Opens a source. Reads headers only.
@@ -42,7 +51,9 @@ public final class ModelSource: Sendable {
     if Folder.hasFile(path), try FileKind(of: ReadableFile(path: path)) == .bantam || path.hasSuffix(".bantam") {
       self.init(try Archive(path: path))
     } else {
-      self.init(try Checkpoint(path: path))
+      let checkpoint = try Checkpoint(path: path)
+      let map = try NameMap.builtIn().first { $0.matches(checkpoint) }
+      self.init(map?.applied(to: checkpoint) ?? checkpoint, nameMap: map)
     }
   }
 
@@ -51,18 +62,25 @@ public final class ModelSource: Sendable {
     self.init(
       path: archive.path,
       tensors: archive.index.tensors.map {
-        Tensor(info: $0.info, folder: "", file: "", offset: $0.planes.first?.offset ?? 0)
+        Tensor(
+          info: $0.info, sourceName: $0.info.name, folder: "", file: "", offset: $0.planes.first?.offset ?? 0,
+          encoding: archive.index.encodings[$0.encoding].name,
+          storedByteCount: $0.planes.reduce(0) { $0 + $1.byteCount })
       }, storage: .archive(archive))
   }
 
   /// An open checkpoint as a source.
-  public convenience init(_ checkpoint: Checkpoint) {
+  public convenience init(_ checkpoint: Checkpoint) { self.init(checkpoint, nameMap: nil) }
+
+  private convenience init(_ checkpoint: Checkpoint, nameMap: NameMap?) {
     self.init(
       path: checkpoint.path,
       tensors: checkpoint.entries.map {
         Tensor(
-          info: $0.info, folder: $0.folder, file: checkpoint.files[$0.fileIndex].relativePath, offset: $0.offset)
-      }, storage: .checkpoint(checkpoint))
+          info: $0.info, sourceName: $0.sourceName, folder: $0.folder,
+          file: checkpoint.files[$0.fileIndex].relativePath, offset: $0.offset, encoding: $0.encoding,
+          storedByteCount: $0.storedByteCount)
+      }, storage: .checkpoint(checkpoint), nameMap: nameMap)
   }
 
   /// The `.bantam` file, where the source is one.
@@ -70,17 +88,25 @@ public final class ModelSource: Sendable {
   /// The checkpoint, where the source is one.
   public var checkpoint: Checkpoint? { if case .checkpoint(let checkpoint) = storage { checkpoint } else { nil } }
 
+  /// What the user should know about how the files were taken.
+  public var notes: [String] { checkpoint?.notes ?? [] }
+
   /// Files that hold tensors, with sizes.
   public var files: [ArchiveIndex.SourceFile] {
     switch storage {
     case .checkpoint(let checkpoint):
-      checkpoint.files.map { .init(path: $0.relativePath, byteCount: $0.file.byteCount) }
+      checkpoint.files.map { .init(path: $0.relativePath, byteCount: $0.source.byteCount) }
     case .archive(let archive): archive.index.sourceFiles
     }
   }
 
   /// - Throws: ``ArchiveError/unknownEncoding(path:tensor:encoding:)`` for a tensor that can be listed but not read.
   func checkReadable(_ number: Int) throws(ArchiveError) {
+    if case .checkpoint(let checkpoint) = storage,
+      case .listedOnly(let encoding, _) = checkpoint.entries[number].content
+    {
+      throw .unknownEncoding(path: path, tensor: tensors[number].info.name, encoding: encoding)
+    }
     guard let archive, archive.encoding(of: number) != .plain, try QuantizedReader(archive, number) == nil else {
       return
     }
@@ -109,21 +135,22 @@ public final class ModelSource: Sendable {
     guard case .checkpoint(let checkpoint) = storage else { return }
     let entry = checkpoint.entries[number]
     let length = min(count, entry.info.byteCount - offset)
-    guard length > 0 else { return }
-    checkpoint.files[entry.fileIndex].file.willNeed(offset: entry.offset + offset, count: length)
+    guard case .plain = entry.content, length > 0 else { return }
+    checkpoint.files[entry.fileIndex].source.willNeed(offset: entry.offset + offset, count: length)
   }
 
   /// Tells the system that a range of a tensor will not be read again.
   func doneWith(_ number: Int, offset: Int, count: Int) {
     guard case .checkpoint(let checkpoint) = storage else { return }
     let entry = checkpoint.entries[number]
-    checkpoint.files[entry.fileIndex].file.doneWith(offset: entry.offset + offset, count: count)
+    guard case .plain = entry.content else { return }
+    checkpoint.files[entry.fileIndex].source.doneWith(offset: entry.offset + offset, count: count)
   }
 
   /// Identities of all files that are read, so that none of them becomes the output.
   var identities: [FileIdentity] {
     switch storage {
-    case .checkpoint(let checkpoint): checkpoint.files.map(\.file.identity)
+    case .checkpoint(let checkpoint): checkpoint.files.map(\.source.identity)
     case .archive(let archive): [archive.file.identity]
     }
   }

@@ -40,7 +40,10 @@ public final class SourceMapping: Sendable {
     switch source.storage {
     case .checkpoint(let checkpoint):
       let entry = checkpoint.entries[number]
-      let mapping = try mapping(of: checkpoint.files[entry.fileIndex].file, key: entry.fileIndex)
+      guard case .plain = entry.content, let file = checkpoint.files[entry.fileIndex].source as? ReadableFile else {
+        return try copy(number)
+      }
+      let mapping = try mapping(of: file, key: entry.fileIndex)
       let bytes = mapping.bytes(at: entry.offset, count: entry.info.byteCount)
       guard Self.isAligned(bytes, entry.info.dtype) else { return try copy(number) }
       return Tensor(

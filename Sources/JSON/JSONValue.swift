@@ -33,6 +33,14 @@ public indirect enum JSONValue: Sendable, Equatable {
   public var array: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
   public var object: [Member]? { if case .object(let members) = self { members } else { nil } }
   public var bool: Bool? { if case .bool(let flag) = self { flag } else { nil } }
+  /// A number of either kind.
+  public var double: Double? {
+    switch self {
+    case .int(let number): Double(number)
+    case .double(let number): number
+    default: nil
+    }
+  }
   /// An integer, or a boolean as 0 or 1.
   public var int: Int? {
     switch self {

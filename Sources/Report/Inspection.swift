@@ -69,25 +69,21 @@ public struct Inspection: Sendable {
   }
 
   private static func tensor(_ tensor: ModelMap.Tensor, _ component: String, _ source: ModelSource) -> Tensor {
-    let info = source.tensors[tensor.number].info
-    guard let archive = source.archive else {
-      return Tensor(
-        name: tensor.name, component: component, role: tensor.role, info: info, encoding: "plain",
-        storedByteCount: info.byteCount, number: tensor.number)
+    let origin = source.tensors[tensor.number]
+    let repeated = source.archive.flatMap { archive in
+      archive.index.tensors[tensor.number].aliasOf.map { archive.index.tensors[$0].info.name }
     }
-    let stored = archive.index.tensors[tensor.number]
     return Tensor(
-      name: tensor.name, component: component, role: tensor.role, info: info,
-      encoding: stored.aliasOf.map { "same as \(archive.index.tensors[$0].info.name)" }
-        ?? archive.encoding(of: tensor.number).name,
-      storedByteCount: stored.planes.reduce(0) { $0 + $1.byteCount }, number: tensor.number)
+      name: tensor.name, component: component, role: tensor.role, info: origin.info,
+      encoding: repeated.map { "same as \($0)" } ?? origin.encoding, storedByteCount: origin.storedByteCount,
+      number: tensor.number)
   }
 
   /// The tensor of a name, in Bantam's form or the source's own.
   /// - Throws: ``ArchiveError/noSuchTensor(path:name:nearest:)``.
   public func tensor(named text: String) throws -> Tensor {
     let name = TensorName(text)
-    if let found = tensors.first(where: { $0.name == name || source.tensors[$0.number].info.name == name }) {
+    if let found = tensors.first(where: { $0.name == name || source.tensors[$0.number].sourceName == name }) {
       return found
     }
     throw ArchiveError.noSuchTensor(
@@ -105,6 +101,10 @@ public struct Inspection: Sendable {
     lines.append(
       "\(printable(source.path))  family \(printable(map.family))\(release)  \(Quantity.bytes(total))  "
         + "\(Quantity.parameters(parameters)) parameters  \(tensors.count) tensors")
+    if let checkpoint = source.checkpoint {
+      let count = checkpoint.files.count
+      lines.append("\(checkpoint.formats.joined(separator: ", ")), \(count) \(count == 1 ? "file" : "files")")
+    }
     if let archive = source.archive {
       lines.append(
         "native file, generation \(archive.superblock.generation), \(archive.superblock.fileByteCount) bytes, index "
@@ -168,7 +168,30 @@ public struct Inspection: Sendable {
     return root.text(total: total)
   }
 
+  /// What the files say about themselves: keys and values, file by file.
+  public func metadataText() -> String {
+    var lines: [String] = []
+    if let archive = source.archive { lines.append(archive.metadata.text(indent: 2)) }
+    for file in source.checkpoint?.files ?? [] {
+      lines.append("\(printable(file.relativePath))  \(file.format)")
+      var table = TextTable([("  key", .left), ("value", .left)])
+      for item in file.metadata { table.add(["  " + printable(item.key), printable(item.value)]) }
+      lines.append(file.metadata.isEmpty ? "  says nothing about itself" : table.text)
+    }
+    return lines.joined(separator: "\n")
+  }
+
   // MARK: JSON
+
+  /// `{file: {key: value}}`, values as text.
+  private var fileMetadata: JSONValue {
+    .object(
+      (source.checkpoint?.files ?? []).filter { !$0.metadata.isEmpty }.map { file in
+        .init(
+          file.relativePath,
+          .object(file.metadata.map { .init(String(decoding: $0.key, as: UTF8.self), .string($0.value)) }))
+      })
+  }
 
   /// The document of `inspect --json`.
   public func json(digests: [Int: TensorDigests] = [:]) -> JSONValue {
@@ -176,6 +199,7 @@ public struct Inspection: Sendable {
       "schema": "bantam.inspect.1", "path": .string(source.path), "family": .string(map.family),
       "release": map.release.map { .string($0) } ?? .null,
       "kind": .string(source.archive == nil ? "checkpoint" : "bantam"),
+      "formats": .array((source.checkpoint?.formats ?? [".bantam"]).map { .string($0) }),
       "notes": .array(notes.map { .string($0) }),
       "components": .array(
         components.map { component in
@@ -186,7 +210,7 @@ public struct Inspection: Sendable {
           ])
         }),
       "files": .array(source.files.map { .members(["path": .string($0.path), "bytes": .int($0.byteCount)]) }),
-      "metadata": source.archive?.metadata ?? .null,
+      "metadata": source.archive?.metadata ?? fileMetadata,
       "tensors": .array(tensors.map { json($0, digests[$0.number]) }),
     ])
   }
@@ -198,7 +222,7 @@ public struct Inspection: Sendable {
       .init("role", .string(tensor.role)), .init("dtype", .string(tensor.info.dtype.name)),
       .init("shape", .array(tensor.info.shape.map { .int($0) })), .init("encoding", .string(tensor.encoding)),
       .init("bytes", .int(tensor.storedByteCount)),
-      .init("source_name", .string((origin?.name ?? source.tensors[tensor.number].info.name).text)),
+      .init("source_name", .string((origin?.name ?? source.tensors[tensor.number].sourceName).text)),
     ]
     if let digests {
       members.append(.init("sha256", .string(digests.plain.description)))

@@ -16,4 +16,24 @@ public enum Limits {
   public static let claimedByteCount = 1 << 56
   /// Bytes of the index of a `.bantam` file.
   public static let archiveIndexByteCount = 1 << 30
+  /// Entries of a zip archive.
+  public static let zipEntryCount = 1_000_000
+  /// Bytes of the directory of a zip archive: what that many entries with names of usual length take.
+  public static let zipDirectoryByteCount = 256 << 20
+  /// Bytes of a pickle.
+  public static let pickleByteCount = 256 << 20
+  /// Highest number of a pickle's memo.
+  public static let pickleMemoCount = 10_000_000
+  /// Nesting of a pickle's values.
+  public static let pickleDepth = 1_000
+  /// Bytes that the values of a pickle may take, beyond the pickle itself.
+  public static let pickleValueByteCount = 48 << 20
+  /// How many times a view may repeat the elements of its storage.
+  public static let viewExpansion = 1_024
+  /// Dimensions of a tensor in a GGUF file.
+  public static let ggufRank = 4
+  /// Bytes of a string in a GGUF file.
+  public static let ggufStringByteCount = 1 << 30
+  /// Files of a split GGUF model.
+  public static let ggufSplitCount = 10_000
 }

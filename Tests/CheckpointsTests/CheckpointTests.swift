@@ -73,7 +73,7 @@ private let shards = ["m-00001-of-00002.safetensors", "m-00002-of-00002.safetens
       "URL", #"{"weight_map":{"a":"https://x/y.safetensors"}}"#,
       { if case .indexLeadsOutside = $0 { true } else { false } }
     ),
-    ("pickle", #"{"weight_map":{"a":"x.bin"}}"#, { if case .indexNamesOtherFormat = $0 { true } else { false } }),
+    ("GGUF", #"{"weight_map":{"a":"x.gguf"}}"#, { if case .indexNamesOtherFormat = $0 { true } else { false } }),
     ("file that is a number", #"{"weight_map":{"a":1}}"#, { if case .json = $0 { true } else { false } }),
     (
       "missing shard", #"{"weight_map":{"a":"m-00001-of-00002.safetensors","b":"absent.safetensors"}}"#,
@@ -156,14 +156,16 @@ private let shards = ["m-00001-of-00002.safetensors", "m-00002-of-00002.safetens
   static let strangers: [(name: String, bytes: [UInt8], looksLike: String)] = [
     ("empty", [], "an empty file"),
     ("lfs", Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n".utf8), "a Git LFS pointer"),
-    ("page", Array("<!DOCTYPE html><html></html>".utf8), "a web page"),
-    ("zip", Array("PK\u{3}\u{4}aaaaaaaaaaaa".utf8), "a zip archive, perhaps a PyTorch file"),
-    ("pickle", [0x80, 2, 0x7D] + Array("aaaaaaaaaaa".utf8), "a Python pickle"),
-    ("gguf", Array("GGUF\u{3}\u{0}\u{0}\u{0}aaaaaaaa".utf8), "a GGUF file"),
+    ("page", Array("<!DOCTYPE html><html></html>".utf8), "a web page or XML"),
+    ("gzip", [0x1F, 0x8B, 8, 0], "a gzip file"), ("xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0], "an xz file"),
+    ("7z", [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "a 7z archive"),
+    ("tar", [UInt8](repeating: 0x61, count: 257) + Array("ustar".utf8), "a tar archive"),
+    ("elf", [0x7F, 0x45, 0x4C, 0x46], "a program"), ("png", [0x89, 0x50, 0x4E, 0x47], "a picture"),
+    ("ggml", Array("tjgg".utf8), "a GGML file from before GGUF"),
+    ("tflite", [0x1C, 0, 0, 0] + Array("TFL3".utf8), "a TensorFlow Lite model"),
     ("zeros", [UInt8](repeating: 0, count: 4096), "zero bytes only"),
     ("json", Array(#"{"a":1}"#.utf8), "JSON text"),
     ("text", Array("hello there, this is text".utf8), "plain text"),
-    ("npy", [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0], "a NumPy array"),
     ("hdf5", [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A], "an HDF5 file"),
     ("noise", [0xF3, 0x01, 0x99, 0xC4, 0xAA, 0x81, 0x17, 0x66, 0x90], "unknown bytes"),
   ]

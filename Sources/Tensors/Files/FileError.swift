@@ -12,6 +12,8 @@ public enum FileError: ReportingError, Equatable {
   case shrank(path: String, offset: Int, expectedByteCount: Int)
   case readFailed(path: String, offset: Int, code: Int32)
   case tooLarge(path: String, byteCount: Int, limit: Int)
+  /// Compressed data that does not unpack, or not to what its header says.
+  case damaged(path: String, problem: String)
   case writeFailed(path: String, code: Int32)
   case cannotCreate(path: String, code: Int32, reason: String)
   /// The output path is not a place where a new file may be put.
@@ -43,6 +45,8 @@ public enum FileError: ReportingError, Equatable {
       ErrorReport(
         .badData, at: printable(path), "is too large for its kind", expected: "at most \(limit) bytes",
         found: "\(count)")
+    case .damaged(let path, let problem):
+      ErrorReport(.badData, at: printable(path), problem, hint: "The file looks damaged: fetch it again")
     case .writeFailed(let path, let code):
       ErrorReport(
         .inputOutput, at: printable(path), "cannot be written: \(systemMessage(code))",

@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Reads are `pread` with a check of the count, so that a file which is cut while it is read gives an error and never a
 /// signal. Pipes, devices and folders are refused without waiting.
-public final class ReadableFile: Sendable {
+public final class ReadableFile: ByteSource {
   /// The path as the user named it.
   public let path: String
   /// Size in bytes when the file was opened.
@@ -57,20 +57,6 @@ public final class ReadableFile: Sendable {
       }
       done += count
     }
-  }
-
-  /// The bytes `[offset, offset + count)`, which must lie within the file.
-  public func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
-    guard count > 0 else { return [] }
-    let buffer = try AlignedBuffer(byteCount: count)
-    try read(at: offset, into: buffer.bytes)
-    return [UInt8](UnsafeRawBufferPointer(buffer.bytes))
-  }
-
-  /// The whole content of a file that may be held in memory.
-  public func contents(limit: Int = Limits.configByteCount) throws(FileError) -> [UInt8] {
-    guard byteCount <= limit else { throw .tooLarge(path: path, byteCount: byteCount, limit: limit) }
-    return try bytes(at: 0, count: byteCount)
   }
 
   /// Tells the system that a range will be read soon.

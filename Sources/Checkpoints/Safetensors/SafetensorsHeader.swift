@@ -19,7 +19,7 @@ public struct SafetensorsHeader: Sendable {
   public let dataOffset: Int
 
   /// - Throws: ``SafetensorsError``.
-  public init(file: ReadableFile) throws(SafetensorsError) {
+  public init(file: any ByteSource) throws(SafetensorsError) {
     let prefix: [UInt8]
     guard file.byteCount >= 8 else { throw .tooShort(byteCount: file.byteCount) }
     do { prefix = try file.bytes(at: 0, count: 8) } catch { throw .file(error) }

@@ -1,7 +1,7 @@
 import JSON
 import Tensors
 
-/// A `*.safetensors.index.json`: which shard holds which tensor.
+/// A `*.safetensors.index.json` or `*.bin.index.json`: which shard holds which tensor.
 public struct ShardIndex: Sendable {
   /// Tensor names with the file that holds each, in file order.
   public let weightMap: [(name: TensorName, file: String)]
@@ -35,11 +35,14 @@ public struct ShardIndex: Sendable {
     guard !weightMap.isEmpty else { throw .indexEmpty(path: path) }
     for (name, file) in weightMap {
       guard Folder.isPlainName(file) else { throw .indexLeadsOutside(path: path, tensor: name, file: file) }
-      guard file.hasSuffix(".safetensors") else {
+      guard Self.endings.contains(where: file.hasSuffix) else {
         throw .indexNamesOtherFormat(path: path, tensor: name, file: file)
       }
       guard name.utf8.count <= Limits.nameByteCount else { throw .indexNameTooLong(path: path) }
     }
     self.weightMap = weightMap
   }
+
+  /// What the shards of an index may be.
+  private static let endings = [".safetensors"] + WeightSet.torchEndings
 }

@@ -1,0 +1,58 @@
+import Tensors
+
+/// Why the state of a DeepSpeed run cannot be read as weights.
+public enum DeepSpeedError: Error, Sendable, Equatable {
+  case torch(file: String, TorchError)
+  /// Weights that tensor parallelism has cut; only the model's own code knows how they go together.
+  case tensorParallel(file: String)
+  case filesMissing(first: String, count: Int)
+  case severalSteps([String])
+  case notState(file: String, key: String)
+  case stage(file: String, found: Int)
+  case ranks(file: String, expected: Int, found: Int)
+  case badShape(name: TensorName)
+  case badGroups(file: String)
+  case groupsDiffer(file: String)
+  /// The partitions hold another number of elements than the parameters need.
+  case leftOver(expected: Int, found: Int)
+  case fragmentMissing(name: TensorName, file: String)
+  case badLatest(text: String)
+
+  /// The report for the folder at `path`.
+  public func report(at path: String) -> ErrorReport {
+    let place = printable(path)
+    func bad(_ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil) -> ErrorReport
+    {
+      ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
+    }
+    switch self {
+    case .torch(let file, let error): return error.report(at: Folder.join(path, file))
+    case .tensorParallel(let file):
+      return bad(
+        "holds weights cut by tensor parallelism: '\(printable(file))'", "mp_rank_00 alone", nil,
+        "Merge them with the training program's own script")
+    case .filesMissing(let first, let count):
+      return bad(
+        "\(count) files of the partitioned state are missing, first '\(printable(first))'", nil, nil,
+        "Copy the state of every process")
+    case .severalSteps(let names):
+      return bad(
+        "holds several steps and no file 'latest' that names one", "one of them",
+        names.prefix(3).map { "'\(printable($0))'" }.joined(separator: ", "), "Name the step's folder")
+    case .notState(let file, let key): return bad("'\(printable(file))' has no '\(key)' as DeepSpeed writes it")
+    case .stage(let file, let found):
+      return bad("'\(printable(file))' is of another ZeRO stage than its name says", "3", "\(found)")
+    case .ranks(let file, let expected, let found):
+      return bad("'\(printable(file))' is of another number of processes", "\(expected) files", "\(found)")
+    case .badShape(let name): return bad("parameter '\(name)' has a shape that is no list of sizes, or overflows")
+    case .badGroups(let file): return bad("'\(printable(file))' has fp32_flat_groups that are no plain vectors of f32")
+    case .groupsDiffer(let file): return bad("'\(printable(file))' has groups of other sizes than the first process")
+    case .leftOver(let expected, let found):
+      return bad("the partitions do not hold what the parameters need", "\(expected) elements a process", "\(found)")
+    case .fragmentMissing(let name, let file):
+      return bad("'\(printable(file))' has no plain fragment of the frozen parameter '\(name)'")
+    case .badLatest(let text):
+      return bad("file 'latest' names no folder beside it", "global_step...", "'\(printable(text, limit: 40))'")
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import GGUF
+import Tensors
+
+/// A tensor in the blocks of a GGUF type, decoded to f32.
+struct GGUFTensor: FloatDecoder {
+  let file: any ByteSource
+  let type: GGMLType
+  /// Where its blocks start in the file.
+  let offset: Int
+  let storedByteCount: Int
+
+  var encoding: String { type.name }
+
+  func decode(from first: Int, into out: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    guard !out.isEmpty else { return }
+    let size = type.blockElementCount
+    let blocks = first / size..<(first + out.count + size - 1) / size
+    let stored = try AlignedBuffer(byteCount: blocks.count * type.blockByteCount)
+    try file.read(at: offset + blocks.lowerBound * type.blockByteCount, into: stored.bytes)
+    let bytes = UnsafeRawBufferPointer(stored.bytes)
+    if first == blocks.lowerBound * size, out.count == blocks.count * size {
+      return type.decode(bytes, blockCount: blocks.count, into: out)
+    }
+    // Not whole blocks: by way of a buffer that has them whole.
+    let whole = try AlignedBuffer(byteCount: blocks.count * size * 4)
+    let values = whole.bytes.assumingMemoryBound(to: Float.self)
+    type.decode(bytes, blockCount: blocks.count, into: values)
+    let start = first - blocks.lowerBound * size
+    _ = out.update(fromContentsOf: values[start..<start + out.count])
+  }
+}
+
+extension GGUFHeader {
+  /// The tensors as entries of a checkpoint.
+  func entries(_ file: any ByteSource, _ place: (folder: String, fileIndex: Int)) -> [Checkpoint.Entry] {
+    tensors.compactMap { tensor in
+      let dtype = tensor.type.plainDType ?? .f32
+      // The header has checked that its sizes fit even wider elements.
+      guard let info = TensorInfo(name: tensor.name, dtype: dtype, shape: tensor.shape) else { return nil }
+      var content = Checkpoint.Content.plain
+      if tensor.type.canDecode {
+        content = .decoded(
+          GGUFTensor(file: file, type: tensor.type, offset: tensor.offset, storedByteCount: tensor.byteCount))
+      } else if tensor.type.plainDType == nil {
+        content = .listedOnly(encoding: tensor.type.name, byteCount: tensor.byteCount)
+      }
+      return Checkpoint.Entry(
+        info: info, folder: place.folder, fileIndex: place.fileIndex, offset: tensor.offset, content: content)
+    }
+  }
+}
+
+extension GGUFValue {
+  /// For people: text, a number, or the beginning of an array.
+  var words: String {
+    switch self {
+    case .unsigned(let value): "\(value)"
+    case .signed(let value): "\(value)"
+    case .float(let value): "\(Float(exactly: value).map { "\($0)" } ?? "\(value)")"
+    case .bool(let value): "\(value)"
+    case .string(let bytes): String(decoding: bytes, as: UTF8.self)
+    case .longString(let count, _): "text of \(count) bytes"
+    case .array(let type, let count, let first, _):
+      "\(count) x \(type.name): [" + first.map(\.words).joined(separator: ", ") + (count > first.count ? ", …]" : "]")
+    }
+  }
+}
