@@ -8,8 +8,8 @@ let package = Package(
     .library(
       name: "Bantam",
       targets: [
-        "Tensors", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
-        "Tokenization", "Runtime", "Pictures", "Blip3o", "Profile",
+        "Tensors", "JSON", "Zip", "Pickle", "GGUF", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare",
+        "Samples", "Report", "Tokenization", "Runtime", "Pictures", "Blip3o", "Profile",
       ]),
   ],
   dependencies: [

@@ -15,12 +15,11 @@ public enum ConfigJSON {
       throw .unexpected(offset: 0, expected: "memory for the JSON parser")
     }
     defer { json_tokener_free(tokener) }
-    let root = bytes.withUnsafeBytes { buffer in
+    // A lone number is complete for json-c only when something follows it.
+    let root = (bytes + [0x0A]).withUnsafeBytes { buffer in
       json_tokener_parse_ex(tokener, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(buffer.count))
     }
-    // A lone number is complete only when something follows it; the scanner has already found it whole.
-    let status = json_tokener_get_error(tokener)
-    guard status == json_tokener_success || status == json_tokener_continue else {
+    guard json_tokener_get_error(tokener) == json_tokener_success else {
       throw .unexpected(offset: Int(json_tokener_get_parse_end(tokener)), expected: "a JSON value")
     }
     defer { json_object_put(root) }

@@ -258,7 +258,8 @@ public struct JSONScanner {
   }
 
   /// Passes over one value of any kind, with all checks.
-  /// - Parameter forConfig: also refuse what a C string or a 64-bit integer cannot hold: NUL in keys, large integers.
+  /// - Parameter forConfig: also refuse what a C string or a 64-bit integer cannot hold: NUL in keys, integers beyond
+  ///   64 bits, other numbers beyond f64.
   public mutating func skipValue(forConfig: Bool = false) throws(JSONError) {
     switch try peek() {
     case UInt8(ascii: "{"):
@@ -277,8 +278,12 @@ public struct JSONScanner {
     case UInt8(ascii: "-"), 0x30...0x39:
       let start = offset
       let isInteger = try number()
-      if forConfig && isInteger && Int64(String(decoding: bytes[start..<offset], as: UTF8.self)) == nil {
-        throw .integerOutOfRange(offset: start)
+      guard forConfig else { break }
+      let text = String(decoding: bytes[start..<offset], as: UTF8.self)
+      if isInteger {
+        guard Int64(text) != nil else { throw .integerOutOfRange(offset: start) }
+      } else {
+        guard Double(text)?.isFinite == true else { throw .numberOutOfRange(offset: start) }
       }
     default: throw .unexpected(offset: offset, expected: "a JSON value")
     }

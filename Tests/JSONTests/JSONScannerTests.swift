@@ -75,12 +75,18 @@ private func nested(_ depth: Int) -> String {
   static let configRefused: [(rule: String, text: String, error: JSONError)] = [
     ("NUL in a key", #"{"a\u0000b":1}"#, .zeroInKey(offset: 12)),
     ("integer beyond 64 bits", #"{"a":9223372036854775808}"#, .integerOutOfRange(offset: 5)),
+    ("number beyond f64", #"{"a":-1e400}"#, .numberOutOfRange(offset: 5)),
     ("key twice", #"{"a":1,"a":1}"#, .duplicateKey(key: [0x61], offset: 7)),
   ]
 
   @Test(arguments: configRefused.indices) func refusesConfigsThatAJSONLibraryWouldChange(index: Int) {
     let (rule, text, error) = Self.configRefused[index]
     #expect(throws: error, "\(rule)") { try ConfigJSON.parse(Array(text.utf8)) }
+  }
+
+  @Test(arguments: [("0\r", JSONValue.int(0)), (" -7", .int(-7)), ("1.5", .double(1.5)), ("null", .null), ("\"a\"", "a")])
+  func aConfigMayBeOneValueAlone(text: String, value: JSONValue) throws {
+    #expect(try ConfigJSON.parse(Array(text.utf8)) == value)
   }
 
   @Test func acceptsTheDeepestAllowedNesting() throws { try check(nested(Limits.jsonDepth)) }

@@ -1,0 +1,56 @@
+import CFuzzer
+import Checkpoints
+import Glibc
+import Tensors
+
+/// Hands over to libFuzzer, which calls the body with one input after another.
+public func runFuzzer(_ body: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt) -> Never {
+  var count = CommandLine.argc
+  var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
+  exit(LLVMFuzzerRunDriver(&count, &arguments, body))
+}
+
+/// The bytes of an input.
+public func input(_ data: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {
+  Array(UnsafeBufferPointer(start: data, count: count))
+}
+
+/// A file in memory that holds one input after another.
+public final class ScratchFile: Sendable {
+  public let path: String
+  private let descriptor: Int32
+
+  public init(ending: String = "") {
+    path = "/dev/shm/bantam-fuzz-\(getpid())\(ending)"
+    descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
+    precondition(descriptor >= 0, "no room in /dev/shm")
+    // Once it is open, nothing of it is to be left behind.
+    atexit { unlink("/dev/shm/bantam-fuzz-\(getpid())") }
+  }
+
+  public func fill(_ bytes: [UInt8]) { fill([(0, bytes)], byteCount: bytes.count) }
+
+  /// Pieces of a file with zeros between them.
+  public func fill(_ pieces: [(offset: Int, bytes: [UInt8])], byteCount: Int) {
+    precondition(ftruncate(descriptor, 0) == 0)
+    for piece in pieces {
+      let written = piece.bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, off_t(piece.offset)) }
+      precondition(written == piece.bytes.count)
+    }
+    precondition(ftruncate(descriptor, off_t(byteCount)) == 0)
+  }
+}
+
+/// Opens what a file holds and reads the beginning and the end of every tensor.
+public func readAll(_ path: String) {
+  guard let checkpoint = try? Checkpoint(path: path) else { return }
+  for entry in checkpoint.entries.prefix(64) {
+    if case .listedOnly = entry.content { continue }
+    let width = max(1, entry.info.dtype.bitWidth / 8)
+    let count = min(entry.info.byteCount, 4096 / width * width)
+    var bytes = [UInt8](repeating: 0, count: count)
+    for offset in [0, entry.info.byteCount - count] where offset % width == 0 {
+      bytes.withUnsafeMutableBytes { _ = try? checkpoint.read(entry, at: offset, into: $0) }
+    }
+  }
+}
