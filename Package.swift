@@ -101,6 +101,9 @@ let package = Package(
         "Blip3o", "Conversion", "JSON", "Pictures", "Quantization", "Runtime", "Tensors", "Tokenization", "TestSupport",
       ],
       resources: [.copy("Fixtures")]),
+    .testTarget(name: "ZipTests", dependencies: ["Zip", "Tensors", "TestSupport"]),
+    .testTarget(name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Tensors", "TestSupport"]),
     .testTarget(
       name: "CheckpointsTests",
       dependencies: ["Checkpoints", "GGUF", "JSON", "Pickle", "Tensors", "TestSupport", "Zip"],

@@ -13,7 +13,9 @@ let package = Package(
   dependencies: [.package(name: "bantam", path: "..")],
   targets: [
     .target(name: "CFuzzer"),
-    .target(name: "FuzzSupport", dependencies: ["CFuzzer", .product(name: "Bantam", package: "bantam")], path: "Sources/Support"),
+    .target(
+      name: "FuzzSupport", dependencies: ["CFuzzer", .product(name: "Bantam", package: "bantam")],
+      path: "Sources/Support"),
     fuzzTarget("json"),
     fuzzTarget("safetensors"),
     fuzzTarget("index"),

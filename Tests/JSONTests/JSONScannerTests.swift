@@ -84,7 +84,9 @@ private func nested(_ depth: Int) -> String {
     #expect(throws: error, "\(rule)") { try ConfigJSON.parse(Array(text.utf8)) }
   }
 
-  @Test(arguments: [("0\r", JSONValue.int(0)), (" -7", .int(-7)), ("1.5", .double(1.5)), ("null", .null), ("\"a\"", "a")])
+  @Test(arguments: [
+    ("0\r", JSONValue.int(0)), (" -7", .int(-7)), ("1.5", .double(1.5)), ("null", .null), ("\"a\"", "a"),
+  ])
   func aConfigMayBeOneValueAlone(text: String, value: JSONValue) throws {
     #expect(try ConfigJSON.parse(Array(text.utf8)) == value)
   }

@@ -8,7 +8,7 @@ import Tensors
       fuzz(input(data, count))
       return 0
     }
-   }
+  }
 }
 
 func fuzz(_ bytes: [UInt8]) {

@@ -7,7 +7,7 @@ import JSON
       fuzz(input(data, count))
       return 0
     }
-   }
+  }
 }
 
 func fuzz(_ bytes: [UInt8]) {

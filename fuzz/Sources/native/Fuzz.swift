@@ -58,7 +58,8 @@ struct NativeParts {
     for entry in 0..<Int(count) {
       let place = 16 + 40 * entry
       guard let offset = number(index, place + 8), let records = number(index, place + 16),
-        let stride = number(index, place + 24).map({ $0 & 0xFFFF_FFFF }), offset <= UInt64(index.count), records < 1 << 20
+        let stride = number(index, place + 24).map({ $0 & 0xFFFF_FFFF }), offset <= UInt64(index.count),
+        records < 1 << 20
       else { return }
       let end = offset + records * stride
       guard end <= UInt64(index.count) else { continue }

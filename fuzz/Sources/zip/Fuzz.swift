@@ -10,7 +10,7 @@ let file = ScratchFile()
       fuzz(input(data, count))
       return 0
     }
-   }
+  }
 }
 
 func fuzz(_ bytes: [UInt8]) {
