@@ -250,6 +250,7 @@ import Testing
   @Test(arguments: beforeZip.indices) func refusesFileBeforeZip(index: Int) { Self.check(Self.beforeZip[index]) }
 
   static func check(_ item: Rule) {
+    HostileFiles.keep(item.bytes, rule: item.rule, ending: "pt")
     let folder = TemporaryFolder()
     do {
       _ = try Checkpoint(path: folder.write(item.bytes, to: "a.pt"))

@@ -143,6 +143,7 @@ import Testing
   @Test(arguments: tensors.indices) func refusesTensor(index: Int) throws { try Self.check(Self.tensors[index]) }
 
   static func check(_ item: Rule) throws {
+    HostileFiles.keep(item.bytes, rule: item.rule, ending: "gguf")
     let folder = TemporaryFolder()
     let file = try ReadableFile(path: folder.write(item.bytes, to: "a.gguf"))
     do {

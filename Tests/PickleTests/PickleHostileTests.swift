@@ -192,6 +192,7 @@ import Testing
   }
 
   static func check(_ item: Rule) throws {
+    HostileFiles.keep(ZipFile([.init("archive/data.pkl", item.bytes)]).bytes(), rule: item.rule, ending: "bin")
     do {
       _ = try read(item.bytes)
       Issue.record("\(item.rule): accepted")

@@ -159,6 +159,7 @@ import Zip
   @Test(arguments: entries.indices) func refusesEntry(index: Int) throws { try Self.check(Self.entries[index]) }
 
   static func check(_ item: (rule: String, bytes: [UInt8], error: String)) throws {
+    HostileFiles.keep(item.bytes, rule: item.rule, ending: "zip")
     let folder = TemporaryFolder()
     let file = try ReadableFile(path: folder.write(item.bytes, to: "a.zip"))
     do {

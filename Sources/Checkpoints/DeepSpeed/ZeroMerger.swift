@@ -17,9 +17,10 @@ struct ZeroMerger {
   }
 
   func merged() throws(DeepSpeedError) -> [Checkpoint.Entry] {
-    var entries = try buffers()
-    entries += try frozen()
-    entries += try trained()
+    // First what tells whether all processes are there.
+    let trained = try trained()
+    var entries = try buffers() + frozen()
+    entries += trained
     let taken = Dictionary(entries.map { ($0.info.name, $0) }) { first, _ in first }
     for (name, source) in try shared() {
       guard let origin = taken[source], taken[name] == nil,
