@@ -4,12 +4,13 @@
 # make test    all tests
 # make format  checks the layout of all Swift sources
 # make bench   measurements; see benchmarks/README.md
+# make fuzz    the readers against mutated files; see fuzz/README.md
 
 PACKAGES := libjson-c-dev libssl-dev libutf8proc-dev libspng-dev libturbojpeg0-dev libwebp-dev libopenblas0-pthread zlib1g-dev libzstd-dev pkg-config python3
 SWIFT := swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: setup build demo test format bench clean
+.PHONY: setup build demo test format bench fuzz clean
 
 setup:
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -34,6 +35,9 @@ format:
 
 bench: build
 	bash benchmarks/run.sh
+
+fuzz: setup
+	fuzz/run.sh
 
 clean:
 	rm -rf .build

@@ -12,10 +12,13 @@ struct Convert: ParsableCommand {
         bantam convert BLIP3o-Model-8B -o blip3o-8b.bantam
         bantam convert BLIP3o/BLIP3o-Model-4B -o 4b.bantam --components llm,vision
         bantam convert model.safetensors -o model.bantam --dtype f16
+        bantam convert pytorch_model.bin -o model.bantam
         bantam convert BLIP3o-Model-8B -o 8b.bantam --dry-run
 
-      SOURCE is a release folder, a repository id in the local Hugging Face cache, an index, one safetensors file, a
-      diffusers folder, or a .bantam file. An existing output is replaced when the new one is whole.
+      SOURCE is a release folder, a repository id in the local Hugging Face cache, an index, a diffusers folder, a .bantam
+      file, a PyTorch file (.bin, .pt, .ckpt), the state of a DeepSpeed run, a GGUF file, NumPy arrays, or safetensors that
+      MLX, bitsandbytes or compressed-tensors have quantized. Nothing in a pickle is run. An existing output is replaced when
+      the new one is whole.
       """)
 
   @Argument(help: "What to convert.")

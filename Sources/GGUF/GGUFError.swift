@@ -48,8 +48,13 @@ public enum GGUFError: Error, Sendable, Equatable {
         "is of a GGUF version that is not read", "2 or 3", "\(version)",
         version == 1 ? "Convert the model anew with a current llama.cpp" : nil)
     case .truncated(let offset): return bad("header ends too early at byte \(offset)", nil, nil, cut)
-    case .tooManyKeys(let claimed): return bad("claims more metadata than the file can hold", nil, "\(claimed)", cut)
-    case .tooManyTensors(let claimed): return bad("claims more tensors than the file can hold", nil, "\(claimed)", cut)
+    case .tooManyKeys(let claimed):
+      return bad(
+        "claims more metadata than the file or a reader can hold", "at most \(Limits.ggufKeyCount)", "\(claimed)", cut)
+    case .tooManyTensors(let claimed):
+      return bad(
+        "claims more tensors than the file or a reader can hold", "at most \(Limits.ggufTensorCount)", "\(claimed)", cut
+      )
     case .badKey(let offset):
       return bad("metadata key at byte \(offset) is not text of 1 to \(Limits.nameByteCount) bytes")
     case .keyTwice(let name): return bad("\(key(name)) occurs twice", "one")

@@ -36,10 +36,10 @@ public struct GGUFHeader: Sendable {
     let tensorCount = try reader.number(UInt64.self)
     let keyCount = try reader.number(UInt64.self)
     // A key takes 8 + 1 + 4 + 1 bytes at the least, a tensor 8 + 1 + 4 + 4 + 8.
-    guard keyCount <= UInt64(reader.remaining / 14), keyCount <= UInt64(Limits.tensorCount) else {
+    guard keyCount <= UInt64(reader.remaining / 14), keyCount <= UInt64(Limits.ggufKeyCount) else {
       throw .tooManyKeys(claimed: keyCount)
     }
-    guard tensorCount <= UInt64(reader.remaining / 25), tensorCount <= UInt64(Limits.tensorCount) else {
+    guard tensorCount <= UInt64(reader.remaining / 25), tensorCount <= UInt64(Limits.ggufTensorCount) else {
       throw .tooManyTensors(claimed: tensorCount)
     }
     metadata = try Self.metadata(&reader, count: Int(keyCount))

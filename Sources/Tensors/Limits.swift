@@ -30,6 +30,10 @@ public enum Limits {
   public static let pickleValueByteCount = 48 << 20
   /// How many times a view may repeat the elements of its storage.
   public static let viewExpansion = 1_024
+  /// Metadata keys of a GGUF file.
+  public static let ggufKeyCount = 1 << 16
+  /// Tensors of a GGUF file.
+  public static let ggufTensorCount = 1 << 18
   /// Dimensions of a tensor in a GGUF file.
   public static let ggufRank = 4
   /// Bytes of a string in a GGUF file.

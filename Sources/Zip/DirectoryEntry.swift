@@ -1,33 +1,25 @@
 import Tensors
 
-/// One record of a zip directory. APPNOTE, section 4.3.12.
-struct DirectoryEntry {
+extension ZipArchive.Entry {
   /// The name's place in the directory's bytes.
-  let name: Range<Int>
-  let method: UInt16
-  let flags: UInt16
-  let checksum: UInt32
-  let packedByteCount: Int
-  let byteCount: Int
-  /// Where the entry's own header starts.
-  let offset: Int
+  var name: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameCount) }
 
   /// Sizes and checksum follow the data; its own header may have zeros there.
   private var hasDescriptor: Bool { flags & 8 != 0 }
 
   /// All records of a directory, their names checked to be plain and different.
-  static func all(_ bytes: [UInt8], end: DirectoryEnd) throws(ZipError) -> [DirectoryEntry] {
+  static func all(_ bytes: [UInt8], end: DirectoryEnd) throws(ZipError) -> [Self] {
     guard end.entryCount <= bytes.count / 46 else {
       throw .entryCount(expected: end.entryCount, found: bytes.count / 46)
     }
-    var entries: [DirectoryEntry] = []
+    var entries: [Self] = []
     entries.reserveCapacity(end.entryCount)
     var cursor = ByteCursor(bytes)
     while cursor.remaining > 0 {
       guard entries.count < end.entryCount else {
         throw .entryCount(expected: end.entryCount, found: entries.count + 1)
       }
-      entries.append(try DirectoryEntry(&cursor))
+      entries.append(try Self(&cursor))
     }
     guard entries.count == end.entryCount else { throw .entryCount(expected: end.entryCount, found: entries.count) }
     try checkNames(entries, bytes)
@@ -45,31 +37,35 @@ struct DirectoryEntry {
       let name = cursor.take(count: Int(nameCount)), let extra = cursor.take(count: Int(extraCount)),
       cursor.take(count: Int(commentCount)) != nil
     else { throw .badDirectoryEntry(offset: start) }
-    let text = Array(cursor.bytes[name])
+    let bytes = cursor.bytes
+    let text = { Array(bytes[name]) }
     guard disk == 0 || disk == .max else { throw .severalDisks }
-    guard flags & 0x2041 == 0 else { throw .encrypted(entry: text) }
-    guard method == 0 || method == 8 else { throw .unknownMethod(entry: text, method: Int(method)) }
-    var wide = ByteCursor(Array(try Self.zip64Field(cursor.bytes[extra], entry: text)))
+    guard flags & 0x2041 == 0 else { throw .encrypted(entry: text()) }
+    guard method == 0 || method == 8 else { throw .unknownMethod(entry: text(), method: Int(method)) }
+    var wide = ByteCursor(Array(try Self.zip64Field(bytes[extra], entry: text)))
     func full(_ value: UInt32) throws(ZipError) -> Int {
       guard value == .max else { return Int(value) }
-      guard let number = wide.take(UInt64.self) else { throw .sizeMissing(entry: text) }
-      guard let value = Int(exactly: number) else { throw .outside(entry: text) }
+      guard let number = wide.take(UInt64.self) else { throw .sizeMissing(entry: text()) }
+      guard let value = Int(exactly: number) else { throw .outside(entry: text()) }
       return value
     }
-    self.name = name
+    nameStart = UInt32(name.lowerBound)
+    self.nameCount = nameCount
     self.method = method
     self.flags = flags
     self.checksum = checksum
     byteCount = try full(unpacked)
     packedByteCount = try full(packed)
-    self.offset = try full(offset)
+    headerOffset = try full(offset)
+    self.offset = 0  // known once its own header has been read
     guard method != 0 || byteCount == packedByteCount else {
-      throw .storedSizes(entry: text, packed: packedByteCount, unpacked: byteCount)
+      throw .storedSizes(entry: text(), packed: packedByteCount, unpacked: byteCount)
     }
   }
 
   /// The zip64 extra field, empty where there is none. APPNOTE, section 4.5.3.
-  private static func zip64Field(_ extra: ArraySlice<UInt8>, entry: [UInt8]) throws(ZipError) -> ArraySlice<UInt8> {
+  private static func zip64Field(_ extra: ArraySlice<UInt8>, entry: () -> [UInt8]) throws(ZipError) -> ArraySlice<UInt8>
+  {
     var rest = extra
     var found: ArraySlice<UInt8>?
     while rest.count >= 4 {
@@ -78,7 +74,7 @@ struct DirectoryEntry {
       let count = Int(rest[first + 2]) | Int(rest[first + 3]) << 8
       guard count <= rest.count - 4 else { break }
       if id == 1 {
-        guard found == nil else { throw .headersDiffer(entry: entry, field: "zip64 field (twice)") }
+        guard found == nil else { throw .headersDiffer(entry: entry(), field: "zip64 field (twice)") }
         found = rest[(first + 4)..<(first + 4 + count)]
       }
       rest = rest[(first + 4 + count)...]
@@ -86,16 +82,13 @@ struct DirectoryEntry {
     return found ?? []
   }
 
-  private static func checkNames(_ entries: [DirectoryEntry], _ bytes: [UInt8]) throws(ZipError) {
+  private static func checkNames(_ entries: [Self], _ bytes: [UInt8]) throws(ZipError) {
     // Sorted by a hash: equal names lie side by side, without a copy of each name.
     var hashes: [(hash: UInt64, number: Int)] = []
     hashes.reserveCapacity(entries.count)
     for (number, entry) in entries.enumerated() {
       let name = bytes[entry.name]
-      let parts = name.last == UInt8(ascii: "/") ? name.dropLast() : name
-      guard let text = String(validating: parts, as: UTF8.self), Folder.isPlainPath(text) else {
-        throw .badName(entry: Array(name))
-      }
+      guard isPlain(name) else { throw .badName(entry: Array(name)) }
       hashes.append((name.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }, number))
     }
     hashes.sort { $0 < $1 }
@@ -109,13 +102,29 @@ struct DirectoryEntry {
     }
   }
 
-  /// Where the entry's data lies, after its own header has been found to say the same as the directory.
-  /// APPNOTE, section 4.3.7.
+  /// Whether a name is plain names joined by `/`, or such a name and `/` for a folder.
+  private static func isPlain(_ name: ArraySlice<UInt8>) -> Bool {
+    let parts = name.last == UInt8(ascii: "/") ? name.dropLast() : name
+    // Nearly all names are such that nothing has to be looked up.
+    var wasSlash = true
+    let isSimple = parts.allSatisfy { byte in
+      defer { wasSlash = byte == UInt8(ascii: "/") }
+      let isWord = byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z") || (0x30...0x39).contains(byte)
+      return isWord || (!wasSlash && [UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte))
+    }
+    if isSimple, !wasSlash { return true }
+    return String(validating: parts, as: UTF8.self).map(Folder.isPlainPath) ?? false
+  }
+
+  /// Finds where the entry's data lies, and that its own header says the same as the directory. APPNOTE, section 4.3.7.
   /// - Parameter limit: where the directory starts.
-  func dataRange(_ file: any ByteSource, directory: [UInt8], limit: Int) throws(ZipError) -> Range<Int> {
-    let text = { Array(directory[name]) }
-    guard offset <= limit - 30 else { throw .outside(entry: text()) }
-    var cursor = ByteCursor(try file.zipBytes(at: offset, count: 30))
+  mutating func locate(_ file: any ByteSource, directory: [UInt8], limit: Int) throws(ZipError) {
+    let range = name
+    let text = { Array(directory[range]) }
+    guard headerOffset <= limit - 30 else { throw .outside(entry: text()) }
+    // The name and what usually follows it are read along.
+    let head = try file.zipBytes(at: headerOffset, count: min(30 + range.count + 64, limit - headerOffset))
+    var cursor = ByteCursor(head)
     guard cursor.take(UInt32.self) == 0x0403_4B50, cursor.take(count: 2) != nil, let flags = cursor.take(UInt16.self),
       let method = cursor.take(UInt16.self), cursor.take(count: 4) != nil, let checksum = cursor.take(UInt32.self),
       let packed = cursor.take(UInt32.self), let unpacked = cursor.take(UInt32.self),
@@ -124,14 +133,15 @@ struct DirectoryEntry {
     guard flags & 0x2041 == 0 else { throw .encrypted(entry: text()) }
     guard (flags ^ self.flags) & 8 == 0 else { throw .headersDiffer(entry: text(), field: "flags") }
     guard method == self.method else { throw .headersDiffer(entry: text(), field: "method") }
-    guard Int(nameCount) == name.count, offset + 30 + Int(nameCount) + Int(extraCount) <= limit else {
+    let headByteCount = 30 + Int(nameCount) + Int(extraCount)
+    guard nameCount == self.nameCount, headByteCount <= limit - headerOffset else {
       throw .headersDiffer(entry: text(), field: "name")
     }
-    let variable = try file.zipBytes(at: offset + 30, count: Int(nameCount) + Int(extraCount))
-    guard variable[..<Int(nameCount)].elementsEqual(directory[name]) else {
+    let whole = headByteCount <= head.count ? head : try file.zipBytes(at: headerOffset, count: headByteCount)
+    guard whole[30..<30 + range.count].elementsEqual(directory[range]) else {
       throw .headersDiffer(entry: text(), field: "name")
     }
-    var wide = ByteCursor(Array(try Self.zip64Field(variable[Int(nameCount)...], entry: text())))
+    var wide = ByteCursor(Array(try Self.zip64Field(whole[(30 + range.count)..<headByteCount], entry: text)))
     func agrees(_ value: UInt32, _ expected: Int) -> Bool {
       if hasDescriptor && value == 0 { return true }
       let found = value == .max ? (wide.take(UInt64.self) ?? UInt64(value)) : UInt64(value)
@@ -142,8 +152,7 @@ struct DirectoryEntry {
     guard checksum == self.checksum || (hasDescriptor && checksum == 0) else {
       throw .headersDiffer(entry: text(), field: "checksum")
     }
-    let start = offset + 30 + Int(nameCount) + Int(extraCount)
-    guard packedByteCount <= limit - start else { throw .outside(entry: text()) }
-    return start..<start + packedByteCount
+    offset = headerOffset + headByteCount
+    guard packedByteCount <= limit - offset else { throw .outside(entry: text()) }
   }
 }

@@ -14,9 +14,9 @@ final class InflateDecoder: StreamDecoder, @unchecked Sendable {
   private var found: UInt = 0
   private var isFinished = false
 
-  init(_ file: any ByteSource, _ entry: ZipArchive.Entry) throws(FileError) {
+  init(_ file: any ByteSource, _ entry: ZipArchive.Entry, name: [UInt8]) throws(FileError) {
     self.file = file
-    name = printable(entry.name)
+    self.name = printable(name)
     checksum = entry.checksum
     position = entry.offset
     end = entry.offset + entry.packedByteCount

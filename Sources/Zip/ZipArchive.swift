@@ -6,56 +6,61 @@ import Tensors
 /// Source: PKWARE APPNOTE 6.3.10. Read are one disk, stored and deflated entries, zip64 and data descriptors.
 public struct ZipArchive: Sendable {
   public struct Entry: Sendable {
-    /// The name's bytes: UTF-8, plain names joined by `/`.
-    public let name: [UInt8]
-    public let isStored: Bool
-    /// Where the entry's bytes start in the file.
-    public let offset: Int
+    // A million of them are to fit little memory: names stay in the directory.
+    let nameStart: UInt32
+    let nameCount: UInt16
+    let method: UInt16
+    let flags: UInt16
+    /// CRC-32 of the unpacked bytes; 0 also where the writer has left it out.
+    public let checksum: UInt32
     /// Bytes in the file.
     public let packedByteCount: Int
     public let byteCount: Int
-    /// CRC-32 of the unpacked bytes; 0 also where the writer has left it out.
-    public let checksum: UInt32
+    let headerOffset: Int
+    /// Where the entry's bytes start in the file.
+    public internal(set) var offset: Int
+
+    public var isStored: Bool { method == 0 }
   }
 
   public let file: any ByteSource
   /// Entries by their place in the file. Folders are left out.
   public let entries: [Entry]
+  private let directory: [UInt8]
 
   /// - Throws: ``ZipError``.
   public init(_ file: any ByteSource) throws(ZipError) {
     self.file = file
     let end = try DirectoryEnd(file)
-    let bytes = try file.zipBytes(at: end.directoryOffset, count: end.directoryByteCount)
-    var headers = try DirectoryEntry.all(bytes, end: end)
-    headers.sort { $0.offset < $1.offset }
-    var entries: [Entry] = []
-    var previous: (name: Range<Int>, end: Int)?
-    for header in headers {
-      if let previous, header.offset < previous.end {
-        throw .overlap(entry: Array(bytes[header.name]), other: Array(bytes[previous.name]))
+    directory = try file.zipBytes(at: end.directoryOffset, count: end.directoryByteCount)
+    var entries = try Entry.all(directory, end: end)
+    entries.sort { $0.headerOffset < $1.headerOffset }
+    for place in entries.indices {
+      try entries[place].locate(file, directory: directory, limit: end.directoryOffset)
+      guard place > 0 else { continue }
+      let previous = entries[place - 1]
+      guard entries[place].headerOffset >= previous.offset + previous.packedByteCount else {
+        throw .overlap(entry: Array(directory[entries[place].name]), other: Array(directory[previous.name]))
       }
-      let data = try header.dataRange(file, directory: bytes, limit: end.directoryOffset)
-      previous = (header.name, data.upperBound)
-      guard bytes[header.name].last != UInt8(ascii: "/") else { continue }
-      entries.append(
-        Entry(
-          name: Array(bytes[header.name]), isStored: header.method == 0, offset: data.lowerBound,
-          packedByteCount: data.count, byteCount: header.byteCount, checksum: header.checksum))
     }
+    let directory = directory
+    entries.removeAll { directory[$0.name].last == UInt8(ascii: "/") }
     self.entries = entries
   }
+
+  /// The name's bytes: UTF-8, plain names joined by `/`.
+  public func name(of entry: Entry) -> [UInt8] { Array(directory[entry.name]) }
 
   /// The entry of a name, or nil.
   public func entry(named name: some Sequence<UInt8>) -> Entry? {
     let name = Array(name)
-    return entries.first { $0.name == name }
+    return entries.first { directory[$0.name].elementsEqual(name) }
   }
 
   /// Checks what is claimed before anything is unpacked: deflate cannot gain more than 1032 times.
   private func checkExpansion(_ entry: Entry) throws(ZipError) {
     guard entry.isStored || entry.byteCount / 1032 <= entry.packedByteCount else {
-      throw .expansion(entry: entry.name, packed: entry.packedByteCount, unpacked: entry.byteCount)
+      throw .expansion(entry: name(of: entry), packed: entry.packedByteCount, unpacked: entry.byteCount)
     }
   }
 
@@ -69,7 +74,7 @@ public struct ZipArchive: Sendable {
     guard entry.checksum != 0 else { return bytes }
     let found = UInt32(truncatingIfNeeded: crc32_z(0, bytes, bytes.count))
     guard found == entry.checksum else {
-      throw .checksum(entry: entry.name, expected: entry.checksum, found: found)
+      throw .checksum(entry: name(of: entry), expected: entry.checksum, found: found)
     }
     return bytes
   }
@@ -78,7 +83,7 @@ public struct ZipArchive: Sendable {
     do throws(FileError) {
       // One byte more than stated, so that the stream's own end is reached and checked.
       let buffer = try AlignedBuffer(byteCount: entry.byteCount + 1)
-      let decoder = try InflateDecoder(file, entry)
+      let decoder = try InflateDecoder(file, entry, name: name(of: entry))
       var done = 0
       while done <= entry.byteCount {
         let count = try decoder.decode(into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[done...]))
@@ -87,7 +92,7 @@ public struct ZipArchive: Sendable {
       }
       guard done == entry.byteCount else {
         throw FileError.damaged(
-          path: file.path, problem: "zip entry '\(printable(entry.name))' unpacks to another size than stated")
+          path: file.path, problem: "zip entry '\(printable(name(of: entry)))' unpacks to another size than stated")
       }
       return [UInt8](buffer.bytes[..<done])
     } catch { throw .file(error) }
@@ -99,7 +104,7 @@ public struct ZipArchive: Sendable {
     do {
       return try SpooledFile(
         path: file.path, identity: file.identity, byteCount: entry.byteCount,
-        decoder: try InflateDecoder(file, entry))
+        decoder: try InflateDecoder(file, entry, name: name(of: entry)))
     } catch { throw .file(error) }
   }
 }

@@ -5,7 +5,8 @@ import Zip
 enum NumPyArchive {
   /// Whether all entries of an archive are arrays.
   static func isOne(_ archive: ZipArchive) -> Bool {
-    !archive.entries.isEmpty && archive.entries.allSatisfy { $0.name.reversed().starts(with: ".npy".utf8.reversed()) }
+    !archive.entries.isEmpty
+      && archive.entries.allSatisfy { archive.name(of: $0).reversed().starts(with: ".npy".utf8.reversed()) }
   }
 
   /// The arrays of a npz file, named as NumPy names them.
@@ -14,8 +15,9 @@ enum NumPyArchive {
   ) throws(CheckpointError) -> [Checkpoint.Entry] {
     var entries: [Checkpoint.Entry] = []
     for entry in archive.entries {
-      let name = TensorName(utf8: Array(entry.name.dropLast(4)))
-      let place = (path: "\(path): \(printable(entry.name))", folder: place.folder, fileIndex: place.fileIndex)
+      let entryName = archive.name(of: entry)
+      let name = TensorName(utf8: Array(entryName.dropLast(4)))
+      let place = (path: "\(path): \(printable(entryName))", folder: place.folder, fileIndex: place.fileIndex)
       if entry.isStored {
         entries.append(try array(name, archive.file, offset: entry.offset, byteCount: entry.byteCount, place))
       } else {

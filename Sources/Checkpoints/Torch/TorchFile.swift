@@ -86,8 +86,10 @@ struct TorchFile {
   /// Source: PyTorch, `caffe2/serialize/inline_container.cc` and `torch/serialization.py`.
   private static func openZip(_ archive: ZipArchive) throws(TorchError) -> (PickleDocument, StoragePlaces) {
     func ends(_ name: [UInt8], _ suffix: String) -> Bool { name.reversed().starts(with: suffix.utf8.reversed()) }
-    guard let pickle = archive.entries.first(where: { ends($0.name, "/data.pkl") }) else { throw .noPickle }
-    let root = Array(pickle.name.dropLast("data.pkl".utf8.count))
+    guard let pickle = archive.entries.first(where: { ends(archive.name(of: $0), "/data.pkl") }) else {
+      throw .noPickle
+    }
+    let root = Array(archive.name(of: pickle).dropLast("data.pkl".utf8.count))
     guard !root.dropLast().contains(UInt8(ascii: "/")) else { throw .noPickle }
     if archive.entry(named: root + Array("constants.pkl".utf8)) != nil { throw .torchScript }
     let document: PickleDocument
@@ -101,8 +103,10 @@ struct TorchFile {
     } catch { throw TorchError(error) }
     var places = StoragePlaces()
     let prefix = root + Array("data/".utf8)
-    for entry in archive.entries where entry.name.starts(with: prefix) {
-      let key = Array(entry.name.dropFirst(prefix.count))
+    for entry in archive.entries {
+      let name = archive.name(of: entry)
+      guard name.starts(with: prefix) else { continue }
+      let key = Array(name.dropFirst(prefix.count))
       guard entry.isStored else { throw .storageCompressed(key: key) }
       try places.add(key, offset: entry.offset, byteCount: entry.byteCount)
     }

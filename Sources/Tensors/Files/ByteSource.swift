@@ -18,6 +18,16 @@ extension ByteSource {
   /// The bytes `[offset, offset + count)`, which must lie within the source.
   public func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
     guard count > 0 else { return [] }
+    if count <= 1 << 16 {
+      var bytes = [UInt8](repeating: 0, count: count)
+      var failure: FileError?
+      bytes.withUnsafeMutableBytes { buffer in
+        do throws(FileError) { try read(at: offset, into: buffer) } catch { failure = error }
+      }
+      if let failure { throw failure }
+      return bytes
+    }
+    // Memory that the system may refuse without ending the program.
     let buffer = try AlignedBuffer(byteCount: count)
     try read(at: offset, into: buffer.bytes)
     return [UInt8](UnsafeRawBufferPointer(buffer.bytes))
