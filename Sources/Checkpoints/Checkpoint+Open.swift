@@ -13,7 +13,7 @@ extension Checkpoint {
     } else if path.hasSuffix(".index.json"), Folder.hasFile(path) {
       var reader = FolderReader(root: Folder.split(path).folder)
       try reader.readSharded(folder: "", index: Folder.split(path).name)
-      self.init(path: path, isFolder: true, reader)
+      try self.init(path: path, isFolder: true, reader)
     } else {
       let (folder, name) = Folder.split(path)
       var reader = FolderReader(root: folder)
@@ -23,7 +23,7 @@ extension Checkpoint {
         try reader.readFile(relativePath: name, folder: "", shownAs: path)
       }
       try reader.decodeQuantized(folder: "")
-      self.init(path: path, isFolder: false, reader)
+      try self.init(path: path, isFolder: false, reader)
     }
   }
 
@@ -31,10 +31,17 @@ extension Checkpoint {
     var reader = FolderReader(root: root)
     try reader.readTree(folder: "", depth: 0)
     guard !reader.files.isEmpty else { throw .noWeights(path: path) }
-    self.init(path: path, isFolder: true, reader)
+    try self.init(path: path, isFolder: true, reader)
   }
 
-  private init(path: String, isFolder: Bool, _ reader: FolderReader) {
+  private init(path: String, isFolder: Bool, _ reader: FolderReader) throws(CheckpointError) {
+    // Views and small types may claim much from little: sums over all tensors are not to overflow anywhere.
+    var claimed = 0
+    for entry in reader.entries {
+      let larger = max(entry.info.byteCount, entry.info.elementCount, entry.storedByteCount)
+      guard larger <= Limits.claimedByteCount - claimed else { throw .claimsTooMuch(path: path) }
+      claimed += larger
+    }
     self.init(
       path: path, root: reader.root, isFolder: isFolder, files: reader.files, entries: reader.entries,
       notes: reader.notes)

@@ -34,6 +34,10 @@ public enum CheckpointError: ReportingError, Equatable {
   case splitDiffers(path: String, key: String, expected: Int, found: String)
   case severalIndexes(path: String, first: String, second: String)
   case noWeights(path: String)
+  /// A tensor in a form that can be listed, but whose values are not read.
+  case notRead(path: String, tensor: TensorName, encoding: String)
+  /// All tensors together claim more than any model has.
+  case claimsTooMuch(path: String)
   case notInCache(repository: String, cache: String)
   case snapshotMissing(repository: String, revision: String)
   case badReference(repository: String, text: String)
@@ -66,7 +70,8 @@ public enum CheckpointError: ReportingError, Equatable {
         found: "'\(printable(file))'")
     case .indexNamesOtherFormat(let path, let tensor, let file):
       return bad(
-        path, "tensor '\(tensor)' lies in a file of another kind", expected: "*.safetensors or *.bin",
+        path, "tensor '\(tensor)' lies in a file of another kind",
+        expected: "*.safetensors, *.bin, *.pt, *.pth or *.ckpt",
         found: "'\(printable(file))'")
     case .indexNameTooLong(let path): return bad(path, "a tensor's name is too long")
     case .shardMissing(let path, let shard, let missing):
@@ -87,16 +92,21 @@ public enum CheckpointError: ReportingError, Equatable {
     case .shardsWithoutIndex(let path, let shard):
       return bad(
         path, "'\(printable(shard))' is one of several shards, but there is no index",
-        expected: "model.safetensors.index.json", hint: "Fetch the index too")
+        expected: "a file ending in .index.json", hint: "Fetch the index too")
     case .splitDiffers(let path, let key, let expected, let found):
       return bad(
         path, "has another '\(key)' than its name says", expected: "\(expected)",
         found: "'\(printable(found, limit: 40))'")
     case .severalIndexes(let path, let first, let second):
       return bad(path, "has two indexes: '\(printable(first))' and '\(printable(second))'", expected: "one")
+    case .notRead(let path, let tensor, let encoding):
+      return bad(path, "tensor '\(tensor)' is of a type that is listed but not read", found: encoding)
+    case .claimsTooMuch(let path):
+      return bad(path, "claims more than a model can have", expected: "at most \(Limits.claimedByteCount) bytes")
     case .noWeights(let path):
       return ErrorReport(
-        .noInput, at: printable(path), "holds no safetensors file", hint: "Name the folder that holds config.json")
+        .noInput, at: printable(path), "holds no weights that are read", expected: "safetensors, PyTorch or GGUF files",
+        hint: "Name the folder that holds config.json")
     case .notInCache(let repository, let cache):
       return ErrorReport(
         .noInput, at: printable(repository), "is neither a path nor a repository in the local cache",

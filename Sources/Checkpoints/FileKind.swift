@@ -37,6 +37,8 @@ public enum FileKind: Sendable, Equatable {
       self = .empty
     } else if head.starts(with: [0x89, 0x42, 0x54, 0x4D, 0x0D, 0x0A, 0x1A, 0x0A]) {
       self = .bantam
+    } else if head.count >= 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
+      self = .safetensors  // first: its length may look like anything
     } else if starts("GGUF") {
       self = .gguf
     } else if starts("PK\u{3}\u{4}") {
@@ -47,8 +49,10 @@ public enum FileKind: Sendable, Equatable {
       self = .hdf5
     } else if head.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) {
       self = .npy
-    } else if head.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
-      self = .zstd
+    } else if head.starts(with: [0x28, 0xB5, 0x2F, 0xFD])
+      || (head.dropFirst().starts(with: [0x2A, 0x4D, 0x18]) && head[0] & 0xF0 == 0x50)
+    {
+      self = .zstd  // also with a frame to be skipped in front
     } else if head.starts(with: [0x1F, 0x8B]) {
       self = .gzip
     } else if head.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) {
@@ -69,8 +73,6 @@ public enum FileKind: Sendable, Equatable {
       self = .onnx
     } else if head.count > 2, head[0] == 0x80, (2...5).contains(head[1]) {
       self = .pickle
-    } else if head.count >= 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
-      self = .safetensors
     } else if visible.first == UInt8(ascii: "<") {
       self = .html
     } else if visible.first == UInt8(ascii: "{") || visible.first == UInt8(ascii: "[") {

@@ -10,13 +10,16 @@ struct FolderReader {
   init(root: String) { self.root = root }
 
   /// The weights of a folder and of those below it. Hidden folders are passed over, as are links to folders above.
-  mutating func readTree(folder: String, depth: Int, above: [FileIdentity] = []) throws(CheckpointError) {
+  /// - Parameter hasSafetensors: whether a folder above holds safetensors: what other programs made of them is passed over.
+  mutating func readTree(
+    folder: String, depth: Int, above: [FileIdentity] = [], hasSafetensors: Bool = false
+  ) throws(CheckpointError) {
     let here = Folder.join(root, folder)
     guard let identity = FileIdentity(path: here), !above.contains(identity) else { return }
     let names: [String]
     do { names = try Folder.names(in: here) } catch { throw .file(error) }
     let before = files.count
-    try readSet(folder: folder, names: names)
+    let isSafetensors = try readSet(folder: folder, names: names, onlySafetensors: hasSafetensors)
     try decodeQuantized(folder: folder)
     guard depth < 3 else { return }
     let steps = DeepSpeedFolder.steps(among: names)
@@ -26,14 +29,24 @@ struct FolderReader {
         if files.count > before { continue }
         guard name == (try DeepSpeedFolder.latest(in: here, steps: steps)) else { continue }
       }
-      try readTree(folder: Folder.join(folder, name), depth: depth + 1, above: above + [identity])
+      try readTree(
+        folder: Folder.join(folder, name), depth: depth + 1, above: above + [identity],
+        hasSafetensors: hasSafetensors || isSafetensors)
     }
   }
 
-  /// The one set of weights that a folder holds, if any.
-  private mutating func readSet(folder: String, names: [String]) throws(CheckpointError) {
+  /// The one set of weights that a folder holds, if any. True where it is of safetensors.
+  private mutating func readSet(
+    folder: String, names: [String], onlySafetensors: Bool
+  ) throws(CheckpointError) -> Bool {
     let path = Folder.join(root, folder)
     let set = try WeightSet(names: names, path: path)
+    if onlySafetensors, !set.isSafetensors, !set.hasReleaseNames {
+      if !set.isEmpty {
+        notes.append("passed over '\(printable(folder))': weights in another form than those above it")
+      }
+      return false
+    }
     if let note = set.note { notes.append(note) }
     switch set.members {
     case .index(let index): try readSharded(folder: folder, index: index)
@@ -48,6 +61,7 @@ struct FolderReader {
       }
       try checkUnique(folder: folder)
     }
+    return set.isSafetensors
   }
 
   mutating func readSharded(folder: String, index name: String) throws(CheckpointError) {
@@ -122,6 +136,7 @@ struct FolderReader {
     let decoded = try QuantizedTensors(Array(entries[first...last]), files: files, configFolder: path)
     entries.replaceSubrange(first...last, with: decoded.entries)
     notes += decoded.notes
+    try checkUnique(folder: folder)
   }
 
   /// No tensor may lie in two files of one folder.

@@ -42,7 +42,7 @@ final class StridedView: TensorDecoder {
       if let memory { return memory }
       let held: Memory
       if let file = source as? ReadableFile {
-        let mapping = try MappedFile(file)
+        let mapping = try file.mapped()
         held = Memory(bytes: mapping.bytes(at: start, count: span), mapping: mapping, copy: nil)
       } else {
         let copy = try AlignedBuffer(byteCount: span)

@@ -34,10 +34,11 @@ struct WeightFile {
       self.file = made(file, "safetensors", header.metadata.map(Checkpoint.Metadatum.init))
       entries = header.entries(place)
     case .zstd:
-      let source: SpooledFile
-      do { source = try ZstdDecoder.unpacked(file) } catch { throw .file(error) }
-      let header: SafetensorsHeader
-      do { header = try SafetensorsHeader(file: source) } catch { throw .safetensors(path: path, error) }
+      let (source, header): (SpooledFile, SafetensorsHeader)
+      do throws(SafetensorsError) {
+        source = try ZstdDecoder.unpacked(file)
+        header = try SafetensorsHeader(file: source, limit: Limits.packedHeaderByteCount)
+      } catch { throw .safetensors(path: path, error) }
       self.file = made(source, "safetensors in zstd", header.metadata.map(Checkpoint.Metadatum.init))
       entries = header.entries(place)
     case .zip:
@@ -45,7 +46,7 @@ struct WeightFile {
       do { archive = try ZipArchive(file) } catch { throw .zip(path: path, error) }
       if NumPyArchive.isOne(archive) {
         self.file = made(file, "NumPy npz")
-        entries = try NumPyArchive.entries(archive, path: path, place)
+        (entries, notes) = try NumPyArchive.entries(archive, path: path, place)
       } else {
         do throws(TorchError) {
           let torch = try TorchFile(file, archive: archive)
@@ -66,7 +67,7 @@ struct WeightFile {
         self.file = made(file, "GGUF \(header.version)", header.metadata.map(Checkpoint.Metadatum.init))
       } catch { throw .gguf(path: path, error) }
     case .npy:
-      entries = try NumPyArchive.entries(of: file, path: path, place)
+      entries = [try NumPyArchive.entry(of: file, path: path, place)]
       self.file = made(file, "NumPy npy")
     default: throw .notACheckpoint(path: path, looksLike: kind.words.looksLike, hint: kind.words.hint)
     }

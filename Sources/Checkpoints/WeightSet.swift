@@ -10,6 +10,7 @@ struct WeightSet {
   }
 
   let members: Members
+  var isSafetensors = false
   /// What was passed over, in words.
   let note: String?
 
@@ -18,7 +19,7 @@ struct WeightSet {
     }
     let gguf = names.filter { $0.hasSuffix(".gguf") }
     if let index = try Self.index(".safetensors.index.json", names, path) {
-      (members, note) = (.index(index), Self.note(passedOver: torch + gguf))
+      (members, note, isSafetensors) = (.index(index), Self.note(passedOver: torch + gguf), true)
       return
     }
     let safetensors = names.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.zst") }
@@ -27,6 +28,7 @@ struct WeightSet {
       (members, note) = (
         .files(Self.chosenVariant(safetensors, ending: "safetensors")), Self.note(passedOver: torch + gguf)
       )
+      isSafetensors = true
       return
     }
     if let state = try DeepSpeedFolder(names: names, path: path) {
@@ -62,10 +64,28 @@ struct WeightSet {
     return indexes.first
   }
 
+  /// Whether the files have the names of a release's component, and not of another program's copy.
+  var hasReleaseNames: Bool {
+    switch members {
+    case .index(let name): Self.isReleaseName(name)
+    case .files(let names): !names.isEmpty && names.allSatisfy(Self.isReleaseName)
+    case .deepSpeed: false
+    }
+  }
+
+  private static func isReleaseName(_ name: String) -> Bool {
+    name.hasPrefix("pytorch_model") || name.hasPrefix("diffusion_pytorch_model")
+  }
+
+  var isEmpty: Bool { if case .files(let names) = members { names.isEmpty } else { false } }
+
   /// Files that trainers leave beside the weights: no weights, or none that a model is made of.
   private static func isTrainingState(_ name: String) -> Bool {
-    ["training_args.", "optimizer.", "scheduler.", "rng_state", "random_states", "scaler.", "sampler"].contains {
-      name.hasPrefix($0)
+    let stems = [
+      "training_args", "trainer_state", "optimizer", "scheduler", "rng_state", "random_states", "scaler", "sampler",
+    ]
+    return stems.contains { stem in
+      name.hasPrefix(stem) && !(name.dropFirst(stem.count).first?.isLetter ?? false)
     }
   }
 

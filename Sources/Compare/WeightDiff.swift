@@ -90,6 +90,9 @@ public struct WeightDiff: Sendable {
     guard info.shape == other.shape else {
       return row(.different, info.shape, "shape \(info.shapeText) against \(other.shapeText)")
     }
+    for (source, number) in [(a, left), (b, right)] where !source.isReadable(number) {
+      return row(.different, info.shape, "\(source.tensors[number].encoding) is not read")
+    }
     if info.dtype.isCastable && other.dtype.isCastable {
       let values = try difference(a, left, b, right, resources)
       return row(values.changedCount == 0 ? .equal : .changed, info.shape, nil, values)

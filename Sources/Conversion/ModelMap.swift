@@ -111,7 +111,7 @@ public struct ModelMap: Sendable {
     files = (source.checkpoint?.isFolder ?? false) ? companions : []
     notes =
       source.notes
-      + (isAsked ? [] : ["no known config.json: taken as family 'generic', every tensor under its own name"])
+      + (isAsked ? [] : ["no known config.json: taken as family 'generic'"])
   }
 
   private init(

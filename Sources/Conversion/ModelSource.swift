@@ -100,19 +100,23 @@ public final class ModelSource: Sendable {
     }
   }
 
-  /// - Throws: ``ArchiveError/unknownEncoding(path:tensor:encoding:)`` for a tensor that can be listed but not read.
-  func checkReadable(_ number: Int) throws(ArchiveError) {
+  /// - Throws: ``ArchiveError/unknownEncoding(path:tensor:encoding:)`` or ``CheckpointError/notRead(path:tensor:encoding:)``
+  ///   for a tensor that can be listed but not read.
+  func checkReadable(_ number: Int) throws {
     if case .checkpoint(let checkpoint) = storage,
       case .listedOnly(let encoding, _) = checkpoint.entries[number].content
     {
-      throw .unknownEncoding(path: path, tensor: tensors[number].info.name, encoding: encoding)
+      throw CheckpointError.notRead(path: path, tensor: tensors[number].info.name, encoding: encoding)
     }
     guard let archive, archive.encoding(of: number) != .plain, try QuantizedReader(archive, number) == nil else {
       return
     }
-    throw .unknownEncoding(
+    throw ArchiveError.unknownEncoding(
       path: path, tensor: tensors[number].info.name, encoding: archive.encoding(of: number).name)
   }
+
+  /// Whether a tensor's values can be read, and not only its name and shape.
+  public func isReadable(_ number: Int) -> Bool { (try? checkReadable(number)) != nil }
 
   /// Reads plain row-major bytes of a tensor, in its own dtype; a quantized tensor is decoded to f32.
   /// - Parameters:
@@ -120,7 +124,9 @@ public final class ModelSource: Sendable {
   ///   - buffer: filled whole; must lie within the tensor.
   public func read(_ number: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     switch storage {
-    case .checkpoint(let checkpoint): try checkpoint.read(checkpoint.entries[number], at: offset, into: buffer)
+    case .checkpoint(let checkpoint):
+      try checkReadable(number)
+      try checkpoint.read(checkpoint.entries[number], at: offset, into: buffer)
     case .archive(let archive):
       if let reader = try QuantizedReader(archive, number) {
         try reader.read(at: offset, into: buffer)

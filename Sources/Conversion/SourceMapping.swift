@@ -2,7 +2,6 @@ import Archive
 import Checkpoints
 import Kernels
 import Quantization
-import Synchronization
 import Tensors
 
 /// A source's tensors as memory, each where it lies: nothing is copied that need not be.
@@ -30,7 +29,6 @@ public final class SourceMapping: Sendable {
   }
 
   private let source: ModelSource
-  private let mappings = Mutex<[Int: MappedFile]>([:])
 
   public init(_ source: ModelSource) { self.source = source }
 
@@ -43,7 +41,7 @@ public final class SourceMapping: Sendable {
       guard case .plain = entry.content, let file = checkpoint.files[entry.fileIndex].source as? ReadableFile else {
         return try copy(number)
       }
-      let mapping = try mapping(of: file, key: entry.fileIndex)
+      let mapping = try file.mapped()
       let bytes = mapping.bytes(at: entry.offset, count: entry.info.byteCount)
       guard Self.isAligned(bytes, entry.info.dtype) else { return try copy(number) }
       return Tensor(
@@ -61,7 +59,7 @@ public final class SourceMapping: Sendable {
   private func tensor(_ number: Int, of archive: Archive) throws -> Tensor {
     let info = source.tensors[number].info
     let owner = archive.owner(of: number)
-    let mapping = try mapping(of: archive.file, key: 0)
+    let mapping = try archive.file.mapped()
     let planes = owner.planes
     let check: @Sendable () throws -> Void = {
       for plane in planes { _ = try archive.bytes(of: plane, named: owner.info.name, in: mapping) }
@@ -95,14 +93,5 @@ public final class SourceMapping: Sendable {
 
   private static func isAligned(_ bytes: UnsafeRawBufferPointer, _ dtype: DType) -> Bool {
     Int(bitPattern: bytes.baseAddress) % max(1, dtype.bitWidth / 8) == 0
-  }
-
-  private func mapping(of file: ReadableFile, key: Int) throws -> MappedFile {
-    try mappings.withLock { held in
-      if let mapping = held[key] { return mapping }
-      let mapping = try MappedFile(file)
-      held[key] = mapping
-      return mapping
-    }
   }
 }

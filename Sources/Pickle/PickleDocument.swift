@@ -49,10 +49,13 @@ public final class PickleBytes: Sendable {
   }
 
   /// Bytes of a mapped file, up to the limit of a pickle.
-  public init(_ file: MappedFile) {
+  public init(_ file: MappedFile, offset: Int = 0, count: Int? = nil) {
     owner = file
-    bytes = file.bytes(at: 0, count: min(file.byteCount, Limits.pickleByteCount))
+    bytes = file.bytes(at: offset, count: min(count ?? file.byteCount, Limits.pickleByteCount))
   }
+
+  /// All bytes, valid as long as this object lives.
+  public var buffer: UnsafeRawBufferPointer { bytes }
 }
 
 /// What a pickle holds: a graph of values, flat in memory, so that neither walking nor freeing it recurses.
@@ -98,8 +101,6 @@ public struct PickleDocument: Sendable {
 
   init(_ source: PickleBytes) { self.source = source }
 
-  public func kind(_ node: Int) -> Kind { nodes[node].kind }
-
   /// The items of a node. A dict's are keys and values in turn.
   public func items(_ node: Int) -> [PickleValue] {
     var items: [PickleValue] = []
@@ -112,8 +113,14 @@ public struct PickleDocument: Sendable {
     return items
   }
 
-  /// The number of items.
-  public func count(_ node: Int) -> Int { Int(nodes[node].count) }
+  /// The number of items of a value; 0 for one that holds none.
+  public func count(_ value: PickleValue) -> Int {
+    guard case .node(let node) = value else { return 0 }
+    return Int(nodes[node].count)
+  }
+
+  /// All items of all values: a bound on what a walk can meet where nothing is shared.
+  public var itemCount: Int { links.count }
 
   /// Keys and values of a dict, or of an object that was filled like one; nil for others.
   public func pairs(_ value: PickleValue) -> [(key: PickleValue, value: PickleValue)]? {
@@ -126,15 +133,25 @@ public struct PickleDocument: Sendable {
   /// An object into which nothing was put can be an empty dict as well.
   private func hasPairs(_ node: Int) -> Bool { nodes[node].hasPairs || nodes[node].count == 0 }
 
-  /// The global and the arguments of a call; nil for anything else.
-  public func call(_ value: PickleValue) -> (global: PickleGlobal, arguments: [PickleValue])? {
+  /// The global that a value calls, and how many arguments it has; nil for anything else.
+  public func callee(_ value: PickleValue) -> (global: PickleGlobal, argumentCount: Int)? {
     guard case .node(let node) = value, nodes[node].kind == .object, nodes[node].callable >= 0 else { return nil }
-    return (globals[Int(nodes[node].callable)], nodes[node].arguments < 0 ? [] : items(Int(nodes[node].arguments)))
+    let arguments = nodes[node].arguments
+    return (globals[Int(nodes[node].callable)], arguments < 0 ? 0 : Int(nodes[Int(arguments)].count))
   }
 
-  /// The items of a list or tuple; nil for anything else.
-  public func sequence(_ value: PickleValue) -> [PickleValue]? {
-    guard case .node(let node) = value, [.list, .tuple].contains(nodes[node].kind) else { return nil }
+  /// The global and the arguments of a call; nil for anything else, and where there are more arguments than `limit`.
+  public func call(_ value: PickleValue, limit: Int = 16) -> (global: PickleGlobal, arguments: [PickleValue])? {
+    guard case .node(let node) = value, let callee = callee(value), callee.argumentCount <= limit else { return nil }
+    let arguments = nodes[node].arguments
+    return (callee.global, arguments < 0 ? [] : items(Int(arguments)))
+  }
+
+  /// The items of a list or tuple; nil for anything else, and where there are more than `limit`.
+  public func sequence(_ value: PickleValue, limit: Int = .max) -> [PickleValue]? {
+    guard case .node(let node) = value, [.list, .tuple].contains(nodes[node].kind), count(value) <= limit else {
+      return nil
+    }
     return items(node)
   }
 

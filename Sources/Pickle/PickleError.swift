@@ -17,6 +17,7 @@ public enum PickleError: Error, Sendable, Equatable {
   case tooDeep(offset: Int)
   case tooLarge(byteCount: Int)
   case tooManyValues(offset: Int)
+  case tooManyInstructions(offset: Int)
   /// An odd number of values where keys and values alternate.
   case oddItems(offset: Int)
   /// Items are put into something that has none, or state into something that keeps none.
@@ -50,7 +51,9 @@ public enum PickleError: Error, Sendable, Equatable {
       ("pickle is nested too deep at byte \(offset)", "at most \(Limits.pickleDepth) levels", nil)
     case .tooLarge(let count): ("pickle is too large: \(count) bytes", "at most \(Limits.pickleByteCount)", nil)
     case .tooManyValues(let offset):
-      ("pickle holds more values than \(Limits.pickleValueByteCount) bytes can keep, at byte \(offset)", nil, nil)
+      ("pickle holds more values than a reader can keep, at byte \(offset)", nil, nil)
+    case .tooManyInstructions(let offset):
+      ("pickle does not end in time at byte \(offset)", "at most \(Limits.pickleInstructionCount) instructions", nil)
     case .oddItems(let offset): ("pickle gives a key without a value at byte \(offset)", nil, nil)
     case .notAContainer(let offset): ("pickle puts items into something that holds none at byte \(offset)", nil, nil)
     case .globalNotText(let offset): ("pickle names a global by something other than text at byte \(offset)", nil, nil)

@@ -9,18 +9,19 @@ struct PickleMachine {
   private var marks: [Int] = []
   private var memo = PickleMemo()
   private var globalNumbers: [PickleGlobal: Int] = [:]
-  private var budget = Limits.pickleValueByteCount
+  private var budget: Int
   /// Where the current instruction stands.
   private var place = 0
 
-  init(_ source: PickleBytes, offset: Int, allows: @escaping (PickleGlobal) -> Bool) {
+  init(_ source: PickleBytes, offset: Int, valueByteCount: Int, allows: @escaping (PickleGlobal) -> Bool) {
+    budget = valueByteCount
     document = PickleDocument(source)
     reader = PickleReader(source.bytes, offset: offset)
     self.allows = allows
   }
 
   mutating func run() throws(PickleError) {
-    while true {
+    for _ in 0..<Limits.pickleInstructionCount {
       place = reader.offset
       let code = try reader.byte()
       guard let opcode = PickleOpcode(rawValue: code) else { throw .unknownOpcode(code, offset: place) }
@@ -33,6 +34,7 @@ struct PickleMachine {
       if try keepOrRecall(opcode) { continue }
       try build(opcode)
     }
+    throw .tooManyInstructions(offset: reader.offset)
   }
 
   // MARK: Stack
@@ -304,12 +306,14 @@ extension PickleDocument {
   /// Reads one pickle.
   /// - Parameters:
   ///   - offset: where it starts.
+  ///   - valueByteCount: bytes that its values may take.
   ///   - allows: whether a global is one of the harmless names.
   /// - Throws: ``PickleError``.
   public init(
-    _ source: PickleBytes, offset: Int = 0, allows: @escaping (PickleGlobal) -> Bool
+    _ source: PickleBytes, offset: Int = 0, valueByteCount: Int = Limits.pickleValueByteCount,
+    allows: @escaping (PickleGlobal) -> Bool
   ) throws(PickleError) {
-    var machine = PickleMachine(source, offset: offset, allows: allows)
+    var machine = PickleMachine(source, offset: offset, valueByteCount: valueByteCount, allows: allows)
     try machine.run()
     self = machine.document
   }

@@ -40,7 +40,10 @@ struct PickleReader {
 
   /// The bytes up to a line feed, left where they are.
   mutating func lineText() throws(PickleError) -> PickleText {
-    guard let end = bytes[offset...].firstIndex(of: 0x0A) else { throw .truncated(offset: bytes.count) }
+    let window = bytes[offset..<min(bytes.count, offset + Limits.pickleLineByteCount + 1)]
+    guard let end = window.firstIndex(of: 0x0A) else {
+      throw window.endIndex == bytes.count ? .truncated(offset: bytes.count) : .badText(offset: offset)
+    }
     defer { offset = end + 1 }
     return PickleText(start: UInt32(offset), count: UInt32(end - offset))
   }

@@ -67,8 +67,8 @@ public struct HealthCheck: Sendable {
           ($0, Fact(statistics: $1.statistics, digest: $1.source?.digest))
         })
     }
-    let tensors = inspection.tensors
     let source = inspection.source
+    let tensors = inspection.tensors.filter { source.isReadable($0.number) }
     let buffers = try (0..<resources.threadCount).map { _ in try AlignedBuffer(byteCount: Resources.streamByteCount) }
     let found = Mutex<[Int: Fact]>([:])
     try Workers.run(threadCount: resources.threadCount, itemCount: tensors.count) { worker, item in

@@ -56,7 +56,7 @@ public struct Inspection: Sendable {
       map = try ModelMap(source, family: family)
     } catch let error as FamilyError where family == nil {
       map = try ModelMap(source, family: "generic")
-      notes.append("the family's map does not fit, shown under its own names: " + error.report.message)
+      notes.append("the family's map does not fit, taken as family 'generic': " + error.report.message)
     }
     self.source = source
     self.map = map
@@ -226,7 +226,7 @@ public struct Inspection: Sendable {
     ]
     if let digests {
       members.append(.init("sha256", .string(digests.plain.description)))
-      members.append(.init("stored_sha256", .string(digests.stored.description)))
+      if let stored = digests.stored { members.append(.init("stored_sha256", .string(stored.description))) }
     }
     return .object(members)
   }

@@ -54,8 +54,19 @@ public struct LayoutMap {
         }
       }
     } else {
-      descriptions.append("values: row-major")
-      addRows("values", start: inspection.source.tensors[tensor.number].offset, bits: tensor.info.dtype.bitWidth)
+      let origin = inspection.source.tensors[tensor.number]
+      if origin.encoding == "plain" {
+        descriptions.append("values: row-major")
+        addRows("values", start: origin.offset, bits: tensor.info.dtype.bitWidth)
+      } else {
+        // Only its decoder knows where each value is.
+        descriptions.append("stored as \(origin.encoding)")
+        total = 1
+        spans.append(
+          Span(
+            plane: "stored", rows: 0..<rows, columns: 0..<columns,
+            bytes: origin.offset..<origin.offset + origin.storedByteCount))
+      }
     }
     self.spans = spans
     omittedCount = total - spans.count

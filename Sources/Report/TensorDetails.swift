@@ -23,9 +23,9 @@ public struct TensorDetails {
     } else {
       let origin = source.tensors[tensor.number]
       fields.append(("file", .string(origin.file)))
-      fields.append(("source_name", .string(origin.info.name.text)))
+      fields.append(("source_name", .string(origin.sourceName.text)))
       fields.append(("begin", .int(origin.offset)))
-      fields.append(("end", .int(origin.offset + origin.info.byteCount)))
+      fields.append(("end", .int(origin.offset + origin.storedByteCount)))
       fields.append(("statistics", try Self.measured(source, tensor)))
     }
     fields.append(("first_values", try Self.firstValues(source, tensor)))
@@ -76,7 +76,7 @@ public struct TensorDetails {
   }
 
   private static func measured(_ source: ModelSource, _ tensor: Inspection.Tensor) throws -> JSONValue {
-    guard ValueStatistics.isSupported(tensor.info.dtype) else { return .null }
+    guard ValueStatistics.isSupported(tensor.info.dtype), source.isReadable(tensor.number) else { return .null }
     var statistics = ValueStatistics()
     let buffer = try AlignedBuffer(byteCount: Resources.streamByteCount)
     try source.stream(tensor.number, through: buffer) { statistics.add($0, dtype: tensor.info.dtype) }
@@ -88,6 +88,7 @@ public struct TensorDetails {
     let count = min(8, tensor.info.elementCount)
     let width = tensor.info.dtype.bitWidth
     guard count > 0, width >= 8 else { return [] }
+    guard source.isReadable(tensor.number) else { return .null }
     let buffer = try AlignedBuffer(byteCount: count * width / 8)
     do { try source.read(tensor.number, at: 0, into: buffer.bytes) } catch ArchiveError.unknownEncoding {
       return .null

@@ -7,12 +7,14 @@ import Tensors
 /// SHA-256 of a tensor's plain row-major bytes, and of its bytes as they are stored.
 public struct TensorDigests: Sendable {
   public let plain: Digest
-  public let stored: Digest
+  /// Nil for a tensor that another program's layout stores in another form than plain.
+  public let stored: Digest?
 
   /// Digests of all tensors of a source, by number.
   public static func all(of source: ModelSource, numbers: [Int], resources: Resources) throws -> [Int: TensorDigests] {
     let buffers = try (0..<resources.threadCount).map { _ in try AlignedBuffer(byteCount: Resources.streamByteCount) }
     let found = Mutex<[Int: TensorDigests]>([:])
+    let numbers = numbers.filter(source.isReadable)
     try Workers.run(threadCount: resources.threadCount, itemCount: numbers.count) { worker, item in
       let number = numbers[item]
       let plain = SHA256()
@@ -21,8 +23,9 @@ public struct TensorDigests: Sendable {
         resources.progress($0.count)
       }
       let plainDigest = plain.finish()
-      let stored = try source.archive.map { try storedDigest($0, number, buffers[worker]) }
-      found.withLock { $0[number] = TensorDigests(plain: plainDigest, stored: stored ?? plainDigest) }
+      var stored = source.tensors[number].encoding == "plain" ? plainDigest : nil
+      if let archive = source.archive { stored = try storedDigest(archive, number, buffers[worker]) }
+      found.withLock { $0[number] = TensorDigests(plain: plainDigest, stored: stored) }
     }
     return found.withLock { $0 }
   }

@@ -19,17 +19,25 @@ public enum Limits {
   /// Entries of a zip archive.
   public static let zipEntryCount = 1_000_000
   /// Bytes of the directory of a zip archive: what that many entries with names of usual length take.
-  public static let zipDirectoryByteCount = 256 << 20
+  public static let zipDirectoryByteCount = 64 << 20
+  /// Bytes of an entry's name.
+  public static let zipNameByteCount = 4_096
   /// Bytes of a pickle.
   public static let pickleByteCount = 256 << 20
   /// Highest number of a pickle's memo.
   public static let pickleMemoCount = 10_000_000
   /// Nesting of a pickle's values.
   public static let pickleDepth = 1_000
+  /// Instructions of a pickle.
+  public static let pickleInstructionCount = 8_000_000
+  /// Bytes of a line of text in a pickle of protocol 0.
+  public static let pickleLineByteCount = 65_536
   /// Bytes that the values of a pickle may take, beyond the pickle itself.
   public static let pickleValueByteCount = 48 << 20
   /// How many times a view may repeat the elements of its storage.
   public static let viewExpansion = 1_024
+  /// Bytes of a safetensors header in a compressed file.
+  public static let packedHeaderByteCount = 16 << 20
   /// Metadata keys of a GGUF file.
   public static let ggufKeyCount = 1 << 16
   /// Tensors of a GGUF file.

@@ -74,7 +74,7 @@ extension ZipArchive.Entry {
       let count = Int(rest[first + 2]) | Int(rest[first + 3]) << 8
       guard count <= rest.count - 4 else { break }
       if id == 1 {
-        guard found == nil else { throw .headersDiffer(entry: entry(), field: "zip64 field (twice)") }
+        guard found == nil else { throw .headersDiffer(entry: entry(), field: "number of zip64 fields") }
         found = rest[(first + 4)..<(first + 4 + count)]
       }
       rest = rest[(first + 4 + count)...]
@@ -84,36 +84,28 @@ extension ZipArchive.Entry {
 
   private static func checkNames(_ entries: [Self], _ bytes: [UInt8]) throws(ZipError) {
     // Sorted by a hash: equal names lie side by side, without a copy of each name.
-    var hashes: [(hash: UInt64, number: Int)] = []
+    var hashes: [(hash: Int, number: Int)] = []
     hashes.reserveCapacity(entries.count)
     for (number, entry) in entries.enumerated() {
       let name = bytes[entry.name]
       guard isPlain(name) else { throw .badName(entry: Array(name)) }
-      hashes.append((name.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }, number))
+      // Hashed with the process's own seed: names that are made to collide here cannot be made beforehand.
+      var hasher = Hasher()
+      name.withUnsafeBytes { hasher.combine(bytes: $0) }
+      hashes.append((hasher.finalize(), number))
     }
     hashes.sort { $0 < $1 }
-    for (place, item) in hashes.enumerated() {
-      for other in hashes[(place + 1)...] {
-        guard other.hash == item.hash else { break }
-        guard !bytes[entries[item.number].name].elementsEqual(bytes[entries[other.number].name]) else {
-          throw .nameTwice(entry: Array(bytes[entries[item.number].name]))
-        }
+    for (item, other) in zip(hashes, hashes.dropFirst()) where item.hash == other.hash {
+      guard !bytes[entries[item.number].name].elementsEqual(bytes[entries[other.number].name]) else {
+        throw .nameTwice(entry: Array(bytes[entries[item.number].name]))
       }
     }
   }
 
   /// Whether a name is plain names joined by `/`, or such a name and `/` for a folder.
   private static func isPlain(_ name: ArraySlice<UInt8>) -> Bool {
-    let parts = name.last == UInt8(ascii: "/") ? name.dropLast() : name
-    // Nearly all names are such that nothing has to be looked up.
-    var wasSlash = true
-    let isSimple = parts.allSatisfy { byte in
-      defer { wasSlash = byte == UInt8(ascii: "/") }
-      let isWord = byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z") || (0x30...0x39).contains(byte)
-      return isWord || (!wasSlash && [UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte))
-    }
-    if isSimple, !wasSlash { return true }
-    return String(validating: parts, as: UTF8.self).map(Folder.isPlainPath) ?? false
+    name.count <= Limits.zipNameByteCount
+      && Folder.isPlainPath(utf8: name.last == UInt8(ascii: "/") ? name.dropLast() : name)
   }
 
   /// Finds where the entry's data lies, and that its own header says the same as the directory. APPNOTE, section 4.3.7.

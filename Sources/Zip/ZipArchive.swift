@@ -64,47 +64,65 @@ public struct ZipArchive: Sendable {
     }
   }
 
+  /// Checks stored bytes, where they are, against the entry's checksum.
+  public func check(_ entry: Entry, _ bytes: UnsafeRawBufferPointer) throws(ZipError) {
+    guard entry.checksum != 0 else { return }
+    let found = UInt32(
+      truncatingIfNeeded: crc32_z(0, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count))
+    guard found == entry.checksum else {
+      throw .checksum(entry: name(of: entry), expected: entry.checksum, found: found)
+    }
+  }
+
   /// The unpacked bytes of an entry that may be held in memory, against its checksum.
   public func contents(_ entry: Entry, limit: Int) throws(ZipError) -> [UInt8] {
     guard entry.byteCount <= limit else {
       throw .file(.tooLarge(path: file.path, byteCount: entry.byteCount, limit: limit))
     }
-    try checkExpansion(entry)
-    let bytes = entry.isStored ? try file.zipBytes(at: entry.offset, count: entry.byteCount) : try inflated(entry)
-    guard entry.checksum != 0 else { return bytes }
-    let found = UInt32(truncatingIfNeeded: crc32_z(0, bytes, bytes.count))
-    guard found == entry.checksum else {
-      throw .checksum(entry: name(of: entry), expected: entry.checksum, found: found)
+    if entry.isStored {
+      let bytes = try file.zipBytes(at: entry.offset, count: entry.byteCount)
+      var failure: ZipError?
+      bytes.withUnsafeBytes { buffer in
+        do throws(ZipError) { try check(entry, buffer) } catch { failure = error }
+      }
+      if let failure { throw failure }
+      return bytes
+    }
+    // One byte more than stated, so that the stream's own end is reached and its checksum checked.
+    let bytes = try beginning(of: entry, count: entry.byteCount + 1)
+    guard bytes.count == entry.byteCount else {
+      throw .file(
+        .damaged(
+          path: file.path, problem: "zip entry '\(printable(name(of: entry)))' unpacks to another size than stated"))
     }
     return bytes
   }
 
-  private func inflated(_ entry: Entry) throws(ZipError) -> [UInt8] {
+  /// The first unpacked bytes of an entry, at most `count`.
+  public func beginning(of entry: Entry, count: Int) throws(ZipError) -> [UInt8] {
+    if entry.isStored { return try file.zipBytes(at: entry.offset, count: min(count, entry.byteCount)) }
+    try checkExpansion(entry)
     do throws(FileError) {
-      // One byte more than stated, so that the stream's own end is reached and checked.
-      let buffer = try AlignedBuffer(byteCount: entry.byteCount + 1)
+      let buffer = try AlignedBuffer(byteCount: count)
       let decoder = try InflateDecoder(file, entry, name: name(of: entry))
       var done = 0
-      while done <= entry.byteCount {
-        let count = try decoder.decode(into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[done...]))
-        if count == 0 { break }
-        done += count
-      }
-      guard done == entry.byteCount else {
-        throw FileError.damaged(
-          path: file.path, problem: "zip entry '\(printable(name(of: entry)))' unpacks to another size than stated")
+      while done < count {
+        let got = try decoder.decode(into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[done...]))
+        if got == 0 { break }
+        done += got
       }
       return [UInt8](buffer.bytes[..<done])
     } catch { throw .file(error) }
   }
 
   /// The unpacked bytes of a deflated entry as a source of its own.
-  public func unpacked(_ entry: Entry) throws(ZipError) -> SpooledFile {
+  public func unpacked(_ entry: Entry, in space: TemporarySpace) throws(ZipError) -> SpooledFile {
     try checkExpansion(entry)
     do {
-      return try SpooledFile(
-        path: file.path, identity: file.identity, byteCount: entry.byteCount,
-        decoder: try InflateDecoder(file, entry, name: name(of: entry)))
+      let (file, name) = (file, name(of: entry))
+      return try SpooledFile(path: file.path, identity: file.identity, byteCount: entry.byteCount, in: space) {
+        () throws(FileError) in try InflateDecoder(file, entry, name: name)
+      }
     } catch { throw .file(error) }
   }
 }

@@ -60,7 +60,8 @@ public enum ZipError: Error, Sendable, Equatable {
     case .entryCount(let expected, let found):
       return bad("zip directory holds another number of entries than stated", "\(expected)", "\(found)")
     case .badDirectoryEntry(let offset): return bad("zip directory is damaged at byte \(offset)")
-    case .badName(let entry): return bad("\(name(entry)) has a name that is empty, not UTF-8 or leads outside")
+    case .badName(let entry):
+      return bad("\(name(entry)) has a name that is empty, too long, not UTF-8 or leads outside")
     case .nameTwice(let entry): return bad("\(name(entry)) occurs twice", "one")
     case .encrypted(let entry): return bad("\(name(entry)) is encrypted", "plain data")
     case .unknownMethod(let entry, let method):

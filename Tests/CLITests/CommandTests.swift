@@ -378,3 +378,57 @@ import Testing
     #expect(!digests(theirs).isEmpty)
   }
 }
+
+/// The screens over other programs' layouts.
+@Suite struct ForeignLayoutTests {
+  static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("CheckpointsTests/Fixtures").path
+
+  @Test func aGGUFFileSaysWhatItIs() throws {
+    let path = Self.fixtures + "/gguf/types.gguf"
+    let summary = try Command(["inspect", path])
+    #expect(summary.status == 0 && summary.output.contains("GGUF 3, 1 file"))
+    #expect(summary.output.contains("Q4_K") && summary.output.contains("IQ2_XXS"))
+    #expect(try Command(["inspect", path, "--metadata"]).output.contains("general.architecture  test"))
+    for screen in ["--health", "--tree", "--all"] { #expect(try Command(["inspect", path, screen]).status == 0) }
+    #expect(try Command(["inspect", path, "--tensor", "Q4_K"]).output.contains("first_values  [-"))
+    // A type that is listed has no values to show.
+    #expect(try Command(["inspect", path, "--tensor", "IQ3_S"]).output.contains("first_values  null"))
+    #expect(try Command(["inspect", path, "--layout", "IQ3_S"]).output.contains("stored as IQ3_S"))
+    let converted = try Command(["convert", path, "-o", TemporaryFolder()["x"]])
+    #expect(converted.status == 65 && converted.errors.contains("is listed but not read"))
+    let diff = try Command(["diff", path, Self.fixtures + "/gguf/version2.gguf"])
+    #expect(diff.status == 0 && diff.output.contains("26 tensors: 22 equal, 0 changed, 4 different"))
+  }
+
+  @Test func aPickleThatWouldRunSomethingIsRefusedByName() throws {
+    let folder = TemporaryFolder()
+    let path = folder.write(
+      ZipFile([.init("archive/data.pkl", Array("cos\nsystem\n(S'touch \(folder["canary"])'\ntR.".utf8))]).bytes(),
+      to: "model.bin")
+    for command in [["inspect", path], ["convert", path, "-o", folder["x"]], ["diff", path, path]] {
+      let done = try Command(command)
+      #expect(done.status == 65 && done.errors.contains("'os.system'") && done.errors.contains("Nothing was run"))
+    }
+    #expect(folder.names == ["model.bin"])
+  }
+
+  @Test(arguments: ["torch/plain.bin", "torch/before-zip.pth", "numpy/deflated.npz", "zstd/two-frames.safetensors.zst"])
+  func convertsAndVerifies(path: String) throws {
+    let (folder, source) = (TemporaryFolder(), Self.fixtures + "/" + path)
+    #expect(try Command(["convert", source, "-o", folder["x"], "-q"]).status == 0)
+    #expect(try Command(["verify", folder["x"], "--source", source]).status == 0)
+    let expected = try Command(["diff", source + ".expected.safetensors", folder["x"]])
+    #expect(expected.output.contains("equal, 0 changed") && !expected.output.contains("different"))
+  }
+
+  @Test func aPointerInPlaceOfAFileIsTold() throws {
+    let folder = TemporaryFolder()
+    folder.write("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", to: "pytorch_model.bin")
+    for path in [folder.path, folder["pytorch_model.bin"]] {
+      let done = try Command(["inspect", path])
+      #expect(
+        done.status == 65 && done.errors.contains("a Git LFS pointer") && done.errors.contains("Run git lfs pull"))
+    }
+  }
+}

@@ -109,6 +109,16 @@ import Testing
       "too few values",
       one(Py.call(Py.global("torch._utils", "_rebuild_tensor_v2"), [Py.storage(), Py.int(0)])), "badTensor"
     ),
+    (
+      "a lazy negative",
+      one(
+        Py.call(
+          Py.global("torch._utils", "_rebuild_tensor_v2"),
+          [
+            Py.storage(), Py.int(0), Py.sizes([2, 3]), Py.sizes([3, 1]), Py.no, Py.dict([]), Py.dict([("neg", [0x88])]),
+          ])),
+      "badTensor"
+    ),
     ("a dtype that is no dtype", one(Py.typed(Py.global("torch", "Size"))), "unknownDType"),
     ("a dtype as text", one(Py.typed(Py.text("torch.uint16"))), "badTensor"),
     ("a dtype that does not fit the bytes", one(Py.typed(Py.global("torch", "float64"))), "outsideStorage"),
@@ -157,6 +167,10 @@ import Testing
     ("data.pkl without a folder", zip([]) { $0.entries[0].name = Array("data.pkl".utf8) }, "noPickle"),
     ("TorchScript", one(Py.tensor()) { $0.entries.append(.init("archive/constants.pkl", [1])) }, "torchScript"),
     ("big-endian", one(Py.tensor()) { $0.entries[1].data = Array("big".utf8) }, "bigEndian"),
+    ("compressed pickle", one(Py.tensor()) { $0.entries[0] = deflated($0.entries[0]) }, "pickleCompressed"),
+    ("a name that is not UTF-8", zip([0x7D, 0x55, 1, 0xFF] + Py.tensor() + [0x73]), "badTensor"),
+    ("dicts that share their dicts of tensors", zip(shared(1000)), "pickle"),
+    ("a long call, looked at often", zip(longCall()), "noTensors"),
     ("pickle with another checksum", one(Py.tensor()) { $0.entries[0].checksum = 5 }, "zip"),
     ("empty pickle", zip([]) { $0.entries[0].data = [] }, "pickle"),
     ("bytes behind the pickle", one(Py.tensor()) { $0.entries[0].data.append(0) }, "pickle"),
@@ -207,6 +221,21 @@ import Testing
     return bytes
   }
 
+  /// A dict of 1000 tensors, held under as many names: a million tensors out of little.
+  static func shared(_ count: Int) -> [UInt8] {
+    let inner =
+      [0x7D] + Py.tensor() + [0x94, 0x30] + (0..<count).flatMap { Py.text("t\($0)") + [0x68, 0, 0x73] } + [0x94, 0x30]
+    return [UInt8](inner) + [0x7D] + (0..<count).flatMap { Py.text("d\($0)") + [0x68, 1, 0x73] }
+  }
+
+  /// A call with 100,000 arguments, 200,000 times in a list.
+  static func longCall() -> [UInt8] {
+    Py.global("collections", "OrderedDict") + [0x28] + [UInt8](repeating: 0x4E, count: 100_000) + [
+      0x74, 0x52, 0x94, 0x30,
+    ]
+      + [0x5D] + (0..<200_000).flatMap { _ in [0x68, 0, 0x61] }
+  }
+
   static let beforeZip: [Rule] = [
     ("another magic number", legacy(magic: [0x8A, 10] + [UInt8](repeating: 1, count: 10)), "badLegacyHeader"),
     ("a small magic number", legacy(magic: Py.int(5)), "badLegacyHeader"),
@@ -219,7 +248,8 @@ import Testing
       "a key twice", legacy(keys: Py.tuple([Py.text("0"), Py.text("0")]), data: little(UInt64(0)) + little(UInt64(0))),
       "storageTwice"
     ),
-    ("no keys", legacy(keys: Py.tuple([])), "storageMissing"),
+    ("no keys", legacy(keys: Py.tuple([]), data: []), "storageMissing"),
+    ("bytes behind the last storage", legacy() + [0], "trailingBytes"),
     ("cut in the data", Array(legacy().dropLast()), "storageTooShort"),
     ("cut in the count", Array(legacy().dropLast(26)), "storageTooShort"),
     ("a count of 2^63", legacy(data: little(UInt64(1) << 63)), "storageTooShort"),

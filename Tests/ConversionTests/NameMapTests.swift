@@ -53,7 +53,7 @@ import Testing
     let types = URL(fileURLWithPath: Self.fixtures).deletingLastPathComponent().appendingPathComponent("gguf").path
     // Those that can only be listed cannot be converted: the first is named.
     let source = try ModelSource(path: types + "/types.gguf")
-    #expect(throws: ArchiveError.self) { try ConversionPlan(source: source, options: ConversionOptions()) }
+    #expect(throws: CheckpointError.self) { try ConversionPlan(source: source, options: ConversionOptions()) }
     let quantized = URL(fileURLWithPath: Self.fixtures).deletingLastPathComponent()
     for name in ["mlx", "bitsandbytes", "compressed-tensors", "fp8-blocks"] {
       let sources = quantized.appendingPathComponent(name).path

@@ -222,7 +222,7 @@ import Zip
     #expect(archive.entries.map { String(decoding: archive.name(of: $0), as: UTF8.self) } == ["a/x", "a/y", "a/empty"])
     #expect(try archive.contents(archive.entries[0], limit: 3) == Array("abc".utf8))
     #expect(try archive.contents(archive.entries[1], limit: 3) == [1, 2])
-    let unpacked = try archive.unpacked(archive.entries[0])
+    let unpacked = try archive.unpacked(archive.entries[0], in: TemporarySpace())
     #expect(try unpacked.bytes(at: 1, count: 2) == Array("bc".utf8))
     #expect(try unpacked.bytes(at: 0, count: 3) == Array("abc".utf8))
   }

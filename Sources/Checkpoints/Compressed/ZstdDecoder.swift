@@ -44,25 +44,37 @@ final class ZstdDecoder: StreamDecoder, @unchecked Sendable {
     return output.pos
   }
 
-  /// A whole zstd file as the bytes that it unpacks to.
-  static func unpacked(_ file: ReadableFile) throws(FileError) -> SpooledFile {
-    let byteCount: Int
-    if let stated = try statedByteCount(file) {
-      byteCount = stated
-    } else {
-      // Written from a pipe, without its size: unpacked once only to count.
-      let decoder = try ZstdDecoder(file)
-      let buffer = try AlignedBuffer(byteCount: 1 << 20)
-      var sum = 0
-      while true {
-        let count = try decoder.decode(into: buffer.bytes)
-        if count == 0 { break }
-        sum += count
+  /// A whole safetensors file in zstd as the bytes that it unpacks to.
+  static func unpacked(_ file: ReadableFile) throws(SafetensorsError) -> SpooledFile {
+    do {
+      let byteCount = try statedByteCount(file) ?? safetensorsByteCount(file)
+      return try SpooledFile(path: file.path, identity: file.identity, byteCount: byteCount, in: TemporarySpace()) {
+        () throws(FileError) in try ZstdDecoder(file)
       }
-      byteCount = sum
+    } catch let error as FileError { throw .file(error) } catch let error as SafetensorsError { throw error } catch {
+      throw .headerEmpty
     }
-    return try SpooledFile(
-      path: file.path, identity: file.identity, byteCount: byteCount, decoder: try ZstdDecoder(file))
+  }
+
+  /// The size of a safetensors file by its own header, for frames that were written from a pipe and state none. Whether it
+  /// is right shows when the end is reached.
+  private static func safetensorsByteCount(_ file: ReadableFile) throws -> Int {
+    let decoder = try ZstdDecoder(file)
+    func bytes(_ count: Int) throws -> [UInt8] {
+      let buffer = try AlignedBuffer(byteCount: count)
+      var done = 0
+      while done < count {
+        let got = try decoder.decode(into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[done...]))
+        guard got > 0 else { throw SafetensorsError.headerPastEnd(claimed: count, available: done) }
+        done += got
+      }
+      return [UInt8](UnsafeRawBufferPointer(buffer.bytes))
+    }
+    let length = try SafetensorsHeader.length(try bytes(8), limit: Limits.packedHeaderByteCount)
+    let end = try SafetensorsHeader.claimedDataByteCount(json: try bytes(length))
+    let (sum, overflow) = end.addingReportingOverflow(8 + length)
+    guard !overflow else { throw SafetensorsError.headerTooLarge(claimed: UInt64(end)) }
+    return sum
   }
 
   /// The size that the frames state, where all do.

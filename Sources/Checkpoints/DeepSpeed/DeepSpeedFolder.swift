@@ -1,3 +1,4 @@
+import Pickle
 import Tensors
 
 /// The state that DeepSpeed leaves of one step, by the names of its files. Source: DeepSpeed, `runtime/engine.py`.
@@ -78,12 +79,10 @@ struct DeepSpeedFolder {
         guard !entries.isEmpty else { throw .notState(file: name, key: "module") }
         return ([file.listed(in: folder, as: "DeepSpeed state")], entries, [])
       case .partitioned(let models, let optimizers):
-        var merger = ZeroMerger(folder: folder, firstFile: firstFile)
-        for name in models { merger.models.append(try DeepSpeedFile(path: path, name: name)) }
-        for name in optimizers { merger.optimizers.append(try DeepSpeedFile(path: path, name: name)) }
+        var merger = ZeroMerger(
+          path: path, folder: folder, firstFile: firstFile, models: models, optimizers: optimizers)
         let entries = try merger.merged()
-        let files = (merger.models + merger.optimizers).map { $0.listed(in: folder, as: "DeepSpeed ZeRO 3 state") }
-        return (files, entries, ["merged from the partitions of \(models.count) processes"])
+        return (merger.files, entries, ["merged from the partitions of \(models.count) processes"])
       }
     } catch { throw .deepSpeed(path: path, error) }
   }
@@ -104,6 +103,24 @@ struct DeepSpeedFile {
   func listed(in folder: String, as format: String) -> Checkpoint.File {
     Checkpoint.File(
       relativePath: Folder.join(folder, name), source: torch.file, format: format, metadata: [])
+  }
+
+  /// The value of a key of the file's dict.
+  func value(_ key: String) throws(DeepSpeedError) -> PickleValue {
+    guard let value = TorchState.value(of: key, in: torch.document.root, torch.document) else {
+      throw .notState(file: name, key: key)
+    }
+    return value
+  }
+
+  /// A tensor whose elements lie one after another, and where they do; nil for anything else.
+  func plainTensor(
+    _ value: PickleValue, name: TensorName
+  ) throws(DeepSpeedError) -> (info: TensorInfo, offset: Int)? {
+    try perform { (torch) throws(TorchError) in
+      guard let tensor = try TorchTensor(value, name: name, in: torch.document), tensor.isContiguous else { return nil }
+      return (tensor.info, try torch.place(of: tensor))
+    }
   }
 
   func perform<Value>(_ body: (TorchFile) throws(TorchError) -> Value) throws(DeepSpeedError) -> Value {

@@ -4,26 +4,60 @@ import Tensors
 /// Puts the parameters of a ZeRO stage 3 run together from the parts that the processes hold.
 ///
 /// Source: DeepSpeed, `utils/zero_to_fp32.py`. Each process has `ceil(n / processes)` elements of a parameter of `n`, all
-/// parameters one after another in its groups; buffers stand whole in the first process's file.
+/// parameters one after another in its groups; buffers stand whole in the first process's file. As there, buffers of 16 bits
+/// become f32.
 struct ZeroMerger {
+  let path: String
   let folder: String
   let firstFile: Int
-  var models: [DeepSpeedFile] = []
-  var optimizers: [DeepSpeedFile] = []
+  let models: [String]
+  let optimizers: [String]
+  private(set) var files: [Checkpoint.File] = []
 
-  init(folder: String, firstFile: Int) {
+  init(path: String, folder: String, firstFile: Int, models: [String], optimizers: [String]) {
+    self.path = path
     self.folder = folder
     self.firstFile = firstFile
+    self.models = models
+    self.optimizers = optimizers
   }
 
-  func merged() throws(DeepSpeedError) -> [Checkpoint.Entry] {
-    // First what tells whether all processes are there.
-    let trained = try trained()
-    var entries = try buffers() + frozen()
-    entries += trained
-    let taken = Dictionary(entries.map { ($0.info.name, $0) }) { first, _ in first }
-    for (name, source) in try shared() {
-      guard let origin = taken[source], taken[name] == nil,
+  /// What the first process's file says of all.
+  private struct Plan {
+    var buffers: [Checkpoint.Entry] = []
+    var trained: [TensorInfo] = []
+    var frozen: [TensorInfo] = []
+    var shared: [(name: TensorName, source: TensorName)] = []
+  }
+
+  /// A run of f32 in a process's file.
+  private struct Group: Equatable {
+    let offset: Int
+    let count: Int
+  }
+
+  mutating func merged() throws(DeepSpeedError) -> [Checkpoint.Entry] {
+    var plan = Plan()
+    var fragments: [[TensorName: (info: TensorInfo, offset: Int)]] = []
+    // Each file's pickle is kept no longer than it is needed.
+    for (rank, name) in models.enumerated() {
+      let file = try open(name)
+      if rank == 0 { plan = try self.plan(file) }
+      fragments.append(plan.frozen.isEmpty ? [:] : try Self.fragments(file))
+    }
+    var ranks: [[Group]] = []
+    for name in optimizers {
+      let file = try open(name)
+      let groups = try groups(file)
+      if let known = ranks.first, known.map(\.count) != groups.map(\.count) { throw .groupsDiffer(file: name) }
+      ranks.append(groups)
+    }
+    var entries = plan.buffers
+    for info in plan.frozen { entries.append(try frozen(info, fragments)) }
+    entries += try trained(plan.trained, ranks)
+    let known = Dictionary(entries.map { ($0.info.name, $0) }) { first, _ in first }
+    for (name, source) in plan.shared {
+      guard let origin = known[source], known[name] == nil,
         let info = TensorInfo(name: name, dtype: origin.info.dtype, shape: origin.info.shape)
       else { continue }
       entries.append(
@@ -33,43 +67,63 @@ struct ZeroMerger {
     return entries
   }
 
-  private func value(_ key: String, _ file: DeepSpeedFile) throws(DeepSpeedError) -> PickleValue {
-    guard let value = TorchState.value(of: key, in: file.torch.document.root, file.torch.document) else {
-      throw .notState(file: file.name, key: key)
-    }
-    return value
+  private mutating func open(_ name: String) throws(DeepSpeedError) -> DeepSpeedFile {
+    let file = try DeepSpeedFile(path: path, name: name)
+    files.append(file.listed(in: folder, as: "DeepSpeed ZeRO 3 state"))
+    return file
   }
 
-  // MARK: What each list says
+  // MARK: The first process's lists
 
-  private func buffers() throws(DeepSpeedError) -> [Checkpoint.Entry] {
-    let file = models[0]
-    let names = try value("buffer_names", file)
-    guard let list = file.torch.document.sequence(names) else { throw .notState(file: file.name, key: "buffer_names") }
+  private func plan(_ file: DeepSpeedFile) throws(DeepSpeedError) -> Plan {
+    let document = file.torch.document
+    var plan = Plan()
+    guard let dicts = document.sequence(try file.value("param_shapes")) else {
+      throw .notState(file: file.name, key: "param_shapes")
+    }
+    for dict in dicts { plan.trained += try shapes(dict, "param_shapes", file) }
+    if let list = TorchState.value(of: "frozen_param_shapes", in: document.root, document), list != .none {
+      plan.frozen = try shapes(list, "frozen_param_shapes", file)
+    }
+    for pair in document.mapping(try file.value("shared_params")) ?? [] {
+      guard let name = document.text(pair.key), let source = document.text(pair.value) else { continue }
+      plan.shared.append((TensorName(utf8: name), TensorName(utf8: source)))
+    }
+    plan.buffers = try buffers(file)
+    return plan
+  }
+
+  private func buffers(_ file: DeepSpeedFile) throws(DeepSpeedError) -> [Checkpoint.Entry] {
+    guard let list = file.torch.document.sequence(try file.value("buffer_names")) else {
+      throw .notState(file: file.name, key: "buffer_names")
+    }
     let wanted = Set(list.compactMap(file.torch.document.text).map { TensorName(utf8: $0) })
-    return try file.perform { (torch) throws(TorchError) in
+    let entries = try file.perform { (torch) throws(TorchError) in
       let tensors = try TorchState(torch.document, key: "module").tensors.filter { wanted.contains($0.info.name) }
       return try torch.entries(of: tensors, folder: folder, fileIndex: firstFile)
     }
-  }
-
-  private func shared() throws(DeepSpeedError) -> [(name: TensorName, source: TensorName)] {
-    let (file, document) = (models[0], models[0].torch.document)
-    guard let pairs = document.pairs(try value("shared_params", file)) else { return [] }
-    return pairs.compactMap { pair in
-      guard let name = document.text(pair.key), let source = document.text(pair.value) else { return nil }
-      return (TensorName(utf8: name), TensorName(utf8: source))
+    return entries.map { entry in
+      guard case .plain = entry.content, entry.info.dtype == .f16 || entry.info.dtype == .bf16,
+        let info = TensorInfo(name: entry.info.name, dtype: .f32, shape: entry.info.shape)
+      else { return entry }
+      let plane = Plane(
+        source: file.torch.file, offset: entry.offset, dtype: entry.info.dtype, shape: entry.info.shape)
+      return Checkpoint.Entry(
+        info: info, folder: folder, fileIndex: firstFile, offset: entry.offset, content: .decoded(WidenedTensor(plane)))
     }
   }
 
   /// Names and shapes of a dict, in its order.
   private func shapes(
-    _ value: PickleValue, _ document: PickleDocument
-  ) throws(DeepSpeedError) -> [TensorInfo]? {
-    guard let pairs = document.pairs(value) else { return nil }
+    _ value: PickleValue, _ key: String, _ file: DeepSpeedFile
+  ) throws(DeepSpeedError) -> [TensorInfo] {
+    let document = file.torch.document
+    guard let pairs = document.mapping(value) else { throw .notState(file: file.name, key: key) }
     var shapes: [TensorInfo] = []
     for pair in pairs {
-      guard let utf8 = document.text(pair.key), !utf8.isEmpty, utf8.count <= Limits.nameByteCount else { return nil }
+      guard let utf8 = document.text(pair.key), !utf8.isEmpty, utf8.count <= Limits.nameByteCount,
+        String(validating: utf8, as: UTF8.self) != nil
+      else { throw .notState(file: file.name, key: key) }
       let name = TensorName(utf8: utf8)
       guard let sizes = TorchTensor.sizes(pair.value, document), sizes.count <= Limits.rank,
         let info = TensorInfo(name: name, dtype: .f32, shape: sizes)
@@ -79,17 +133,11 @@ struct ZeroMerger {
     return shapes
   }
 
-  // MARK: Parts
-
-  /// The parts of one process in the order of its groups: where each vector lies.
-  private struct Group: Equatable {
-    let offset: Int
-    let count: Int
-  }
+  // MARK: Trained parameters
 
   private func groups(_ file: DeepSpeedFile) throws(DeepSpeedError) -> [Group] {
     let document = file.torch.document
-    let state = try value("optimizer_state_dict", file)
+    let state = try file.value("optimizer_state_dict")
     func member(_ key: String) throws(DeepSpeedError) -> PickleValue {
       guard let value = TorchState.value(of: key, in: state, document) else {
         throw .notState(file: file.name, key: key)
@@ -105,12 +153,7 @@ struct ZeroMerger {
     guard let list = document.sequence(try member("fp32_flat_groups")) else { throw .badGroups(file: file.name) }
     var groups: [Group] = []
     for item in list {
-      let place = try file.perform { (torch) throws(TorchError) -> (offset: Int, info: TensorInfo)? in
-        guard let tensor = try TorchTensor(item, name: "fp32_flat_groups", in: document), tensor.isContiguous else {
-          return nil
-        }
-        return (try torch.place(of: tensor), tensor.info)
-      }
+      let place = try file.plainTensor(item, name: "fp32_flat_groups")
       guard let place, place.info.dtype == .f32, place.info.shape.count == 1 else { throw .badGroups(file: file.name) }
       groups.append(Group(offset: place.offset, count: place.info.elementCount))
     }
@@ -124,32 +167,31 @@ struct ZeroMerger {
     return items.compactMap { item in if case .int(let number) = item { number } else { nil } }.max()
   }
 
-  private func trained() throws(DeepSpeedError) -> [Checkpoint.Entry] {
-    let (first, document) = (models[0], models[0].torch.document)
-    var wanted: [TensorInfo] = []
-    guard let dicts = document.sequence(try value("param_shapes", first)) else {
-      throw .notState(file: first.name, key: "param_shapes")
+  private func trained(_ wanted: [TensorInfo], _ ranks: [[Group]]) throws(DeepSpeedError) -> [Checkpoint.Entry] {
+    var available = 0
+    for group in ranks.first ?? [] {
+      let (sum, overflow) = available.addingReportingOverflow(group.count)
+      guard !overflow else { throw .badGroups(file: optimizers[0]) }
+      available = sum
     }
-    for dict in dicts {
-      guard let shapes = try shapes(dict, document) else { throw .notState(file: first.name, key: "param_shapes") }
-      wanted += shapes
-    }
-    var ranks: [[Group]] = []
-    for file in optimizers {
-      let groups = try groups(file)
-      if let known = ranks.first, known.map(\.count) != groups.map(\.count) { throw .groupsDiffer(file: file.name) }
-      ranks.append(groups)
-    }
-    let available = ranks[0].reduce(0) { $0 + $1.count }
     var position = 0
+    // The group that holds the position, and where it starts: the same in all processes.
+    var (group, start) = (0, 0)
     var entries: [Checkpoint.Entry] = []
     for info in wanted {
       let part = Self.partCount(info.elementCount, ranks.count)
-      guard part <= available - position else { throw .leftOver(expected: position + part, found: available) }
+      guard part <= available - position else {
+        throw .leftOver(expected: position.addingReportingOverflow(part).partialValue, found: available)
+      }
+      while group < ranks[0].count, start + ranks[0][group].count <= position {
+        start += ranks[0][group].count
+        group += 1
+      }
       var pieces: [JoinedBytes.Piece] = []
       for (rank, groups) in ranks.enumerated() {
-        pieces += Self.pieces(position..<position + part, of: groups).map {
-          JoinedBytes.Piece(source: optimizers[rank].torch.file, offset: $0.offset, byteCount: $0.count * 4)
+        let source = files[models.count + rank].source
+        for run in Self.runs(position..<position + part, in: groups[group...], from: start) {
+          pieces.append(.init(source: source, offset: run.offset, byteCount: run.count * 4))
         }
       }
       position += part
@@ -161,58 +203,74 @@ struct ZeroMerger {
 
   private static func partCount(_ count: Int, _ ranks: Int) -> Int { count / ranks + (count % ranks == 0 ? 0 : 1) }
 
-  /// A range of a process's elements as runs in its groups.
-  private static func pieces(_ range: Range<Int>, of groups: [Group]) -> [Group] {
-    var pieces: [Group] = []
-    var start = 0
+  /// A range of a process's elements as runs in its groups, of which the first starts at element `start`.
+  private static func runs(_ range: Range<Int>, in groups: ArraySlice<Group>, from start: Int) -> [Group] {
+    var runs: [Group] = []
+    var start = start
     for group in groups {
+      guard start < range.upperBound else { break }
       let inside = range.clamped(to: start..<start + group.count)
       if !inside.isEmpty {
-        pieces.append(Group(offset: group.offset + (inside.lowerBound - start) * 4, count: inside.count))
+        runs.append(Group(offset: group.offset + (inside.lowerBound - start) * 4, count: inside.count))
       }
       start += group.count
     }
-    return pieces
+    return runs
   }
 
-  /// Parameters that were not trained: whole parts, each in the file of its process.
-  private func frozen() throws(DeepSpeedError) -> [Checkpoint.Entry] {
-    let (first, document) = (models[0], models[0].torch.document)
-    guard let list = TorchState.value(of: "frozen_param_shapes", in: document.root, document), list != .none,
-      let wanted = try shapes(list, document)
-    else { return [] }
-    var entries: [Checkpoint.Entry] = []
-    for info in wanted {
-      let part = Self.partCount(info.elementCount, models.count)
-      var pieces: [JoinedBytes.Piece] = []
-      var dtype: DType?
-      for file in models {
-        let document = file.torch.document
-        let fragment = TorchState.value(of: "frozen_param_fragments", in: document.root, document)
-          .flatMap { TorchState.value(of: info.name.text, in: $0, document) }
-        let found = try file.perform { (torch) throws(TorchError) -> (offset: Int, info: TensorInfo)? in
-          guard let fragment, let tensor = try TorchTensor(fragment, name: info.name, in: document),
-            tensor.isContiguous
-          else { return nil }
-          return (try torch.place(of: tensor), tensor.info)
-        }
-        guard let found, found.info.elementCount == part, dtype == nil || dtype == found.info.dtype else {
-          throw .fragmentMissing(name: info.name, file: file.name)
-        }
-        dtype = found.info.dtype
-        pieces.append(.init(source: file.torch.file, offset: found.offset, byteCount: found.info.byteCount))
-      }
-      guard let dtype, let typed = TensorInfo(name: info.name, dtype: dtype, shape: info.shape) else {
-        throw .notState(file: first.name, key: "frozen_param_shapes")
-      }
-      entries.append(entry(typed, pieces, fileIndex: firstFile))
+  // MARK: Frozen parameters
+
+  /// The fragments of the frozen parameters in one process's file.
+  private static func fragments(
+    _ file: DeepSpeedFile
+  ) throws(DeepSpeedError) -> [TensorName: (info: TensorInfo, offset: Int)] {
+    let document = file.torch.document
+    guard let value = TorchState.value(of: "frozen_param_fragments", in: document.root, document) else { return [:] }
+    var fragments: [TensorName: (info: TensorInfo, offset: Int)] = [:]
+    for pair in document.mapping(value) ?? [] {
+      guard let utf8 = document.text(pair.key) else { continue }
+      let name = TensorName(utf8: utf8)
+      fragments[name] = try file.plainTensor(pair.value, name: name)
     }
-    return entries
+    return fragments
+  }
+
+  /// A parameter that was not trained: whole parts, each in the file of its process.
+  private func frozen(
+    _ info: TensorInfo, _ fragments: [[TensorName: (info: TensorInfo, offset: Int)]]
+  ) throws(DeepSpeedError) -> Checkpoint.Entry {
+    let part = Self.partCount(info.elementCount, models.count)
+    var pieces: [JoinedBytes.Piece] = []
+    for (rank, known) in fragments.enumerated() {
+      guard let fragment = known[info.name], fragment.info.elementCount == part,
+        fragment.info.dtype == fragments[0][info.name]?.info.dtype
+      else { throw .fragmentMissing(name: info.name, file: models[rank]) }
+      pieces.append(
+        .init(source: files[rank].source, offset: fragment.offset, byteCount: fragment.info.byteCount))
+    }
+    guard let dtype = fragments.first?[info.name]?.info.dtype,
+      let typed = TensorInfo(name: info.name, dtype: dtype, shape: info.shape)
+    else { throw .badShape(name: info.name) }
+    return entry(typed, pieces, fileIndex: firstFile)
   }
 
   private func entry(_ info: TensorInfo, _ pieces: [JoinedBytes.Piece], fileIndex: Int) -> Checkpoint.Entry {
     Checkpoint.Entry(
       info: info, folder: folder, fileIndex: fileIndex, offset: pieces.first?.offset ?? 0,
       content: .decoded(JoinedBytes(encoding: "partitions", pieces: pieces)))
+  }
+}
+
+/// A tensor of 16 bits as f32.
+private struct WidenedTensor: FloatDecoder {
+  private let plane: Plane
+
+  init(_ plane: Plane) { self.plane = plane }
+
+  var encoding: String { plane.dtype.name }
+  var storedByteCount: Int { plane.elementCount * 2 }
+
+  func decode(from first: Int, into out: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    _ = out.update(fromContentsOf: try plane.floats(at: first, count: out.count))
   }
 }

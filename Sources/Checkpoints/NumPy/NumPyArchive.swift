@@ -9,63 +9,78 @@ enum NumPyArchive {
       && archive.entries.allSatisfy { archive.name(of: $0).reversed().starts(with: ".npy".utf8.reversed()) }
   }
 
-  /// The arrays of a npz file, named as NumPy names them.
+  /// The arrays of a npz file, named as NumPy names them. Those without numbers are passed over with a note.
   static func entries(
     _ archive: ZipArchive, path: String, _ place: (folder: String, fileIndex: Int)
-  ) throws(CheckpointError) -> [Checkpoint.Entry] {
+  ) throws(CheckpointError) -> (entries: [Checkpoint.Entry], notes: [String]) {
     var entries: [Checkpoint.Entry] = []
+    var strangers: [(name: String, error: CheckpointError)] = []
+    let space = TemporarySpace()
     for entry in archive.entries {
-      let entryName = archive.name(of: entry)
-      let name = TensorName(utf8: Array(entryName.dropLast(4)))
-      let place = (path: "\(path): \(printable(entryName))", folder: place.folder, fileIndex: place.fileIndex)
-      if entry.isStored {
-        entries.append(try array(name, archive.file, offset: entry.offset, byteCount: entry.byteCount, place))
-      } else {
-        let unpacked: any ByteSource
-        do { unpacked = try archive.unpacked(entry) } catch { throw .zip(path: path, error) }
+      let fullName = archive.name(of: entry)
+      let name = fullName.dropLast(4)
+      do throws(CheckpointError) {
+        let (beginning, unpacked): ([UInt8], any ByteSource)
+        do throws(ZipError) {
+          beginning = try archive.beginning(of: entry, count: min(entry.byteCount, NumPyHeader.limit))
+          unpacked = entry.isStored ? archive.file : try archive.unpacked(entry, in: space)
+        } catch { throw .zip(path: path, error) }
         entries.append(
           try array(
-            name, unpacked, offset: 0, byteCount: entry.byteCount, place, packedByteCount: entry.packedByteCount))
+            TensorName(utf8: Array(name)), beginning, byteCount: entry.byteCount, source: unpacked,
+            start: entry.isStored ? entry.offset : 0, path: "\(path): \(printable(fullName))", place,
+            packed: entry.isStored ? nil : entry))
+      } catch {
+        guard case .numPy(_, .unknownDType) = error else { throw error }
+        strangers.append((printable(name), error))
       }
     }
-    return entries
+    guard let first = strangers.first else { return (entries, []) }
+    guard !entries.isEmpty else { throw first.error }
+    let others = strangers.count > 1 ? " and \(strangers.count - 1) more" : ""
+    return (entries, ["passed over '\(first.name)'\(others): no plain numbers"])
   }
 
   /// The array of a npy file, named after the file.
-  static func entries(
+  static func entry(
     of file: ReadableFile, path: String, _ place: (folder: String, fileIndex: Int)
-  ) throws(CheckpointError) -> [Checkpoint.Entry] {
+  ) throws(CheckpointError) -> Checkpoint.Entry {
     let name = Folder.split(path).name
     let stem = name.hasSuffix(".npy") ? String(name.dropLast(4)) : name
-    let place = (path: path, folder: place.folder, fileIndex: place.fileIndex)
-    return [try array(TensorName(stem), file, offset: 0, byteCount: file.byteCount, place)]
+    let beginning: [UInt8]
+    do { beginning = try file.bytes(at: 0, count: min(file.byteCount, NumPyHeader.limit)) } catch { throw .file(error) }
+    return try array(
+      TensorName(stem), beginning, byteCount: file.byteCount, source: file, start: 0, path: path, place)
   }
 
-  /// - Parameter packedByteCount: bytes of a deflated array in its file; nil for one that lies there as it is.
+  /// - Parameters:
+  ///   - beginning: the first bytes of the array, with its header.
+  ///   - start: where they lie in the source.
+  ///   - packed: the entry of a deflated array.
   private static func array(
-    _ name: TensorName, _ source: any ByteSource, offset: Int, byteCount: Int,
-    _ place: (path: String, folder: String, fileIndex: Int), packedByteCount: Int? = nil
+    _ name: TensorName, _ beginning: [UInt8], byteCount: Int, source: any ByteSource, start: Int, path: String,
+    _ place: (folder: String, fileIndex: Int), packed: ZipArchive.Entry? = nil
   ) throws(CheckpointError) -> Checkpoint.Entry {
     let header: NumPyHeader
-    do { header = try NumPyHeader(source, offset: offset, byteCount: byteCount) } catch {
-      throw .numPy(path: place.path, error)
-    }
-    guard !name.utf8.isEmpty, let info = TensorInfo(name: name, dtype: header.dtype, shape: header.shape) else {
-      throw .numPy(path: place.path, .badShape)
+    do { header = try NumPyHeader(beginning, byteCount: byteCount) } catch { throw .numPy(path: path, error) }
+    guard !name.utf8.isEmpty else { throw .numPy(path: path, .noName) }
+    guard let info = TensorInfo(name: name, dtype: header.dtype, shape: header.shape) else {
+      throw .numPy(path: path, .badShape)
     }
     var content = Checkpoint.Content.plain
     if header.isFortranOrder, info.shape.count > 1, info.elementCount > 0 {
       var strides: [Int] = []
-      for (position, _) in info.shape.enumerated() { strides.append(info.shape[..<position].reduce(1, *)) }
+      for position in info.shape.indices { strides.append(info.shape[..<position].reduce(1, *)) }
       content = .decoded(
         StridedView(
-          source, start: header.dataOffset, shape: info.shape, strides: strides, width: info.dtype.bitWidth / 8))
-    } else if let packedByteCount {
-      content = .decoded(UnpackedArray(source: source, offset: header.dataOffset, storedByteCount: packedByteCount))
+          source, start: start + header.dataOffset, shape: info.shape, strides: strides, width: info.dtype.bitWidth / 8)
+      )
+    } else if let packed {
+      content = .decoded(
+        UnpackedArray(source: source, offset: header.dataOffset, storedByteCount: packed.packedByteCount))
     }
     return Checkpoint.Entry(
-      info: info, folder: place.folder, fileIndex: place.fileIndex,
-      offset: packedByteCount == nil ? header.dataOffset : 0,
+      info: info, folder: place.folder, fileIndex: place.fileIndex, offset: packed?.offset ?? start + header.dataOffset,
       content: content)
   }
 }

@@ -2,8 +2,6 @@ import Tensors
 
 /// A rule of the npy format that an array breaks.
 public enum NumPyError: Error, Sendable, Equatable {
-  case file(FileError)
-  case zip(path: String)
   case badMagic
   case unknownVersion(Int)
   case headerPastEnd(claimed: Int)
@@ -13,6 +11,7 @@ public enum NumPyError: Error, Sendable, Equatable {
   case unknownDType([UInt8])
   case bigEndian([UInt8])
   case badShape
+  case noName
   case sizeMismatch(expected: Int, found: Int)
 
   /// The report for an array, of a file at `path` or in an archive.
@@ -23,8 +22,6 @@ public enum NumPyError: Error, Sendable, Equatable {
       ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
     }
     switch self {
-    case .file(let error): return error.report
-    case .zip(let path): return ErrorReport(.badData, at: printable(path), "is no zip archive that can be read")
     case .badMagic: return bad("is not a NumPy array")
     case .unknownVersion(let version): return bad("is of an unknown npy version", "1, 2 or 3", "\(version)")
     case .headerPastEnd(let claimed):
@@ -34,6 +31,7 @@ public enum NumPyError: Error, Sendable, Equatable {
     case .unknownDType(let descr):
       return bad("array has a dtype that is not read", "'<f4', '<f2', '<i8', ...", "'\(printable(descr, limit: 40))'")
     case .bigEndian(let descr): return bad("array is big-endian", "little-endian", "'\(printable(descr, limit: 40))'")
+    case .noName: return bad("array has no name")
     case .badShape: return bad("shape is not a tuple of at most \(Limits.rank) sizes, or overflows")
     case .sizeMismatch(let expected, let found):
       return bad("data does not fit the shape", "\(expected) bytes", "\(found)", "The file looks cut: fetch it again")

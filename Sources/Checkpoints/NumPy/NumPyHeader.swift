@@ -5,7 +5,7 @@ struct NumPyHeader {
   let dtype: DType
   let shape: [Int]
   let isFortranOrder: Bool
-  /// Where the data starts.
+  /// Where the data starts, from the first byte.
   let dataOffset: Int
 
   private static let dtypes: [String: DType] = [
@@ -13,38 +13,37 @@ struct NumPyHeader {
     "<u4": .u32, "<u2": .u16, "|u1": .u8, "|b1": .bool, "<c8": .c64,
   ]
 
-  init(_ source: any ByteSource, offset: Int, byteCount: Int) throws(NumPyError) {
-    do {
-      guard byteCount >= 12 else { throw NumPyError.badMagic }
-      let prefix = try source.bytes(at: offset, count: 12)
-      guard prefix.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) else { throw NumPyError.badMagic }
-      let (version, isShort) = (Int(prefix[6]), prefix[6] == 1)
-      guard (1...3).contains(version) else { throw NumPyError.unknownVersion(version) }
-      var cursor = ByteCursor(prefix, offset: 8)
-      let length = isShort ? Int(cursor.take(UInt16.self) ?? 0) : Int(cursor.take(UInt32.self) ?? 0)
-      let start = isShort ? 10 : 12
-      guard length <= min(byteCount - start, 1 << 20) else { throw NumPyError.headerPastEnd(claimed: length) }
-      var parser = NumPyLiteral(try source.bytes(at: offset + start, count: length))
-      let literal = try parser.parse()
-      guard let descr = literal.descr else { throw NumPyError.missingKey("descr") }
-      guard let order = literal.fortranOrder else { throw NumPyError.missingKey("fortran_order") }
-      guard let shape = literal.shape else { throw NumPyError.missingKey("shape") }
-      guard let dtype = Self.dtypes[String(decoding: descr, as: UTF8.self)] else {
-        throw descr.first == UInt8(ascii: ">") ? NumPyError.bigEndian(descr) : .unknownDType(descr)
-      }
-      guard shape.count <= Limits.rank, let info = TensorInfo(name: "array", dtype: dtype, shape: shape) else {
-        throw NumPyError.badShape
-      }
-      guard info.byteCount == byteCount - start - length else {
-        throw NumPyError.sizeMismatch(expected: info.byteCount, found: byteCount - start - length)
-      }
-      self.dtype = dtype
-      self.shape = shape
-      isFortranOrder = order
-      dataOffset = offset + start + length
-    } catch let error as FileError { throw .file(error) } catch let error as NumPyError { throw error } catch {
-      throw .badMagic
+  /// Bytes of an array that its header must lie within.
+  static let limit = 1 << 16 + 12
+
+  /// - Parameters:
+  ///   - beginning: the first bytes, up to ``limit``.
+  ///   - byteCount: bytes of header and data.
+  init(_ beginning: [UInt8], byteCount: Int) throws(NumPyError) {
+    guard beginning.count >= 12, beginning.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) else { throw .badMagic }
+    let version = Int(beginning[6])
+    guard (1...3).contains(version) else { throw .unknownVersion(version) }
+    var cursor = ByteCursor(beginning, offset: 8)
+    let length = version == 1 ? Int(cursor.take(UInt16.self) ?? 0) : Int(cursor.take(UInt32.self) ?? 0)
+    guard let header = cursor.take(count: length) else { throw .headerPastEnd(claimed: length) }
+    var parser = NumPyLiteral(Array(beginning[header]))
+    let literal = try parser.parse()
+    guard let descr = literal.descr else { throw .missingKey("descr") }
+    guard let order = literal.fortranOrder else { throw .missingKey("fortran_order") }
+    guard let shape = literal.shape else { throw .missingKey("shape") }
+    guard let dtype = Self.dtypes[String(decoding: descr, as: UTF8.self)] else {
+      throw descr.first == UInt8(ascii: ">") ? .bigEndian(descr) : .unknownDType(descr)
     }
+    guard shape.count <= Limits.rank, let info = TensorInfo(name: "array", dtype: dtype, shape: shape) else {
+      throw .badShape
+    }
+    guard info.byteCount == byteCount - cursor.offset else {
+      throw .sizeMismatch(expected: info.byteCount, found: byteCount - cursor.offset)
+    }
+    self.dtype = dtype
+    self.shape = shape
+    isFortranOrder = order
+    dataOffset = cursor.offset
   }
 }
 
@@ -65,7 +64,9 @@ private struct NumPyLiteral {
       let key = try string()
       try take(":")
       switch String(decoding: key, as: UTF8.self) {
-      case "descr" where descr == nil: descr = try string()
+      case "descr" where descr == nil:
+        if try taken("[") { throw .unknownDType(Array("[...]".utf8)) }
+        descr = try string()
       case "fortran_order" where fortranOrder == nil: fortranOrder = try boolean()
       case "shape" where shape == nil: shape = try sizes()
       default: throw .badHeader(offset: start)

@@ -10,8 +10,8 @@ struct QuantizedParts {
   var current: Set<Int> = []
   /// Whether MLX's tensors were met without a config that says their bits.
   var lacksConfig = false
-  /// A tensor whose groups are in another order than its columns.
-  var reordered: TensorName?
+  /// A tensor in a form of a known program that is not read.
+  var leftAlone: TensorName?
 
   init(_ entries: [Checkpoint.Entry], files: [Checkpoint.File]) {
     self.entries = entries
@@ -53,7 +53,7 @@ struct QuantizedParts {
     case .codebook(let type): return try codebook(stem, state: name, type: type)
     case .rowScaled: return try rowScaled(stem)
     case .blockScaled: return try blockScaled(stem, config)
-    case .scaled: return try scaled(stem)
+    case .scaled: return try scaled(stem, config)
     case .affine: return try affine(stem, config)
     }
   }
@@ -86,8 +86,9 @@ struct QuantizedParts {
   private var storedByteCount: Int { current.reduce(0) { $0 + entries[$1].info.byteCount } }
 
   /// Scales over blocks of a matrix, one for all where there is only one.
+  /// - Parameter block: rows and columns of a block; nil where each row has its own scales, over equal runs of columns.
   private func blocks(
-    _ plane: Plane, _ name: TensorName, rows: Int, columns: Int, blockRows: Int? = nil, blockColumns: Int? = nil
+    _ plane: Plane, _ name: TensorName, rows: Int, columns: Int, block: (rows: Int, columns: Int)? = nil
   ) throws(QuantizedError) -> ScaledTensor.Blocks {
     guard plane.isNumeric else { throw .badPart(part: name, expected: "F32, F16 or BF16") }
     if plane.elementCount == 1 {
@@ -98,9 +99,11 @@ struct QuantizedParts {
       throw .badPart(part: name, expected: "a matrix of scales")
     }
     let (down, across) = (shape[0], shape[1])
-    let height = blockRows ?? rows / down
-    let width = blockColumns ?? columns / across
-    guard height > 0, width > 0, (rows - 1) / height + 1 == down, (columns - 1) / width + 1 == across else {
+    let height = block?.rows ?? 1
+    let width = block?.columns ?? columns / across
+    guard height > 0, width > 0, (rows - 1) / height + 1 == down, (columns - 1) / width + 1 == across,
+      block != nil || columns % across == 0
+    else {
       throw .badPart(part: name, expected: "scales for [\(rows), \(columns)]")
     }
     return .init(plane: plane, rows: height, columns: width, across: across)
@@ -162,7 +165,10 @@ struct QuantizedParts {
     let scales = try needed(name(stem, ".absmax"), of: weightName)
     let book = try book(name(stem, ".quant_map"), of: weightName, count: 16)
     let info = try info(weightName, state.shape)
-    guard codes.dtype.bitWidth == 8, codes.elementCount == info.elementCount / 2 + info.elementCount % 2 else {
+    // The bytes may be stored as any type (`quant_storage`), with a last element that is filled up.
+    let byteCount = info.elementCount / 2 + info.elementCount % 2
+    let width = codes.dtype.bitWidth / 8
+    guard width > 0, codes.elementCount == (byteCount + width - 1) / width else {
       throw .badPart(part: weightName, expected: "\(info.elementCount) codes of 4 bits")
     }
     let blockCount = (info.elementCount + state.blockSize - 1) / state.blockSize
@@ -223,10 +229,10 @@ struct QuantizedParts {
       return nil
     }
     let sizes = (config?["quantization_config"]?["weight_block_size"]?.array ?? []).compactMap(\.int)
-    let block = sizes.count == 2 && sizes.allSatisfy { $0 > 0 } ? (sizes[0], sizes[1]) : (128, 128)
+    let block = sizes.count == 2 && sizes.allSatisfy { $0 > 0 } ? (rows: sizes[0], columns: sizes[1]) : (128, 128)
     let scales = try blocks(
       try needed(scaleName, of: weightName), scaleName, rows: weight.shape[0], columns: weight.shape[1],
-      blockRows: block.0, blockColumns: block.1)
+      block: block)
     let tensor = ScaledTensor(
       encoding: "\(weight.dtype.name), block \(block.0) x \(block.1)", storedByteCount: storedByteCount,
       columns: max(1, weight.shape[1]), codes: .bytes(weight), scales: scales)
@@ -234,7 +240,7 @@ struct QuantizedParts {
   }
 
   /// compressed-tensors, a byte an element: I8 or F8 with scales. Source: compressed-tensors, `naive_quantized`.
-  private mutating func scaled(_ stem: [UInt8]) throws(QuantizedError) -> Found? {
+  private mutating func scaled(_ stem: [UInt8], _ config: JSONValue?) throws(QuantizedError) -> Found? {
     let weightName = name(stem, ".weight")
     let scaleName = name(stem, ".weight_scale")
     guard let weight = part(weightName), [.i8, .f8E4M3, .f8E5M2].contains(weight.dtype), weight.shape.count == 2 else {
@@ -242,8 +248,12 @@ struct QuantizedParts {
       return nil
     }
     if isReordered(stem, weightName) { return nil }
+    let plane = try needed(scaleName, of: weightName)
+    let (rows, columns) = (weight.shape[0], weight.shape[1])
+    let isByBlocks = plane.shape.count == 2 && plane.elementCount > 1 && plane.shape[0] < rows
+    guard !isByBlocks || Self.blockStructure(config) != nil else { throw .unknownBlocks(tensor: weightName) }
     let scales = try blocks(
-      try needed(scaleName, of: weightName), scaleName, rows: weight.shape[0], columns: weight.shape[1])
+      plane, scaleName, rows: rows, columns: columns, block: isByBlocks ? Self.blockStructure(config) : nil)
     var tensor = ScaledTensor(
       encoding: "compressed-tensors \(weight.dtype.name)", storedByteCount: 0, columns: max(1, weight.shape[1]),
       codes: .bytes(weight), scales: scales, arithmetic: scales.plane.dtype)
@@ -257,15 +267,30 @@ struct QuantizedParts {
     return (try info(weightName, weight.shape), tensor.storing(storedByteCount))
   }
 
+  /// Rows and columns of the blocks of compressed-tensors' strategy of that name.
+  private static func blockStructure(_ config: JSONValue?) -> (rows: Int, columns: Int)? {
+    for group in config?["quantization_config"]?["config_groups"]?.object ?? [] {
+      let sizes = (group.value["weights"]?["block_structure"]?.array ?? []).compactMap(\.int)
+      if sizes.count == 2, sizes.allSatisfy({ $0 > 0 }) { return (sizes[0], sizes[1]) }
+    }
+    return nil
+  }
+
   /// compressed-tensors, codes in words of 32 bits. Source: compressed-tensors, `pack_quantized`.
   private mutating func compressed(_ stem: [UInt8], _ config: JSONValue?) throws(QuantizedError) -> Found? {
     let weightName = name(stem, ".weight")
     if isReordered(stem, weightName) { return nil }
     let packedName = name(stem, ".weight_packed")
     let packed = try needed(packedName, of: weightName)
+    guard packed.dtype == .i32, packed.shape.count == 2 else {
+      // Such as 4-bit floating point.
+      leftAlone = leftAlone ?? weightName
+      current.removeAll()
+      return nil
+    }
     let shapeName = name(stem, ".weight_shape")
     let shape = try shape(try needed(shapeName, of: weightName), shapeName)
-    guard packed.dtype == .i32, packed.shape.count == 2, packed.shape[0] == shape[0] else {
+    guard packed.shape[0] == shape[0] else {
       throw .badPart(part: packedName, expected: "a matrix of I32 with \(shape[0]) rows")
     }
     let bits = try packedBits(columns: shape[1], words: packed.shape[1], config, weightName)
@@ -290,7 +315,7 @@ struct QuantizedParts {
   private mutating func isReordered(_ stem: [UInt8], _ tensor: TensorName) -> Bool {
     guard numbers[name(stem, ".weight_g_idx")] != nil else { return false }
     current.removeAll()
-    reordered = reordered ?? tensor
+    leftAlone = leftAlone ?? tensor
     return true
   }
 

@@ -19,21 +19,20 @@ struct QuantizedTensors {
     var parts = QuantizedParts(entries, files: files)
     var decoded: [Int: (info: TensorInfo, decoder: any TensorDecoder)] = [:]
     var used = Set<Int>()
-    var kinds: [String: Int] = [:]
     do throws(QuantizedError) {
       for number in entries.indices {
         parts.current.removeAll()
         guard let found = try parts.tensor(marked: number, config: config) else { continue }
         decoded[parts.current.min() ?? number] = found
+        guard used.isDisjoint(with: parts.current) else { throw .describedTwice(tensor: found.info.name) }
         used.formUnion(parts.current)
-        kinds[found.decoder.encoding, default: 0] += 1
       }
     } catch { throw .quantized(path: configFolder, error) }
     if parts.lacksConfig {
       notes.append("holds tensors quantized by MLX, but no config.json with their bits: shown as they are stored")
     }
-    if let name = parts.reordered {
-      notes.append("'\(name)' and others have groups in another order than their columns: shown as they are stored")
+    if let name = parts.leftAlone {
+      notes.append("'\(name)' and perhaps others are quantized in a way that is not read: shown as they are stored")
     }
     for (number, entry) in entries.enumerated() {
       if let (info, decoder) = decoded[number] {

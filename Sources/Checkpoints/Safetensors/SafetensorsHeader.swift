@@ -18,15 +18,15 @@ public struct SafetensorsHeader: Sendable {
   /// Where the data starts.
   public let dataOffset: Int
 
+  /// - Parameter limit: bytes that the header may have.
   /// - Throws: ``SafetensorsError``.
-  public init(file: any ByteSource) throws(SafetensorsError) {
+  public init(
+    file: any ByteSource, limit: Int = Limits.safetensorsHeaderByteCount
+  ) throws(SafetensorsError) {
     let prefix: [UInt8]
     guard file.byteCount >= 8 else { throw .tooShort(byteCount: file.byteCount) }
     do { prefix = try file.bytes(at: 0, count: 8) } catch { throw .file(error) }
-    let claimed = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard let length = Int(exactly: claimed), length <= Limits.safetensorsHeaderByteCount else {
-      throw .headerTooLarge(claimed: claimed)
-    }
+    let length = try Self.length(prefix, limit: limit)
     guard length <= file.byteCount - 8 else { throw .headerPastEnd(claimed: length, available: file.byteCount - 8) }
     let json: [UInt8]
     do { json = try file.bytes(at: 8, count: length) } catch { throw .file(error) }
@@ -44,6 +44,21 @@ public struct SafetensorsHeader: Sendable {
     dataOffset = 8 + json.count
     metadata = parser.metadata
     entries = try Self.checkedRanges(parser.ranges, dataByteCount: dataByteCount, dataOffset: dataOffset)
+  }
+
+  /// The length in the first 8 bytes.
+  static func length(_ prefix: [UInt8], limit: Int) throws(SafetensorsError) -> Int {
+    let claimed = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard let length = Int(exactly: claimed), length <= limit else { throw .headerTooLarge(claimed: claimed) }
+    return length
+  }
+
+  /// Where the last tensor of a header ends in the data.
+  static func claimedDataByteCount(json: [UInt8]) throws(SafetensorsError) -> Int {
+    guard !json.isEmpty else { throw .headerEmpty }
+    var parser = try HeaderParser(json)
+    try parser.parse()
+    return parser.ranges.map(\.end).max() ?? 0
   }
 
   private static func checkedRanges(

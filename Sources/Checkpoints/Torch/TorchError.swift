@@ -7,6 +7,7 @@ public enum TorchError: Error, Sendable, Equatable {
   case file(FileError)
   case zip(ZipError)
   case pickle(PickleError)
+  case notTorch(looksLike: String, hint: String?)
   /// A zip archive without the pickle that torch.save writes.
   case noPickle
   case torchScript
@@ -15,6 +16,9 @@ public enum TorchError: Error, Sendable, Equatable {
   case badLegacyHeader
   /// The list of storages of a file before the zip form.
   case badLegacyKeys
+  /// Bytes follow the last storage of a file before the zip form.
+  case trailingBytes(count: Int)
+  case pickleCompressed
   case storageTwice(key: [UInt8])
   /// The pickle and its storages do not fit together.
   case storageMissing(key: [UInt8])
@@ -30,7 +34,6 @@ public enum TorchError: Error, Sendable, Equatable {
   case nameTwice(name: TensorName)
   case nameTooLong(byteCount: Int)
   case tooDeep
-  case tooManyTensors
   /// Several of the keys under which training programs keep the weights.
   case severalStates(first: String, second: String)
   case noTensors(found: String)
@@ -48,12 +51,16 @@ public enum TorchError: Error, Sendable, Equatable {
     case .file(let error): return error.report
     case .zip(let error): return error.report(at: path)
     case .pickle(let error): return error.report(at: place)
+    case .notTorch(let looksLike, let hint):
+      return bad("is not a PyTorch file", "a file of torch.save", looksLike, hint)
     case .noPickle: return bad("is a zip archive without data.pkl, so not a PyTorch file", "an archive of torch.save")
     case .torchScript:
       return bad("is a TorchScript program", "a file of torch.save", nil, "Save the state_dict of the module instead")
     case .bigEndian: return bad("holds big-endian numbers", "little-endian")
     case .badLegacyHeader: return bad("is a pickle, but not a PyTorch file", "the numbers that torch.save starts with")
     case .badLegacyKeys: return bad("has no list of storages behind its pickle", nil, nil, cut)
+    case .trailingBytes(let count): return bad("\(count) bytes follow the last storage", "none")
+    case .pickleCompressed: return bad("has a compressed data.pkl", "stored, as torch.save leaves it")
     case .storageTwice(let key): return bad("\(storage(key)) occurs twice", "one")
     case .storageMissing(let key): return bad("\(storage(key)) is not in the file", nil, nil, cut)
     case .storageUnnamed(let key): return bad("\(storage(key)) is of no known type, so its size is unknown")
@@ -75,7 +82,6 @@ public enum TorchError: Error, Sendable, Equatable {
     case .nameTooLong(let count):
       return bad("a tensor's name is too long", "at most \(Limits.nameByteCount) bytes", "\(count)")
     case .tooDeep: return bad("values are nested too deep", "at most \(Limits.pickleDepth) levels")
-    case .tooManyTensors: return bad("has too many tensors", "at most \(Limits.tensorCount)")
     case .severalStates(let first, let second):
       return bad(
         "holds weights under '\(first)' and under '\(second)'", "one set", nil, "Save the one that you mean by itself")

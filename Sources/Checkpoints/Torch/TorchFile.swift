@@ -11,7 +11,7 @@ struct TorchFile {
   /// A file of the zip form.
   init(_ file: ReadableFile, archive: ZipArchive) throws(TorchError) {
     self.file = file
-    (document, places) = try Self.openZip(archive)
+    (document, places) = try Self.openZip(archive, file)
   }
 
   /// A file of the form before zip.
@@ -38,10 +38,11 @@ struct TorchFile {
   init(path: String) throws(TorchError) {
     do {
       let file = try ReadableFile(path: path)
-      if try FileKind(of: file) == .zip {
-        try self.init(file, archive: try ZipArchive(file))
-      } else {
-        try self.init(legacy: file)
+      let kind = try FileKind(of: file)
+      switch kind {
+      case .zip: try self.init(file, archive: try ZipArchive(file))
+      case .pickle: try self.init(legacy: file)
+      default: throw TorchError.notTorch(looksLike: kind.words.looksLike, hint: kind.words.hint)
       }
     } catch { throw TorchError(error) }
   }
@@ -84,7 +85,9 @@ struct TorchFile {
   // MARK: Zip
 
   /// Source: PyTorch, `caffe2/serialize/inline_container.cc` and `torch/serialization.py`.
-  private static func openZip(_ archive: ZipArchive) throws(TorchError) -> (PickleDocument, StoragePlaces) {
+  private static func openZip(
+    _ archive: ZipArchive, _ file: ReadableFile
+  ) throws(TorchError) -> (PickleDocument, StoragePlaces) {
     func ends(_ name: [UInt8], _ suffix: String) -> Bool { name.reversed().starts(with: suffix.utf8.reversed()) }
     guard let pickle = archive.entries.first(where: { ends(archive.name(of: $0), "/data.pkl") }) else {
       throw .noPickle
@@ -97,9 +100,16 @@ struct TorchFile {
       if let order = archive.entry(named: root + Array("byteorder".utf8)) {
         guard try archive.contents(order, limit: 64) == Array("little".utf8) else { throw TorchError.bigEndian }
       }
-      let bytes = try archive.contents(pickle, limit: Limits.pickleByteCount)
-      document = try PickleDocument(try PickleBytes(bytes), allows: TorchGlobals.allows)
+      guard pickle.isStored else { throw TorchError.pickleCompressed }
+      guard pickle.byteCount <= Limits.pickleByteCount else {
+        throw PickleError.tooLarge(byteCount: pickle.byteCount)
+      }
+      let mapping = try file.mapped()
+      let bytes = PickleBytes(mapping, offset: pickle.offset, count: pickle.byteCount)
+      try archive.check(pickle, bytes.buffer)
+      document = try PickleDocument(bytes, allows: TorchGlobals.allows)
       try document.checkEnd()
+      try Self.checkWhole(mapping, file)
     } catch { throw TorchError(error) }
     var places = StoragePlaces()
     let prefix = root + Array("data/".utf8)
@@ -119,22 +129,28 @@ struct TorchFile {
   /// fifth, each a 64-bit count and its elements.
   private static func openLegacy(_ file: ReadableFile) throws(TorchError) -> (PickleDocument, StoragePlaces) {
     do {
-      let mapping = try MappedFile(file)
+      let mapping = try file.mapped()
       let bytes = PickleBytes(mapping)
-      let magic = try PickleDocument(bytes, allows: TorchGlobals.allows)
+      var position = 0
+      /// The next pickle. Together they take no more memory than one may.
+      func next(_ valueByteCount: Int) throws(PickleError) -> PickleDocument {
+        let document = try PickleDocument(
+          bytes, offset: position, valueByteCount: valueByteCount, allows: TorchGlobals.allows)
+        position = document.endOffset
+        return document
+      }
+      let magic = try next(1 << 16)
       guard case .bigInteger(let number) = magic.root,
         magic.bytes(number) == [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
       else { throw TorchError.badLegacyHeader }
-      let version = try PickleDocument(bytes, offset: magic.endOffset, allows: TorchGlobals.allows)
-      guard version.root == .int(1001) else { throw TorchError.badLegacyHeader }
-      let system = try PickleDocument(bytes, offset: version.endOffset, allows: TorchGlobals.allows)
+      guard try next(1 << 16).root == .int(1001) else { throw TorchError.badLegacyHeader }
+      let system = try next(1 << 16)
       if TorchState.value(of: "little_endian", in: system.root, system) == .bool(false) { throw TorchError.bigEndian }
-      let document = try PickleDocument(bytes, offset: system.endOffset, allows: TorchGlobals.allows)
-      let keys = try PickleDocument(bytes, offset: document.endOffset, allows: TorchGlobals.allows)
+      let document = try next(Limits.pickleValueByteCount * 3 / 4)
+      let keys = try next(Limits.pickleValueByteCount / 4)
       guard let list = keys.sequence(keys.root) else { throw TorchError.badLegacyKeys }
       let widths = try StoragePlaces.widths(in: document)
       var places = StoragePlaces()
-      var position = keys.endOffset
       for item in list {
         guard let key = keys.text(item) else { throw TorchError.badLegacyKeys }
         guard let width = widths[key] else { throw TorchError.storageUnnamed(key: key) }
@@ -150,11 +166,17 @@ struct TorchFile {
         try places.add(key, offset: position, byteCount: Int(size))
         position += Int(size)
       }
-      guard !mapping.isTorn else {
-        throw FileError.shrank(path: file.path, offset: 0, expectedByteCount: file.byteCount)
-      }
+      guard position == file.byteCount else { throw TorchError.trailingBytes(count: file.byteCount - position) }
+      try checkWhole(mapping, file)
       return (document, places)
     } catch { throw TorchError(error) }
+  }
+}
+
+extension TorchFile {
+  /// Zeros stand in a mapping where the file has lost its bytes.
+  private static func checkWhole(_ mapping: MappedFile, _ file: ReadableFile) throws(FileError) {
+    guard !mapping.isTorn else { throw .shrank(path: file.path, offset: 0, expectedByteCount: file.byteCount) }
   }
 }
 

@@ -21,24 +21,23 @@ struct TorchStorage: Hashable {
   /// Reads `('storage', type, key, location, count)`, in older files with a view behind.
   /// Source: PyTorch, `torch/serialization.py`, `persistent_id`.
   init(_ value: PickleValue, in document: PickleDocument) throws(TorchError) {
-    guard let name = document.persistentName(value), let parts = document.sequence(name), parts.count >= 5,
+    guard let name = document.persistentName(value), let parts = document.sequence(name, limit: 8), parts.count >= 5,
       document.text(parts[0]) == Array("storage".utf8), let type = document.global(parts[1]),
       let key = document.text(parts[2]), case .int(let count) = parts[4], count >= 0
     else { throw .badStorageReference }
     dtype = TorchGlobals.storageType(type)
     guard dtype != nil || TorchGlobals.isUntyped(type) else { throw .badStorageReference }
-    var (root, elements) = (key, count)
+    var elements = count
     if parts.count > 5, parts[5] != .none {
-      guard let view = document.sequence(parts[5]), view.count == 3, document.text(view[0]) != nil,
+      guard let view = document.sequence(parts[5], limit: 3), view.count == 3, document.text(view[0]) != nil,
         case .int(let offset) = view[1], case .int(let size) = view[2], offset >= 0, size >= 0
       else { throw .badStorageReference }
       // The key names the root storage and the count is its own; the view is a part of it.
       viewOffset = offset
       elements = size
       guard offset <= count, size <= count - offset else { throw .badStorageReference }
-      root = key
     }
-    self.key = root
+    self.key = key
     self.count = elements
     guard byteCount != nil else { throw .badStorageReference }
   }
@@ -65,15 +64,15 @@ struct TorchTensor {
   /// Reads the call that rebuilds a tensor; nil where the value is something else.
   /// Source: PyTorch, `torch/_utils.py`.
   init?(_ value: PickleValue, name: TensorName, in document: PickleDocument) throws(TorchError) {
-    guard var (global, arguments) = document.call(value) else { return nil }
+    guard Self.isOne(value, in: document), var (global, arguments) = document.call(value) else { return nil }
     // A parameter is a tensor in a wrapper or two.
     for _ in 0..<8 {
       if global == TorchGlobals.rebuildParameter || global == TorchGlobals.rebuildParameterWithState,
-        let inner = arguments.first.flatMap(document.call)
+        let inner = arguments.first.flatMap({ document.call($0) })
       {
         (global, arguments) = inner
       } else if global == TorchGlobals.rebuildFromType, arguments.count == 4, let inner = document.global(arguments[0]),
-        let list = document.sequence(arguments[2])
+        let list = document.sequence(arguments[2], limit: 16)
       {
         (global, arguments) = (inner, list)
       }
@@ -82,6 +81,10 @@ struct TorchTensor {
     guard isTyped || global == TorchGlobals.rebuildTensor2 || global == TorchGlobals.rebuildTensor else { return nil }
     func bad(_ rule: String) -> TorchError { .badTensor(name: name, rule: rule) }
     guard arguments.count >= (isTyped ? 7 : 4) else { throw bad("is described by too few values") }
+    // What a tensor is marked with: its values are then another's conjugates or negatives.
+    for mark in arguments.dropFirst(isTyped ? 7 : 6) where document.count(mark) > 0 {
+      throw bad("is a lazy conjugate or negative")
+    }
     storage = try TorchStorage(arguments[0], in: document)
     guard case .int(let offset) = arguments[1], offset >= 0 else { throw bad("has an offset that is no size") }
     guard let shape = Self.sizes(arguments[2], document), shape.count <= Limits.rank else {
@@ -104,11 +107,21 @@ struct TorchTensor {
     try checkBounds()
   }
 
+  private static let calls: Set<PickleGlobal> = [
+    TorchGlobals.rebuildTensor, TorchGlobals.rebuildTensor2, TorchGlobals.rebuildTensor3,
+    TorchGlobals.rebuildParameter, TorchGlobals.rebuildParameterWithState, TorchGlobals.rebuildFromType,
+  ]
+
+  /// Whether a value is a call that rebuilds a tensor, sound or not.
+  static func isOne(_ value: PickleValue, in document: PickleDocument) -> Bool {
+    document.callee(value).map { calls.contains($0.global) } ?? false
+  }
+
   /// The sizes in a tuple, list or `torch.Size`; nil where there is anything else in it.
   static func sizes(_ value: PickleValue, _ document: PickleDocument) -> [Int]? {
-    var items = document.sequence(value)
+    var items = document.sequence(value, limit: Limits.rank + 1)
     if items == nil, let call = document.call(value), call.global == TorchGlobals.size {
-      items = call.arguments.first.flatMap(document.sequence)
+      items = call.arguments.first.flatMap { document.sequence($0, limit: Limits.rank + 1) }
     }
     guard let items else { return nil }
     var sizes: [Int] = []

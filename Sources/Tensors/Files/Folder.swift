@@ -63,6 +63,23 @@ public enum Folder {
       && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
   }
 
+  /// The same for a path as bytes, without making text of its parts.
+  public static func isPlainPath(utf8 path: ArraySlice<UInt8>) -> Bool {
+    guard String(validating: path, as: UTF8.self) != nil else { return false }
+    var start = path.startIndex
+    while true {
+      let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+      let name = path[start..<end]
+      guard !name.isEmpty, name.count <= 255, name.first != UInt8(ascii: "~"), !name.elementsEqual([0x2E]),
+        !name.elementsEqual([0x2E, 0x2E]),
+        !name.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\\") }),
+        !zip(name, name.dropFirst()).contains(where: { $0 == 0xC2 && (0x80...0x9F).contains($1) })
+      else { return false }
+      if end == path.endIndex { return true }
+      start = end + 1
+    }
+  }
+
   /// Whether a path out of a file stays below its folder: plain names joined by `/`.
   public static func isPlainPath(_ path: String) -> Bool {
     path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { isPlainName(String($0)) }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A regular file that is open for reading at any offset, from any thread.
 ///
@@ -12,6 +13,7 @@ public final class ReadableFile: ByteSource {
   /// Device and inode: tells whether two paths name one file.
   public let identity: FileIdentity
   let descriptor: Int32
+  private let mapping = Mutex<MappedFile?>(nil)
 
   /// - Throws: ``FileError`` when the path is missing, not a regular file, or not permitted.
   public init(path: String) throws(FileError) {
@@ -41,6 +43,16 @@ public final class ReadableFile: ByteSource {
   }
 
   deinit { close(descriptor) }
+
+  /// The file as memory: one mapping for all who ask.
+  public func mapped() throws(FileError) -> MappedFile {
+    try mapping.withLock { (held) throws(FileError) in
+      if let held { return held }
+      let mapping = try MappedFile(self)
+      held = mapping
+      return mapping
+    }
+  }
 
   /// Fills `buffer` with the bytes from `offset` on.
   /// - Throws: ``FileError/shrank(path:offset:expectedByteCount:)`` when the file ends before the buffer is full.

@@ -7,75 +7,127 @@ public protocol StreamDecoder: AnyObject, Sendable {
   func decode(into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int
 }
 
+/// A temporary file without a name, made when something is written to it, which goes with this object. The folder is
+/// `TMPDIR`, else `/var/tmp`.
+public final class TemporarySpace: Sendable {
+  private let state = Mutex<(descriptor: Int32?, used: Int)>((nil, 0))
+
+  public init() {}
+
+  deinit { state.withLock { if let descriptor = $0.descriptor { close(descriptor) } } }
+
+  func descriptor() throws(FileError) -> Int32 {
+    try state.withLock { (state) throws(FileError) in
+      if let descriptor = state.descriptor { return descriptor }
+      let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+      var name = Array(Folder.join(folder, "bantam.XXXXXX").utf8CString)
+      let descriptor = mkstemp(&name)
+      guard descriptor >= 0 else {
+        throw .cannotCreate(path: folder, code: errno, reason: "no temporary file can be made to unpack into")
+      }
+      unlink(name)
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+      state.descriptor = descriptor
+      return descriptor
+    }
+  }
+
+  /// Where `byteCount` bytes may go. Nothing is taken of the disk before they are written.
+  /// - Throws: ``FileError/tooLarge(path:byteCount:limit:)`` where all together are beyond sense.
+  func reserve(_ byteCount: Int, path: String) throws(FileError) -> Int {
+    try state.withLock { (state) throws(FileError) in
+      guard byteCount <= Limits.claimedByteCount - state.used else {
+        throw .tooLarge(path: path, byteCount: byteCount, limit: Limits.claimedByteCount)
+      }
+      defer { state.used += byteCount }
+      return state.used
+    }
+  }
+}
+
 /// A compressed stream that can be read at any offset.
 ///
-/// It is unpacked only as far as it is read, once, into a temporary file without a name that goes with this object:
-/// memory stays small, whatever the size and the order of reads. The folder is `TMPDIR`, else `/var/tmp`.
+/// It is unpacked only as far as it is read, once, into a temporary file: memory stays small, whatever the size and the
+/// order of reads. Before the first read it takes neither memory nor a file.
 public final class SpooledFile: ByteSource {
   public let path: String
   public let byteCount: Int
   public let identity: FileIdentity
 
   private struct State: ~Copyable {
-    var decoder: any StreamDecoder
+    /// Nil before the first read, and when all is unpacked.
+    var work: (decoder: any StreamDecoder, buffer: AlignedBuffer)?
     var filled = 0
-    let buffer: AlignedBuffer
+    var isDone = false
+    /// What went wrong before: the decoder is then no longer where the file is.
+    var failure: FileError?
   }
-  private let state: Mutex<State>
-  private let descriptor: Int32
+  private let state = Mutex(State())
+  private let makeDecoder: @Sendable () throws(FileError) -> any StreamDecoder
+  private let space: TemporarySpace
+  private let start: Int
 
   /// - Parameters:
   ///   - path: what the user named.
   ///   - byteCount: size of what the stream unpacks to; another one is an error when it shows.
+  ///   - space: where it is unpacked to; several may share one.
+  ///   - decoder: makes what unpacks it, from its beginning.
   public init(
-    path: String, identity: FileIdentity, byteCount: Int, decoder: any StreamDecoder
+    path: String, identity: FileIdentity, byteCount: Int, in space: TemporarySpace,
+    decoder: @escaping @Sendable () throws(FileError) -> any StreamDecoder
   ) throws(FileError) {
-    let buffer = try AlignedBuffer(byteCount: 1 << 20)
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-    var name = Array(Folder.join(folder, "bantam.XXXXXX").utf8CString)
-    descriptor = mkstemp(&name)
-    guard descriptor >= 0 else {
-      throw .cannotCreate(path: folder, code: errno, reason: "no temporary file can be made to unpack into")
-    }
-    unlink(name)
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     self.path = path
     self.identity = identity
     self.byteCount = byteCount
-    state = Mutex(State(decoder: decoder, buffer: buffer))
+    self.space = space
+    start = try space.reserve(byteCount, path: path)
+    makeDecoder = decoder
   }
-
-  deinit { close(descriptor) }
 
   public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     precondition(offset >= 0 && offset + buffer.count <= byteCount, "range outside the unpacked file")
     let end = offset + buffer.count
     try state.withLock { (state) throws(FileError) in
-      while state.filled < end || (end == byteCount && state.filled == byteCount) {
-        let count = try state.decoder.decode(into: state.buffer.bytes)
-        if count == 0 {
-          guard state.filled >= end else {
-            throw .damaged(path: path, problem: "unpacks to \(state.filled) bytes, not the \(byteCount) that it states")
-          }
-          break
-        }
-        guard state.filled + count <= byteCount else {
-          throw .damaged(path: path, problem: "unpacks to more than the \(byteCount) bytes that it states")
-        }
-        try write(UnsafeRawBufferPointer(rebasing: state.buffer.bytes[..<count]), at: state.filled)
-        state.filled += count
+      if let failure = state.failure { throw failure }
+      do throws(FileError) { try unpack(to: end, &state) } catch {
+        state.failure = error
+        throw error
       }
     }
+    let descriptor = try space.descriptor()
     var done = 0
     while done < buffer.count {
-      let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      let count = pread(
+        descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(start + offset + done))
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw .readFailed(path: path, offset: offset + done, code: count < 0 ? errno : EIO) }
       done += count
     }
   }
 
+  /// Unpacks up to an offset; up to the end of all, the stream's own end is reached and checked.
+  private func unpack(to end: Int, _ state: inout State) throws(FileError) {
+    while !state.isDone, state.filled < end || end == byteCount {
+      if state.work == nil { state.work = (try makeDecoder(), try AlignedBuffer(byteCount: 256 << 10)) }
+      guard let (decoder, buffer) = state.work else { return }
+      let count = try decoder.decode(into: buffer.bytes)
+      if count == 0 {
+        guard state.filled == byteCount else {
+          throw .damaged(path: path, problem: "unpacks to \(state.filled) bytes, not the \(byteCount) that it states")
+        }
+        (state.isDone, state.work) = (true, nil)
+        return
+      }
+      guard count <= byteCount - state.filled else {
+        throw .damaged(path: path, problem: "unpacks to more than the \(byteCount) bytes that it states")
+      }
+      try write(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count]), at: start + state.filled)
+      state.filled += count
+    }
+  }
+
   private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+    let descriptor = try space.descriptor()
     var done = 0
     while done < bytes.count {
       let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
