@@ -106,7 +106,7 @@ let package = Package(
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Tensors", "TestSupport"]),
     .testTarget(
       name: "CheckpointsTests",
-      dependencies: ["Checkpoints", "GGUF", "JSON", "Pickle", "Tensors", "TestSupport", "Zip"],
+      dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "JSON", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # convert against cp of the same bytes, in turn, each from a cold source (as root) and followed by sync.
-# Usage: convert.sh FOLDER [REPEATS]     FOLDER: such as made by: bantam sample big --scale 8b
+# Usage: convert.sh SOURCE [REPEATS]     SOURCE: a folder or file, such as made by: bantam sample big --scale 8b
 set -euo pipefail
 bantam=$(cd "$(dirname "$0")/.." && pwd)/.build/release/bantam
-folder=$(readlink -f "$1")
+folder=$(readlink -f "$1") # or a file
 repeats=${2:-3}
 work=$(mktemp -d "$(dirname "$folder")/bantam-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -32,13 +32,8 @@ public enum GGUFError: Error, Sendable, Equatable {
 
   /// The report for a file at `path`.
   public func report(at path: String) -> ErrorReport {
-    let place = printable(path)
-    func bad(_ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil) -> ErrorReport
-    {
-      ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
-    }
+    let bad = BadData(at: path)
     func key(_ key: [UInt8]) -> String { "metadata '\(printable(key))'" }
-    let cut = "The file looks cut: fetch it again"
     switch self {
     case .file(let error): return error.report
     case .badMagic: return bad("does not start with 'GGUF'")
@@ -47,13 +42,15 @@ public enum GGUFError: Error, Sendable, Equatable {
       return bad(
         "is of a GGUF version that is not read", "2 or 3", "\(version)",
         version == 1 ? "Convert the model anew with a current llama.cpp" : nil)
-    case .truncated(let offset): return bad("header ends too early at byte \(offset)", nil, nil, cut)
+    case .truncated(let offset): return bad("header ends too early at byte \(offset)", nil, nil, BadData.cut)
     case .tooManyKeys(let claimed):
       return bad(
-        "claims more metadata than the file or a reader can hold", "at most \(Limits.ggufKeyCount)", "\(claimed)", cut)
+        "claims more metadata than the file or a reader can hold", "at most \(Limits.ggufKeyCount)", "\(claimed)",
+        BadData.cut)
     case .tooManyTensors(let claimed):
       return bad(
-        "claims more tensors than the file or a reader can hold", "at most \(Limits.ggufTensorCount)", "\(claimed)", cut
+        "claims more tensors than the file or a reader can hold", "at most \(Limits.ggufTensorCount)", "\(claimed)",
+        BadData.cut
       )
     case .badKey(let offset):
       return bad("metadata key at byte \(offset) is not text of 1 to \(Limits.nameByteCount) bytes")
@@ -61,10 +58,10 @@ public enum GGUFError: Error, Sendable, Equatable {
     case .unknownValueType(let name, let type): return bad("\(key(name)) has an unknown type", "0 to 12", "\(type)")
     case .badBool(let name): return bad("\(key(name)) is neither true nor false")
     case .stringTooLong(let name, let claimed):
-      return bad("\(key(name)) is a string longer than what is left", nil, "\(claimed) bytes", cut)
+      return bad("\(key(name)) is a string longer than what is left", nil, "\(claimed) bytes", BadData.cut)
     case .textNotUTF8(let name): return bad("\(key(name)) is not UTF-8")
     case .arrayTooLong(let name, let claimed):
-      return bad("\(key(name)) is an array longer than what is left", nil, "\(claimed) items", cut)
+      return bad("\(key(name)) is an array longer than what is left", nil, "\(claimed) items", BadData.cut)
     case .nestedArray(let name): return bad("\(key(name)) is an array of arrays", "an array of plain values")
     case .badAlignment(let found): return bad("'general.alignment' is no power of two", "8 to 1048576", found)
     case .badTensorName(let offset):
@@ -79,7 +76,7 @@ public enum GGUFError: Error, Sendable, Equatable {
     case .unaligned(let name, let offset, let alignment):
       return bad("tensor '\(name)' is not aligned", "a multiple of \(alignment)", "\(offset)")
     case .outside(let name, let end, let available):
-      return bad("tensor '\(name)' ends at byte \(end) of the data", "at most \(available)", "\(end)", cut)
+      return bad("tensor '\(name)' ends at byte \(end) of the data", "at most \(available)", "\(end)", BadData.cut)
     case .overlap(let name, let other): return bad("tensors '\(other)' and '\(name)' overlap")
     case .hole(let name, let count): return bad("\(count) bytes before tensor '\(name)' belong to no tensor")
     case .trailingBytes(let count): return bad("\(count) bytes follow the last tensor", "at most its padding")

@@ -34,7 +34,7 @@ public enum PickleError: Error, Sendable, Equatable {
   /// The rule in words.
   public var explanation: (problem: String, expected: String?, hint: String?) {
     switch self {
-    case .truncated(let offset): ("pickle ends too early at byte \(offset)", nil, "The file looks cut: fetch it again")
+    case .truncated(let offset): ("pickle ends too early at byte \(offset)", nil, BadData.cut)
     case .unknownOpcode(let code, let offset):
       ("pickle has an unknown instruction 0x\(String(code, radix: 16)) at byte \(offset)", nil, nil)
     case .unknownProtocol(let number): ("pickle has an unknown protocol \(number)", "0 to 5", nil)

@@ -34,16 +34,11 @@ public enum ZipError: Error, Sendable, Equatable {
 
   /// The report for an archive at `path`.
   public func report(at path: String) -> ErrorReport {
-    let place = printable(path)
-    func bad(_ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil) -> ErrorReport
-    {
-      ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
-    }
+    let bad = BadData(at: path)
     func name(_ entry: [UInt8]) -> String { "zip entry '\(printable(entry))'" }
-    let cut = "The file looks cut: fetch it again"
     switch self {
     case .file(let error): return error.report
-    case .noDirectory: return bad("has no zip directory at its end", nil, nil, cut)
+    case .noDirectory: return bad("has no zip directory at its end", nil, nil, BadData.cut)
     case .severalDirectories: return bad("has more than one end of a zip directory", "one")
     case .severalDisks: return bad("is a part of a zip archive of several disks", "one disk")
     case .zip64LocatorMissing: return bad("has sizes for zip64 but no zip64 locator")
@@ -54,7 +49,7 @@ public enum ZipError: Error, Sendable, Equatable {
     case .directoryTooLarge(let count):
       return bad("has a zip directory over the limit", "at most \(Limits.zipDirectoryByteCount) bytes", "\(count)")
     case .directoryOutside(let offset, let count):
-      return bad("zip directory of \(count) bytes at byte \(offset) lies outside the file", nil, nil, cut)
+      return bad("zip directory of \(count) bytes at byte \(offset) lies outside the file", nil, nil, BadData.cut)
     case .directoryMisplaced(let expected, let found):
       return bad("zip directory is not where its end record stands", "an end at byte \(expected)", "\(found)")
     case .entryCount(let expected, let found):
@@ -69,14 +64,14 @@ public enum ZipError: Error, Sendable, Equatable {
     case .storedSizes(let entry, let packed, let unpacked):
       return bad("\(name(entry)) is stored, but its two sizes differ", "\(packed)", "\(unpacked)")
     case .sizeMissing(let entry): return bad("\(name(entry)) needs zip64 sizes that are not there")
-    case .outside(let entry): return bad("\(name(entry)) reaches past its place in the file", nil, nil, cut)
+    case .outside(let entry): return bad("\(name(entry)) reaches past its place in the file", nil, nil, BadData.cut)
     case .badLocalHeader(let entry): return bad("\(name(entry)) has no header of its own where it should stand")
     case .headersDiffer(let entry, let field):
       return bad("\(name(entry)) has another \(field) in its own header than in the directory")
     case .overlap(let entry, let other): return bad("\(name(entry)) and '\(printable(other))' overlap")
     case .checksum(let entry, let expected, let found):
       return bad(
-        "\(name(entry)) does not have its checksum", hex(expected), hex(found), "The file looks damaged: fetch it again"
+        "\(name(entry)) does not have its checksum", hex(expected), hex(found), BadData.damaged
       )
     case .expansion(let entry, let packed, let unpacked):
       return bad("\(name(entry)) claims to unpack from \(packed) to \(unpacked) bytes", "at most 1032 times")

@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import JSON
 import Tensors
 import TestSupport
 import Testing
@@ -261,6 +260,23 @@ import Testing
     #expect(error == expected, "\(rule)")
   }
 
+  @Test func arraysWithoutNumbersArePassedOver() throws {
+    let folder = TemporaryFolder()
+    let text = Self.npy("{'descr': '<U5', 'fortran_order': False, 'shape': (), }", data: 20)
+    let numbers = Self.npy("{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }")
+    let both = ZipFile([.init("prompt.npy", text), .init("noise.npy", numbers)]).bytes()
+    let checkpoint = try Checkpoint(path: folder.write(both, to: "a.npz"))
+    #expect(checkpoint.entries.map(\.info.name) == ["noise"])
+    #expect(checkpoint.notes == ["passed over 'prompt': no plain numbers"])
+    guard
+      case .numPy(_, .unknownDType) = Self.error(
+        folder.write(ZipFile([.init("prompt.npy", text)]).bytes(), to: "b.npz"))
+    else {
+      Issue.record("an archive without numbers was accepted")
+      return
+    }
+  }
+
   // MARK: zstd
 
   @Test func damagedZstdIsRefused() throws {
@@ -288,6 +304,15 @@ import Testing
       checkpoint.notes == [
         "passed over 'pytorch_model-00001-of-00002.bin' and 1 more: the folder holds weights in another form as well"
       ])
+  }
+
+  @Test func copiesOfOtherProgramsBelowSafetensorsArePassedOver() throws {
+    let folder = TemporaryFolder()
+    folder.write(SafetensorsFile.bytes([("w", "U8", [1], [1])]), to: "model.safetensors")
+    folder.write([1, 2, 3, 4], to: "openvino/openvino_model.bin")
+    let checkpoint = try Checkpoint(path: folder.path)
+    #expect(checkpoint.entries.map(\.info.name) == ["w"])
+    #expect(checkpoint.notes == ["passed over 'openvino': weights in another form than those above it"])
   }
 
   @Test func stateOfTheTrainerIsNoWeights() throws {

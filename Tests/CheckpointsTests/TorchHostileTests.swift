@@ -307,6 +307,36 @@ import Testing
     #expect(try Checkpoint(path: folder.write(Self.zip(Self.nested(900)), to: "deep")).entries.count == 1)
   }
 
+  /// Where training programs put the weights, and what they leave beside them.
+  @Test func weightsAreFoundWhereProgramsPutThem() throws {
+    let folder = TemporaryFolder()
+    let weights = Py.dict([("w", Py.tensor())])
+    func names(_ root: [UInt8]) throws -> [String] {
+      try Checkpoint(path: folder.write(Self.zip(root), to: "a.pt")).entries.map(\.info.name.text)
+    }
+    // A tensor beside the weights, such as the best accuracy so far, is not one of them.
+    #expect(try names(Py.dict([("best", Py.tensor()), ("state_dict", weights)])) == ["w"])
+    // Settings under a key that elsewhere holds the weights.
+    #expect(try names(Py.dict([("model", Py.dict([("width", Py.int(3))])), ("state_dict", weights)])) == ["w"])
+    #expect(try names(Py.dict([("model", Py.dict([("width", Py.int(3))])), ("net", weights)])) == ["net.w"])
+    // Python 2 wrote an OrderedDict as a call with a list of pairs.
+    let pairs =
+      [0x5D] + Py.tuple([Py.text("a"), Py.tensor()]) + [0x61] + Py.tuple([Py.text("b"), Py.tensor()]) + [0x61]
+    let ordered = Py.call(Py.global("collections", "OrderedDict"), [[UInt8](pairs)])
+    #expect(try names(ordered) == ["a", "b"])
+    #expect(try names(Py.dict([("state_dict", ordered)])) == ["a", "b"])
+  }
+
+  @Test func hundredsOfViewsAreRead() throws {
+    let folder = TemporaryFolder()
+    let turned = Py.tensor(shape: Py.sizes([3, 2]), strides: Py.sizes([1, 3]))
+    let root = Py.dict((0..<400).map { ("t\($0)", turned) })
+    let checkpoint = try Checkpoint(path: folder.write(Self.zip(root), to: "a.pt"))
+    for entry in checkpoint.entries {
+      #expect(try FixtureTests.bytes(entry, checkpoint) == [UInt8](repeating: 7, count: 24))
+    }
+  }
+
   /// A pickle that would write a file, run commands or delete something if any of it were carried out.
   @Test func nothingIsRun() throws {
     let folder = TemporaryFolder()

@@ -20,11 +20,7 @@ public enum DeepSpeedError: Error, Sendable, Equatable {
 
   /// The report for the folder at `path`.
   public func report(at path: String) -> ErrorReport {
-    let place = printable(path)
-    func bad(_ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil) -> ErrorReport
-    {
-      ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
-    }
+    let bad = BadData(at: path)
     switch self {
     case .torch(let file, let error): return error.report(at: Folder.join(path, file))
     case .tensorParallel(let file):

@@ -16,16 +16,12 @@ public enum NumPyError: Error, Sendable, Equatable {
 
   /// The report for an array, of a file at `path` or in an archive.
   public func report(at path: String) -> ErrorReport {
-    let place = printable(path)
-    func bad(_ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil) -> ErrorReport
-    {
-      ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
-    }
+    let bad = BadData(at: path)
     switch self {
     case .badMagic: return bad("is not a NumPy array")
     case .unknownVersion(let version): return bad("is of an unknown npy version", "1, 2 or 3", "\(version)")
     case .headerPastEnd(let claimed):
-      return bad("header reaches past the end", nil, "\(claimed) bytes", "The file looks cut: fetch it again")
+      return bad("header reaches past the end", nil, "\(claimed) bytes", BadData.cut)
     case .badHeader(let offset): return bad("header is malformed at its byte \(offset)")
     case .missingKey(let key): return bad("header has no '\(key)'")
     case .unknownDType(let descr):
@@ -34,7 +30,7 @@ public enum NumPyError: Error, Sendable, Equatable {
     case .noName: return bad("array has no name")
     case .badShape: return bad("shape is not a tuple of at most \(Limits.rank) sizes, or overflows")
     case .sizeMismatch(let expected, let found):
-      return bad("data does not fit the shape", "\(expected) bytes", "\(found)", "The file looks cut: fetch it again")
+      return bad("data does not fit the shape", "\(expected) bytes", "\(found)", BadData.cut)
     }
   }
 }

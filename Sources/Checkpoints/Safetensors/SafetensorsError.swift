@@ -36,12 +36,7 @@ public enum SafetensorsError: Error, Sendable, Equatable {
 
   /// The report for a file under the name the user knows.
   public func report(at path: String) -> ErrorReport {
-    let place = printable(path)
-    let cut = "The file looks cut: fetch it again"
-    func bad(_ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil) -> ErrorReport
-    {
-      ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
-    }
+    let bad = BadData(at: path)
     switch self {
     case .file(let error): return error.report
     case .tooShort(let count):
@@ -49,10 +44,10 @@ public enum SafetensorsError: Error, Sendable, Equatable {
     case .headerTooLarge(let claimed):
       return bad("header length is over the limit", "at most \(Limits.safetensorsHeaderByteCount)", "\(claimed)")
     case .headerPastEnd(let claimed, let available):
-      return bad("header reaches past the end", "at most \(available) bytes", "\(claimed)", cut)
+      return bad("header reaches past the end", "at most \(available) bytes", "\(claimed)", BadData.cut)
     case .headerEmpty: return bad("header is empty", "a JSON object", "0 bytes")
     case .headerDoesNotStartWithBrace(let byte): return bad("header does not start with '{'", "0x7b", hexText(byte))
-    case .json(let error): return error.report(at: place + ": header")
+    case .json(let error): return error.report(at: printable(path) + ": header")
     case .paddingNotSpaces(let offset): return bad("header padding at byte \(offset) is not spaces")
     case .metadataNotStrings(let key): return bad("__metadata__ '\(printable(key))' is not a string")
     case .entryNotObject(let name): return bad("tensor '\(name)' is not described by an object")
@@ -79,7 +74,7 @@ public enum SafetensorsError: Error, Sendable, Equatable {
     case .hole(let name, let from, let to):
       return bad("bytes \(from) to \(to) before tensor '\(name)' belong to no tensor")
     case .pastEnd(let name, let end, let available):
-      return bad("tensor '\(name)' ends at byte \(end) of the data", "at most \(available)", "\(end)", cut)
+      return bad("tensor '\(name)' ends at byte \(end) of the data", "at most \(available)", "\(end)", BadData.cut)
     case .trailingBytes(let count): return bad("\(count) bytes follow the last tensor", "none", nil)
     case .tooManyTensors: return bad("has too many tensors", "at most \(Limits.tensorCount)")
     }

@@ -40,17 +40,12 @@ public enum TorchError: Error, Sendable, Equatable {
 
   /// The report for a file at `path`.
   public func report(at path: String) -> ErrorReport {
-    let place = printable(path)
-    func bad(_ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil) -> ErrorReport
-    {
-      ErrorReport(.badData, at: place, problem, expected: expected, found: found, hint: hint)
-    }
+    let bad = BadData(at: path)
     func storage(_ key: [UInt8]) -> String { "storage '\(printable(key))'" }
-    let cut = "The file looks cut: fetch it again"
     switch self {
     case .file(let error): return error.report
     case .zip(let error): return error.report(at: path)
-    case .pickle(let error): return error.report(at: place)
+    case .pickle(let error): return error.report(at: printable(path))
     case .notTorch(let looksLike, let hint):
       return bad("is not a PyTorch file", "a file of torch.save", looksLike, hint)
     case .noPickle: return bad("is a zip archive without data.pkl, so not a PyTorch file", "an archive of torch.save")
@@ -58,15 +53,15 @@ public enum TorchError: Error, Sendable, Equatable {
       return bad("is a TorchScript program", "a file of torch.save", nil, "Save the state_dict of the module instead")
     case .bigEndian: return bad("holds big-endian numbers", "little-endian")
     case .badLegacyHeader: return bad("is a pickle, but not a PyTorch file", "the numbers that torch.save starts with")
-    case .badLegacyKeys: return bad("has no list of storages behind its pickle", nil, nil, cut)
+    case .badLegacyKeys: return bad("has no list of storages behind its pickle", nil, nil, BadData.cut)
     case .trailingBytes(let count): return bad("\(count) bytes follow the last storage", "none")
     case .pickleCompressed: return bad("has a compressed data.pkl", "stored, as torch.save leaves it")
     case .storageTwice(let key): return bad("\(storage(key)) occurs twice", "one")
-    case .storageMissing(let key): return bad("\(storage(key)) is not in the file", nil, nil, cut)
+    case .storageMissing(let key): return bad("\(storage(key)) is not in the file", nil, nil, BadData.cut)
     case .storageUnnamed(let key): return bad("\(storage(key)) is of no known type, so its size is unknown")
     case .storageCompressed(let key): return bad("\(storage(key)) is compressed", "stored bytes")
     case .storageTooShort(let key, let expected, let found):
-      return bad("\(storage(key)) is shorter than stated", "\(expected) bytes", "\(found)", cut)
+      return bad("\(storage(key)) is shorter than stated", "\(expected) bytes", "\(found)", BadData.cut)
     case .storageTypes(let key): return bad("\(storage(key)) is said to be of two types or sizes")
     case .badStorageReference: return bad("a tensor's storage is not described as torch.save does")
     case .badTensor(let name, let rule): return bad("tensor '\(name)' \(rule)")

@@ -46,7 +46,7 @@ public enum FileError: ReportingError, Equatable {
         .badData, at: printable(path), "is too large for its kind", expected: "at most \(limit) bytes",
         found: "\(count)")
     case .damaged(let path, let problem):
-      ErrorReport(.badData, at: printable(path), problem, hint: "The file looks damaged: fetch it again")
+      ErrorReport(.badData, at: printable(path), problem, hint: BadData.damaged)
     case .writeFailed(let path, let code):
       ErrorReport(
         .inputOutput, at: printable(path), "cannot be written: \(systemMessage(code))",

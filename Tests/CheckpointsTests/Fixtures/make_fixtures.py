@@ -406,6 +406,12 @@ def bitsandbytes_fixtures():
     codes, scales, _ = bnb.int8_vectorwise_quant(torch.randn(6, 48).half())
     parts |= {"int8.weight": codes, "int8.SCB": scales, "int8.weight_format": torch.tensor(0, dtype=torch.uint8)}
     values["int8.weight"] = bnb.int8_vectorwise_dequant(codes, scales)
+    # As trainers that shard parameters keep the codes: bytes in another type.
+    name = "nf4.in-bfloat16.weight"
+    codes, state = bnb.quantize_4bit(torch.randn(6, 64).half(), blocksize=64, quant_type="nf4", quant_storage=torch.bfloat16)
+    parts[name] = codes
+    parts |= {f"{name}.{key}": value.contiguous() for key, value in state.as_dict(packed=True).items()}
+    values[name] = bnb.dequantize_4bit(codes, state).float()
     save_file(parts, folder / "model.safetensors")
     expected(folder / "all", values)
 
@@ -448,8 +454,14 @@ def compressed_fixtures():
         parts |= {f"{name}.weight": codes, f"{name}.weight_scale": scale[:1, 0].clone()}
         arguments = QuantizationArgs(num_bits=8, type="float", strategy="tensor")
         values[f"{name}.weight"] = dequantize(codes, scale[:1, 0], args=arguments).float()
+    for rows, columns in [(20, 40), (16, 33)]:
+        codes = torch.randn(rows, columns).to(torch.float8_e4m3fn)
+        scale = torch.rand(-(-rows // 8), -(-columns // 16)) + 0.5
+        parts |= {f"blocks{rows}.weight": codes, f"blocks{rows}.weight_scale": scale}
+        values[f"blocks{rows}.weight"] = codes.float() * scale.repeat_interleave(8, 0)[:rows].repeat_interleave(16, 1)[:, :columns]
     save_file(parts, folder / "model.safetensors")
     groups = {f"group_{bits}": {"weights": {"num_bits": bits}} for bits in (4, 8)}
+    groups["group_block"] = {"weights": {"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [8, 16]}}
     config = {"model_type": "test", "quantization_config": {"quant_method": "compressed-tensors", "config_groups": groups}}
     (folder / "config.json").write_text(json.dumps(config))
     expected(folder / "all", values)

@@ -3,16 +3,25 @@ import Checkpoints
 import Glibc
 import Tensors
 
-/// Hands over to libFuzzer, which calls the body with one input after another.
-public func runFuzzer(_ body: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt) -> Never {
-  var count = CommandLine.argc
-  var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-  exit(LLVMFuzzerRunDriver(&count, &arguments, body))
+/// A fuzz target: libFuzzer calls ``fuzz(_:)`` with one input after another.
+public protocol FuzzTarget {
+  static func fuzz(_ bytes: [UInt8])
 }
 
-/// The bytes of an input.
-public func input(_ data: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {
-  Array(UnsafeBufferPointer(start: data, count: count))
+/// What the C function below calls; set once, before libFuzzer starts.
+private nonisolated(unsafe) var target: ([UInt8]) -> Void = { _ in }
+
+extension FuzzTarget {
+  public static func main() {
+    target = fuzz
+    var count = CommandLine.argc
+    var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
+    let status = LLVMFuzzerRunDriver(&count, &arguments) { data, count in
+      target(Array(UnsafeBufferPointer(start: data, count: count)))
+      return 0
+    }
+    exit(status)
+  }
 }
 
 /// A file in memory that holds one input after another.
@@ -20,11 +29,10 @@ public final class ScratchFile: Sendable {
   public let path: String
   private let descriptor: Int32
 
-  public init(ending: String = "") {
-    path = "/dev/shm/bantam-fuzz-\(getpid())\(ending)"
+  public init() {
+    path = "/dev/shm/bantam-fuzz-\(getpid())"
     descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
     precondition(descriptor >= 0, "no room in /dev/shm")
-    // Once it is open, nothing of it is to be left behind.
     atexit { unlink("/dev/shm/bantam-fuzz-\(getpid())") }
   }
 

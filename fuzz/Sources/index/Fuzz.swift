@@ -2,16 +2,9 @@ import Checkpoints
 import FuzzSupport
 import Tensors
 
-@main enum Fuzz {
-  static func main() {
-    runFuzzer { data, count in
-      fuzz(input(data, count))
-      return 0
-    }
+@main enum Fuzz: FuzzTarget {
+  static func fuzz(_ bytes: [UInt8]) {
+    guard let index = try? ShardIndex(bytes, path: "index.json") else { return }
+    for file in index.files { precondition(Folder.isPlainName(file), "a name leads outside") }
   }
-}
-
-func fuzz(_ bytes: [UInt8]) {
-  guard let index = try? ShardIndex(bytes, path: "index.json") else { return }
-  for file in index.files { precondition(Folder.isPlainName(file), "a name leads outside") }
 }

@@ -5,27 +5,20 @@ import Tensors
 
 let file = ScratchFile()
 
-@main enum Fuzz {
-  static func main() {
-    runFuzzer { data, count in
-      fuzz(input(data, count))
-      return 0
+@main enum Fuzz: FuzzTarget {
+  static func fuzz(_ bytes: [UInt8]) {
+    // As it comes, which ends at the first checksum, and with checksums made good, which goes on to the rules behind them.
+    file.fill(bytes)
+    _ = try? Archive(path: file.path)
+    guard let parts = NativeParts(bytes) else { return }
+    file.fill(parts.pieces, byteCount: parts.fileByteCount)
+    guard let archive = try? Archive(path: file.path) else { return }
+    for (number, tensor) in archive.index.tensors.enumerated().prefix(16) where archive.encoding(of: number) == .plain {
+      var bytes = [UInt8](repeating: 0, count: min(tensor.info.byteCount, 4096) / 8 * 8)
+      bytes.withUnsafeMutableBytes { _ = try? archive.readPlain(number, at: 0, into: $0) }
     }
+    for blob in archive.index.blobs.prefix(4) { _ = try? archive.contents(of: blob) }
   }
-}
-
-func fuzz(_ bytes: [UInt8]) {
-  // As it comes, which ends at the first checksum, and with checksums made good, which goes on to the rules behind them.
-  file.fill(bytes)
-  _ = try? Archive(path: file.path)
-  guard let parts = NativeParts(bytes) else { return }
-  file.fill(parts.pieces, byteCount: parts.fileByteCount)
-  guard let archive = try? Archive(path: file.path) else { return }
-  for (number, tensor) in archive.index.tensors.enumerated().prefix(16) where archive.encoding(of: number) == .plain {
-    var bytes = [UInt8](repeating: 0, count: min(tensor.info.byteCount, 4096) / 8 * 8)
-    bytes.withUnsafeMutableBytes { _ = try? archive.readPlain(number, at: 0, into: $0) }
-  }
-  for blob in archive.index.blobs.prefix(4) { _ = try? archive.contents(of: blob) }
 }
 
 /// A native file from its compact form: the first 144 bytes of a superblock, an index, the rest as metadata. Padding and

@@ -11,22 +11,15 @@ let head: [UInt8] = [
   0x2E, 0x80, 0x02, 0x7D, 0x2E,
 ]
 
-@main enum Fuzz {
-  static func main() {
-    runFuzzer { data, count in
-      fuzz(input(data, count))
-      return 0
+@main enum Fuzz: FuzzTarget {
+  static func fuzz(_ bytes: [UInt8]) {
+    if let source = try? PickleBytes(bytes), let document = try? PickleDocument(source, allows: { _ in true }) {
+      precondition(document.endOffset <= bytes.count, "a pickle ends past its bytes")
+      _ = document.pairs(document.root)
+      _ = document.sequence(document.root)
     }
+    // As the third pickle of a PyTorch file, with the list of its storages behind it.
+    file.fill(head + bytes)
+    readAll(file.path)
   }
-}
-
-func fuzz(_ bytes: [UInt8]) {
-  if let source = try? PickleBytes(bytes), let document = try? PickleDocument(source, allows: { _ in true }) {
-    precondition(document.endOffset <= bytes.count, "a pickle ends past its bytes")
-    _ = document.pairs(document.root)
-    _ = document.sequence(document.root)
-  }
-  // As the third pickle of a PyTorch file, with the list of its storages behind it.
-  file.fill(head + bytes)
-  readAll(file.path)
 }

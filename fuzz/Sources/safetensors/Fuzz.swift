@@ -4,24 +4,17 @@ import Tensors
 
 let file = ScratchFile()
 
-@main enum Fuzz {
-  static func main() {
-    runFuzzer { data, count in
-      fuzz(input(data, count))
-      return 0
+@main enum Fuzz: FuzzTarget {
+  static func fuzz(_ bytes: [UInt8]) {
+    file.fill(bytes)
+    if let opened = try? ReadableFile(path: file.path), let header = try? SafetensorsHeader(file: opened) {
+      var end = header.dataOffset
+      for entry in header.entries {
+        precondition(entry.offset == end, "tensors leave a hole or overlap")
+        end += entry.info.byteCount
+      }
+      precondition(end == bytes.count, "bytes belong to no tensor")
     }
+    readAll(file.path)
   }
-}
-
-func fuzz(_ bytes: [UInt8]) {
-  file.fill(bytes)
-  if let opened = try? ReadableFile(path: file.path), let header = try? SafetensorsHeader(file: opened) {
-    var end = header.dataOffset
-    for entry in header.entries {
-      precondition(entry.offset == end, "tensors leave a hole or overlap")
-      end += entry.info.byteCount
-    }
-    precondition(end == bytes.count, "bytes belong to no tensor")
-  }
-  readAll(file.path)
 }

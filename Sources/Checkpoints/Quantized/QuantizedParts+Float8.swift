@@ -1,0 +1,24 @@
+import JSON
+import Tensors
+
+extension QuantizedParts {
+  /// 8-bit floating point with an inverse scale for each block. Source: DeepSeek-V3, `inference/fp8_cast_bf16.py`.
+  mutating func blockScaled(_ stem: [UInt8], _ config: JSONValue?) throws(QuantizedError) -> Found? {
+    let weightName = name(stem, ".weight")
+    let scaleName = name(stem, ".weight_scale_inv")
+    guard let weight = part(weightName), weight.dtype == .f8E4M3 || weight.dtype == .f8E5M2, weight.shape.count == 2
+    else {
+      current.removeAll()
+      return nil
+    }
+    let sizes = (config?["quantization_config"]?["weight_block_size"]?.array ?? []).compactMap(\.int)
+    let block = sizes.count == 2 && sizes.allSatisfy { $0 > 0 } ? (rows: sizes[0], columns: sizes[1]) : (128, 128)
+    let scales = try blocks(
+      try needed(scaleName, of: weightName), scaleName, rows: weight.shape[0], columns: weight.shape[1],
+      block: block)
+    let tensor = ScaledTensor(
+      encoding: "\(weight.dtype.name), block \(block.0) x \(block.1)", storedByteCount: storedByteCount,
+      columns: max(1, weight.shape[1]), codes: .bytes(weight), scales: scales)
+    return (try info(weightName, weight.shape), tensor)
+  }
+}
