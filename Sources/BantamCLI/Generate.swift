@@ -132,7 +132,7 @@ struct PaintingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Start noise in place of the seed's: a safetensors file with dit.noise.cond, dit.noise.negative or decoder.noise.",
+      "Start noise in place of the seed's: a file (safetensors, npz, pt) with dit.noise.cond, dit.noise.negative or decoder.noise.",
       valueName: "file"))
   var noise: String?
 

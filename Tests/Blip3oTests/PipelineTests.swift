@@ -166,6 +166,25 @@ import Testing
     #expect(try TextToImage(Model(path: goldens.checkpoint), all, noise: noise).picture("a cat") == a)
   }
 
+  /// The same noise out of safetensors and out of a npz archive, there also as NumPy makes it: f64.
+  @Test func noiseMayComeFromNumPy() throws {
+    let (folder, names) = (TemporaryFolder(), ["dit.noise.cond", "decoder.noise"])
+    let values: [Float] = [0.5, -1.25, 3]
+    let single = values.flatMap { little($0.bitPattern) }
+    let double = values.flatMap { little(Double($0).bitPattern) }
+    func npy(_ descr: String, _ data: [UInt8]) -> [UInt8] {
+      let header = "{'descr': '\(descr)', 'fortran_order': False, 'shape': (1, 3), }\n"
+      return [0x93] + Array("NUMPY".utf8) + [1, 0] + little(UInt16(header.utf8.count)) + Array(header.utf8) + data
+    }
+    let plain = folder.write(
+      SafetensorsFile.bytes(names.map { ($0, "F32", [1, 3], single) }), to: "noise.safetensors")
+    let archive = folder.write(
+      ZipFile([.init(names[0] + ".npy", npy("<f4", single)), .init(names[1] + ".npy", npy("<f8", double))]).bytes(),
+      to: "noise.npz")
+    #expect(try Noise.read(path: archive) == Noise.read(path: plain))
+    #expect(try Noise.read(path: plain) == [names[0]: values, names[1]: values])
+  }
+
   @Test func noiseOfAnotherSizeIsRefused() throws {
     let model = try Model(path: Goldens("tiny").checkpoint)
     let pipeline = try TextToImage(model, options(), noise: ["dit.noise.cond": [1, 2, 3]])

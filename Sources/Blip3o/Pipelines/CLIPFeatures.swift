@@ -23,7 +23,7 @@ public enum CLIPFeatures {
   }
 }
 
-/// Values of a file of tensors.
+/// Values of a file of tensors: safetensors, npz, a PyTorch file.
 enum TensorFile {
   /// The tensors of these names as f32, those that are there.
   /// - Throws: ``ModelError/noise(path:name:rule:)`` for other dtypes, and values that are not finite.
@@ -33,14 +33,19 @@ enum TensorFile {
     for (number, tensor) in source.tensors.enumerated() {
       let name = tensor.info.name.text
       guard names.contains(name) else { continue }
-      guard tensor.info.dtype.isCastable else {
+      let isDouble = tensor.info.dtype == .f64  // as NumPy makes random numbers
+      guard tensor.info.dtype.isCastable || isDouble else {
         throw ModelError.noise(path: path, name: name, rule: "has the dtype \(tensor.info.dtype.name)")
       }
       let bytes = try AlignedBuffer(byteCount: tensor.info.byteCount)
       try source.read(number, at: 0, into: bytes.bytes)
       let values = [Float](unsafeUninitializedCapacity: tensor.info.elementCount) { values, count in
         count = tensor.info.elementCount
-        if count > 0 {
+        if isDouble {
+          for (index, value) in bytes.bytes.assumingMemoryBound(to: Double.self).enumerated() {
+            values[index] = Float(value)
+          }
+        } else if count > 0 {
           ElementCast.widen(count: count, from: bytes.bytes.baseAddress!, tensor.info.dtype, to: values.baseAddress!)
         }
       }

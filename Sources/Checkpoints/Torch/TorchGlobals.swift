@@ -62,7 +62,10 @@ enum TorchGlobals {
     "deepspeed.runtime.zero.config": ["ZeroStageEnum"],
     "deepspeed.runtime.fp16.loss_scaler": ["LossScaler", "DynamicLossScaler"],
     "deepspeed.utils.tensor_fragment": ["fragment_address", "tensor_fragment"],
+    "torch.torch_version": ["TorchVersion"],
     "pytorch_lightning.callbacks.model_checkpoint": ["ModelCheckpoint"],
+    "pytorch_lightning.utilities.parsing": ["AttributeDict"],
+    "lightning_fabric.utilities.data": ["AttributeDict"], "lightning.fabric.utilities.data": ["AttributeDict"],
   ]
 
   private static let basicTypes = [
