@@ -31,7 +31,7 @@ test: setup
 	$(SWIFT) test -c release -Xswiftc -enable-testing
 
 format:
-	$(SWIFT) format lint --strict -r Sources Tests formats examples benchmarks Package.swift
+	$(SWIFT) format lint --strict -r Sources Tests formats examples benchmarks fuzz/Sources fuzz/Package.swift Package.swift
 
 bench: build
 	bash benchmarks/run.sh
