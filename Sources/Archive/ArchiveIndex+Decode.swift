@@ -302,7 +302,7 @@ private struct IndexDecoder {
     for number in 0..<count(.blobs) {
       let record = record(.blobs, number)
       let name = try text(record, 0, "carried file \(number)", "name")
-      guard Folder.isPlainPath(name) else { throw .badBlobName(path: path, name: name) }
+      guard Folder.isPlainPath(name.utf8) else { throw .badBlobName(path: path, name: name) }
       guard names.insert(Array(name.utf8)).inserted else { throw .nameTwice(path: path, name: TensorName(name)) }
       index.blobs.append(
         ArchiveIndex.Blob(

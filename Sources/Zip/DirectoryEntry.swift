@@ -105,7 +105,7 @@ extension ZipArchive.Entry {
   /// Whether a name is plain names joined by `/`, or such a name and `/` for a folder.
   private static func isPlain(_ name: ArraySlice<UInt8>) -> Bool {
     name.count <= Limits.zipNameByteCount
-      && Folder.isPlainPath(utf8: name.last == UInt8(ascii: "/") ? name.dropLast() : name)
+      && Folder.isPlainPath(name.last == UInt8(ascii: "/") ? name.dropLast() : name)
   }
 
   /// Finds where the entry's data lies, and that its own header says the same as the directory. APPNOTE, section 4.3.7.

@@ -234,3 +234,25 @@ import Testing
     }
   }
 }
+
+@Suite struct PlainNameTests {
+  @Test(arguments: ["a", "a.b", ".hidden", "a b", "é☃", "...", "a~", "-", "con", String(repeating: "n", count: 255)])
+  func plainNamesArePaths(name: String) {
+    #expect(Folder.isPlainName(name) && Folder.isPlainPath(name.utf8) && Folder.isPlainPath(("x/" + name + "/y").utf8))
+  }
+
+  @Test(arguments: [
+    "", ".", "..", "~", "~a", "a\\b", "a\0", "a\n", "\u{7F}", "\u{85}", "\u{9F}a", String(repeating: "n", count: 256),
+  ]) func namesThatCouldLeadElsewhereAreNot(name: String) {
+    #expect(!Folder.isPlainName(name) && !Folder.isPlainPath(name.utf8) && !Folder.isPlainPath(("x/" + name).utf8))
+    #expect(!Folder.isPlainPath((name + "/x").utf8))
+  }
+
+  @Test func pathsFromTheRootAndBrokenTextAreNot() {
+    for path in ["/a", "a/", "a//b", "a/../b", "a/./b"] { #expect(!Folder.isPlainPath(path.utf8)) }
+    #expect(!Folder.isPlainName("a/b") && Folder.isPlainPath("a/b".utf8))
+    for bytes: [UInt8] in [[0xFF], [0x61, 0xC2], [0xC0, 0xAF], [0xED, 0xA0, 0x80]] {
+      #expect(!Folder.isPlainPath(bytes))
+    }
+  }
+}

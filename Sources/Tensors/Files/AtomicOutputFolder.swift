@@ -94,7 +94,7 @@ public final class AtomicOutputFolder {
   /// The place to write a file that belongs to the folder, its parent folders made.
   /// - Parameter relativePath: plain names joined by `/`.
   public func place(for relativePath: String) throws(FileError) -> String {
-    guard Folder.isPlainPath(relativePath) else {
+    guard Folder.isPlainPath(relativePath.utf8) else {
       throw .badOutput(path: path, reason: "'\(printable(relativePath))' would lead out of the output folder")
     }
     let names = relativePath.split(separator: "/")

@@ -58,30 +58,19 @@ public enum Folder {
 
   /// Whether a name out of a file is a plain file name in the same folder: nothing that could lead elsewhere.
   public static func isPlainName(_ name: String) -> Bool {
-    !name.isEmpty && name != "." && name != ".." && !name.hasPrefix("~") && name.utf8.count <= 255
-      && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") || $0 == 0 }
-      && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    !name.utf8.contains(UInt8(ascii: "/")) && isPlainPath(name.utf8)
   }
 
-  /// The same for a path as bytes, without making text of its parts.
-  public static func isPlainPath(utf8 path: ArraySlice<UInt8>) -> Bool {
+  /// Whether a path out of a file, as bytes, stays below its folder: plain names of UTF-8 joined by `/`.
+  public static func isPlainPath(_ path: some Sequence<UInt8>) -> Bool {
+    let path = Array(path)
     guard String(validating: path, as: UTF8.self) != nil else { return false }
-    var start = path.startIndex
-    while true {
-      let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
-      let name = path[start..<end]
-      guard !name.isEmpty, name.count <= 255, name.first != UInt8(ascii: "~"), !name.elementsEqual([0x2E]),
-        !name.elementsEqual([0x2E, 0x2E]),
-        !name.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\\") }),
-        !zip(name, name.dropFirst()).contains(where: { $0 == 0xC2 && (0x80...0x9F).contains($1) })
-      else { return false }
-      if end == path.endIndex { return true }
-      start = end + 1
+    return path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { name in
+      !name.isEmpty && name.count <= 255 && name.first != UInt8(ascii: "~") && !name.elementsEqual([0x2E])
+        && !name.elementsEqual([0x2E, 0x2E])
+        && !name.contains { $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\\") }
+        // The control characters from U+0080 to U+009F.
+        && !zip(name, name.dropFirst()).contains { $0 == 0xC2 && (0x80...0x9F).contains($1) }
     }
-  }
-
-  /// Whether a path out of a file stays below its folder: plain names joined by `/`.
-  public static func isPlainPath(_ path: String) -> Bool {
-    path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { isPlainName(String($0)) }
   }
 }
