@@ -13,6 +13,7 @@ extension Checkpoint {
     } else if path.hasSuffix(".index.json"), Folder.hasFile(path) {
       var reader = FolderReader(root: Folder.split(path).folder)
       try reader.readSharded(folder: "", index: Folder.split(path).name)
+      try reader.decodeQuantized(folder: "")
       try self.init(path: path, isFolder: true, reader)
     } else {
       let (folder, name) = Folder.split(path)

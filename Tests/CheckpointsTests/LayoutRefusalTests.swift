@@ -176,6 +176,16 @@ import Testing
     }
   }
 
+  @Test func throughAnIndexTheSameIsDecoded() throws {
+    let folder = try Self.copy(of: "mlx")
+    let header = try SafetensorsHeader(file: ReadableFile(path: folder["model.safetensors"]))
+    let map = header.entries.map { "\"\($0.info.name.text)\":\"model.safetensors\"" }.joined(separator: ",")
+    let index = folder.write("{\"weight_map\":{\(map)}}", to: "model.safetensors.index.json")
+    let (byFolder, byIndex) = (try Checkpoint(path: folder.path), try Checkpoint(path: index))
+    #expect(byIndex.entries.map(\.info) == byFolder.entries.map(\.info))
+    #expect(!byIndex.entries.contains { $0.info.dtype == .u32 })
+  }
+
   @Test func withoutTheirConfigMLXTensorsStayAsTheyAre() throws {
     let folder = try Self.copy(of: "mlx")
     try FileManager.default.removeItem(atPath: folder["config.json"])

@@ -20,7 +20,9 @@ public final class TemporarySpace: Sendable {
     try state.withLock { (state) throws(FileError) in
       if let descriptor = state.descriptor { return descriptor }
       let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-      var name = Array(Folder.join(folder, "bantam.XXXXXX").utf8CString)
+      // mkstemp puts letters of its own in place of the last six.
+      let pattern = "bantam." + String(repeating: "X", count: 6)
+      var name = Array(Folder.join(folder, pattern).utf8CString)
       let descriptor = mkstemp(&name)
       guard descriptor >= 0 else {
         throw .cannotCreate(path: folder, code: errno, reason: "no temporary file can be made to unpack into")
