@@ -103,6 +103,10 @@ public final class Archive: Sendable {
       && index.tensors[number].source.map { $0.dtype == index.tensors[number].info.dtype } ?? true
   }
 
+  /// Checks, at the end of the work, that the file has not become shorter. Notes may be added to it meanwhile.
+  /// - Throws: ``FileError/shrank(path:offset:expectedByteCount:)``.
+  public func checkUnchanged() throws(FileError) { try file.checkHolds(superblock.index.end) }
+
   // MARK: Reading payload
 
   /// Reads bytes of a plane as they are stored, each chunk checked when it is first touched.

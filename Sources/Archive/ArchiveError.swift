@@ -31,6 +31,9 @@ public enum ArchiveError: ReportingError, Equatable {
   // Section 5: records.
   case badReference(path: String, record: String, field: String)
   case badText(path: String, record: String)
+  case textTooLong(path: String, record: String, field: String)
+  /// All texts together claim more than the text table can honestly mean.
+  case textsTooLong(path: String)
   case unknownDType(path: String, tensor: TensorName, code: Int)
   case rankTooLarge(path: String, tensor: TensorName, rank: Int)
   case sizeOverflow(path: String, tensor: TensorName)
@@ -100,6 +103,9 @@ public enum ArchiveError: ReportingError, Equatable {
     case .badReference(let path, let record, let field):
       return bad(path, "\(record): field '\(field)' points outside its table")
     case .badText(let path, let record): return bad(path, "\(record): text is not UTF-8")
+    case .textTooLong(let path, let record, let field):
+      return bad(path, "\(record): text of field '\(field)' is too long", "at most \(Limits.nameByteCount) bytes")
+    case .textsTooLong(let path): return bad(path, "texts of the index overlap beyond sense")
     case .unknownDType(let path, let tensor, let code):
       return bad(path, "tensor '\(tensor)' has an unknown dtype", nil, "code \(code)")
     case .rankTooLarge(let path, let tensor, let rank):

@@ -22,11 +22,17 @@ private struct IndexDecoder {
   /// By the section's place in `Section.allCases`: records are looked up often.
   private let entries: [SectionTable.Entry]
   private let checksReserved: Bool
-  private var texts: [Int: String] = [:]  // short texts that many records share, by offset
-  // What records may name together: no plane and no sum twice, and names of a sensible length in all.
+  /// Where a text stands in the text table.
+  private struct TextPlace: Hashable {
+    let offset: Int
+    let byteCount: Int
+  }
+  /// Texts that many records share, each read once.
+  private var texts: [TextPlace: String] = [:]
+  // What records may name together: no plane and no sum twice, and texts of a sensible length in all.
   private var planeBudget: Int
   private var sumBudget: Int
-  private var nameBudget: Int
+  private var textBudget: Int
   private var claimedBudget = Limits.claimedByteCount
 
   init(_ bytes: UnsafeRawBufferPointer, minor: Int, path: String) throws(ArchiveError) {
@@ -39,7 +45,7 @@ private struct IndexDecoder {
     self.entries = entries
     planeBudget = entries[Section.planes.place].count
     sumBudget = entries[Section.sums.place].count
-    nameBudget = 16 * entries[Section.text.place].count + 64 << 20
+    textBudget = Limits.archiveTextByteCount(table: entries[Section.text.place].count)
   }
 
   /// Takes from a budget; fails where a file asks for more than its tables can honestly mean.
@@ -56,24 +62,42 @@ private struct IndexDecoder {
     return LittleEndianRecord(table: bytes, start: entry.offset + number * entry.stride)
   }
 
-  private func utf8(
+  /// Where a text stands, known to lie in the table.
+  private func place(
     _ record: LittleEndianRecord, _ field: Int, _ owner: @autoclosure () -> String, _ name: String
+  ) throws(ArchiveError) -> TextPlace {
+    let place = TextPlace(offset: record.u32(field), byteCount: record.u32(field + 4))
+    guard place.offset + place.byteCount <= count(.text) else {
+      throw .badReference(path: path, record: owner(), field: name)
+    }
+    return place
+  }
+
+  /// The bytes of a text, taken from the budget: overlapping texts may claim much from little.
+  private mutating func utf8(
+    _ place: TextPlace, _ owner: @autoclosure () -> String, _ name: String
   ) throws(ArchiveError) -> [UInt8] {
-    let (offset, length) = (record.u32(field), record.u32(field + 4))
-    guard offset + length <= count(.text) else { throw .badReference(path: path, record: owner(), field: name) }
-    let start = entries[Section.text.place].offset + offset
-    return Array(bytes[start..<start + length])
+    guard place.byteCount <= Limits.nameByteCount else { throw .textTooLong(path: path, record: owner(), field: name) }
+    guard Self.spend(place.byteCount, from: &textBudget) else { throw .textsTooLong(path: path) }
+    let start = entries[Section.text.place].offset + place.offset
+    return Array(bytes[start..<start + place.byteCount])
+  }
+
+  private mutating func name(
+    _ record: LittleEndianRecord, _ field: Int, _ owner: @autoclosure () -> String, _ name: String
+  ) throws(ArchiveError) -> TensorName {
+    TensorName(utf8: try utf8(place(record, field, owner(), name), owner(), name))
   }
 
   private mutating func text(
     _ record: LittleEndianRecord, _ field: Int, _ owner: @autoclosure () -> String, _ name: String
   ) throws(ArchiveError) -> String {
-    let key = record.u32(field) << 20 ^ record.u32(field + 4)
-    if let known = texts[key] { return known }
-    guard let text = String(validating: try utf8(record, field, owner(), name), as: UTF8.self) else {
+    let place = try place(record, field, owner(), name)
+    if let known = texts[place] { return known }
+    guard let text = String(validating: try utf8(place, owner(), name), as: UTF8.self) else {
       throw .badText(path: path, record: owner())
     }
-    texts[key] = text
+    texts[place] = text
     return text
   }
 
@@ -177,13 +201,10 @@ private struct IndexDecoder {
 
   private mutating func tensor(_ number: Int, layoutCount: Int) throws(ArchiveError) -> ArchiveIndex.Tensor {
     let record = record(.tensors, number)
-    let name = TensorName(utf8: try utf8(record, 0, "tensor \(number)", "name"))
+    let name = try name(record, 0, "tensor \(number)", "name")
     let owner = { "tensor '\(name)'" }
     guard !name.utf8.isEmpty else { throw .emptyName(path: path, record: "tensor \(number)") }
-    guard Self.spend(name.utf8.count, from: &nameBudget) else {
-      throw .badReference(path: path, record: "tensor \(number)", field: "name")
-    }
-    guard name.utf8.count <= Limits.nameByteCount, String(validating: name.utf8, as: UTF8.self) != nil else {
+    guard String(validating: name.utf8, as: UTF8.self) != nil else {
       throw .badText(path: path, record: "tensor \(number)")
     }
     guard let dtype = DType(code: record.get(20)) else {
@@ -256,10 +277,7 @@ private struct IndexDecoder {
     guard !offset.addingReportingOverflow(byteCount).overflow, Self.spend(byteCount, from: &claimedBudget) else {
       throw .badSourceRange(path: path, tensor: tensor)
     }
-    let name = TensorName(utf8: try utf8(record, 56, owner(), "source name"))
-    guard name.utf8.count <= Limits.nameByteCount, Self.spend(name.utf8.count, from: &nameBudget) else {
-      throw .badReference(path: path, record: owner(), field: "source name")
-    }
+    let name = try name(record, 56, owner(), "source name")
     return ArchiveIndex.Source(
       file: record.u32(48) - 1, name: name, dtype: dtype,
       offset: offset, byteCount: byteCount, digest: Digest(record.bytes(80, 32)))

@@ -1,5 +1,4 @@
 import Kernels
-import Synchronization
 import Tensors
 
 /// Looks at every byte of a `.bantam` file.
@@ -21,14 +20,8 @@ public enum ArchiveVerifier {
     }
   }
 
-  private struct Chunk {
-    let name: String
-    let offset: Int
-    let byteCount: Int
-    let sum: UInt32
-  }
-
-  /// Checks all checksums, both superblocks, the earlier metadata tables and the padding.
+  /// Checks all that the file states of its bytes: checksums, both superblocks, the earlier metadata tables, the padding, the digests
+  /// of carried files, and of tensors that are stored exactly the digest and statistics of their source.
   /// - Parameter progress: called with the number of bytes looked at since the last call, from any thread.
   /// - Returns: what was found, by offset; empty for a sound file.
   /// - Throws: ``FileError`` when reading fails or the user stops it.
@@ -39,7 +32,8 @@ public enum ArchiveVerifier {
     var findings = try superblockFindings(archive)
     let (tableFindings, tables) = metadataFindings(archive)
     findings += tableFindings
-    findings += try payloadFindings(archive, threadCount, cancellation, progress)
+    findings += try PayloadVerifier(archive).findings(
+      threadCount: threadCount, cancellation: cancellation, progress: progress)
     findings += try paddingFindings(archive, tables: tables)
     if archive.file.byteCount > archive.superblock.fileByteCount {
       findings.append(
@@ -82,43 +76,6 @@ public enum ArchiveVerifier {
       tables.append(previous)
     }
     return ([], tables)
-  }
-
-  private static func payloadFindings(
-    _ archive: Archive, _ threadCount: Int, _ cancellation: Cancellation, _ progress: @escaping @Sendable (Int) -> Void
-  ) throws -> [Finding] {
-    let grain = archive.superblock.geometry.chunkByteCount
-    var chunks: [Chunk] = []
-    func add(_ name: String, _ offset: Int, _ byteCount: Int, _ sums: [UInt32]) {
-      for (number, sum) in sums.enumerated() {
-        let start = number * grain
-        chunks.append(
-          Chunk(name: name, offset: offset + start, byteCount: min(grain, byteCount - start), sum: sum))
-      }
-    }
-    for tensor in archive.index.tensors {
-      for plane in tensor.planes { add(tensor.info.name.text, plane.offset, plane.byteCount, plane.sums) }
-    }
-    for blob in archive.index.blobs { add("file \(blob.name)", blob.offset, blob.byteCount, blob.sums) }
-    chunks.sort { $0.offset < $1.offset }
-    let allChunks = chunks
-    let buffers = try (0..<max(1, threadCount)).map { _ in try AlignedBuffer(byteCount: grain) }
-    let found = Mutex<[Finding]>([])
-    try Workers.run(threadCount: threadCount, itemCount: allChunks.count) { worker, item in
-      try cancellation.check()
-      let chunk = allChunks[item]
-      let buffer = UnsafeMutableRawBufferPointer(rebasing: buffers[worker].bytes[..<chunk.byteCount])
-      try archive.file.read(at: chunk.offset, into: buffer)
-      if CRC32C.of(UnsafeRawBufferPointer(buffer)) != chunk.sum {
-        found.withLock {
-          $0.append(
-            Finding(
-              name: chunk.name, offset: chunk.offset, byteCount: chunk.byteCount, problem: "checksum does not hold"))
-        }
-      }
-      progress(chunk.byteCount)
-    }
-    return found.withLock { $0 }
   }
 
   /// Bytes between the things of the file must be zero.

@@ -36,15 +36,19 @@ struct Bantam: ParsableCommand {
 @main
 enum Main {
   static func main() {
-    // A reader that has seen enough, such as head, is no failure: see Terminal.write.
-    signal(SIGPIPE, SIG_IGN)
+    ProcessSignals.handle()
+    // What a command has read is no place for what it writes, also where it was closed since.
+    OpenedFiles.rememberAll()
     do {
       var command = try Bantam.parseAsRoot()
       try command.run()
     } catch let error as any ReportingError {
       Terminal.fail(error.report)
     } catch {
-      Bantam.exit(withError: error)
+      // Help and the version are data, wrong use is talk.
+      let (text, code) = (Bantam.fullMessage(for: error), Bantam.exitCode(for: error).rawValue)
+      if !text.isEmpty { if code == 0 { Terminal.print(text) } else { Terminal.say(text) } }
+      exit(code)
     }
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Conversion
-import Dispatch
 import Glibc
 import Report
 import Tensors
@@ -21,7 +20,7 @@ struct WorkOptions: ParsableArguments {
     if let memory, Quantity.parseBytes(memory) == nil { throw ValidationError("--memory takes a size such as 64M") }
   }
 
-  /// Resources with a meter for `total` bytes; SIGINT and SIGTERM stop the work.
+  /// Resources with a meter for `total` bytes.
   func resources(_ title: String, total: Int) -> (Resources, ProgressMeter) {
     let meter = ProgressMeter(title, total: total, isShown: !quiet)
     return (resources { meter.add($0) }, meter)
@@ -30,25 +29,8 @@ struct WorkOptions: ParsableArguments {
   func resources(progress: @escaping @Sendable (Int) -> Void = { _ in }) -> Resources {
     Resources(
       threadCount: threads ?? Resources.defaultThreadCount,
-      memoryByteCount: memory.flatMap(Quantity.parseBytes) ?? 128 << 20, cancellation: Signals.cancellation,
-      progress: progress)
+      memoryByteCount: memory.flatMap(Quantity.parseBytes) ?? 128 << 20, progress: progress)
   }
-}
-
-/// SIGINT and SIGTERM become a wish to stop, so that nothing half-written stays.
-enum Signals {
-  static let cancellation: Cancellation = {
-    let cancellation = Cancellation()
-    for number in [SIGINT, SIGTERM] {
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler { cancellation.cancel(signal: number) }
-      source.resume()
-      // The source lives as long as the program.
-      _ = Unmanaged.passRetained(source as AnyObject)
-    }
-    return cancellation
-  }()
 }
 
 /// A list such as `llm,dit`.

@@ -73,11 +73,8 @@ struct Chat: ParsableCommand {
       return
     }
     while true {
-      if isatty(STDIN_FILENO) == 1 { Terminal.write("> ", to: STDERR_FILENO) }
-      // Nothing is half done while a line is waited for: a signal may end the program.
-      [SIGINT, SIGTERM].forEach { signal($0, SIG_DFL) }
+      if isatty(STDIN_FILENO) == 1 { Terminal.write(talk: "> ") }
       guard let line = readLine(), !line.isEmpty else { return }
-      [SIGINT, SIGTERM].forEach { signal($0, SIG_IGN) }
       messages.append(.init(role: "user", content: line))
       let answer = try answering.run(conversation, messages, [], quiet: work.quiet)
       messages.append(.init(role: "assistant", content: answer.text))
@@ -144,7 +141,7 @@ struct AnsweringOptions: ParsableArguments {
     let isStreamed = !json
     let answer = try conversation.answer(
       messages, pictures: pictures, sampling: sampling, maxTokens: maxTokens, ignoresEnd: ignoreEos
-    ) { if isStreamed { Terminal.write($0, to: STDOUT_FILENO) } }
+    ) { if isStreamed { Terminal.write(data: $0) } }
     if json {
       Terminal.print(document(answer).text(indent: 2))
     } else {

@@ -81,8 +81,7 @@ struct Diff: ParsableCommand {
     let diff = try ModelDiff(
       Model(path: first), Model(path: second), request, isLocal: local,
       run: RunOptions(
-        threadCount: work.threads ?? RunOptions.defaultThreadCount, cancellation: Signals.cancellation,
-        progress: { meter.show($0) }))
+        threadCount: work.threads ?? RunOptions.defaultThreadCount, progress: { meter.show($0) }))
     let report = ModelDiffReport(diff)
     Terminal.print(json ? report.json.text(indent: 1) : report.text)
     let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)

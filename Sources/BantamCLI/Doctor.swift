@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import Foundation
 import Glibc
 import JSON
@@ -134,9 +133,9 @@ private struct ProductRates {
   private static func rate(_ body: () -> Void) -> Double {
     body()
     let best = (0..<15).map { _ in
-      let start = DispatchTime.now().uptimeNanoseconds
+      let start = MonotonicClock.nanoseconds
       body()
-      return DispatchTime.now().uptimeNanoseconds - start
+      return MonotonicClock.nanoseconds - start
     }.min()!
     return Double(2 * rows * columns * depth) / Double(max(1, best))
   }

@@ -181,8 +181,7 @@ struct RuntimeOptions: ParsableArguments {
   func options(_ meter: StepMeter) -> RunOptions {
     RunOptions(
       threadCount: threads ?? RunOptions.defaultThreadCount, products: products,
-      engine: engine ?? .preferred, cancellation: Signals.cancellation,
-      progress: { meter.show($0) })
+      engine: engine ?? .preferred, progress: { meter.show($0) })
   }
 }
 

@@ -1,34 +1,38 @@
-import Dispatch
 import Glibc
 import Report
 import Synchronization
+import Tensors
 
 /// Shows bytes, rate and time left of long work on stderr: a line that renews itself on a terminal, else a line every
-/// ten seconds.
+/// ten seconds. Whoever does the work shows it; there is no thread of its own.
 final class ProgressMeter: Sendable {
   private let title: String
   private let total: Int
+  private let isShown: Bool
   private let done = Atomic<Int>(0)
-  private let start = DispatchTime.now().uptimeNanoseconds
-  // Dispatch sources may be used from any thread; their type does not say so.
-  nonisolated(unsafe) private let timer: (any DispatchSourceTimer)?
+  private let start = MonotonicClock.nanoseconds
+  /// When the next line is due.
+  private let due: Atomic<UInt64>
+  private let interval: UInt64
 
   /// - Parameter total: bytes of the whole work.
   init(_ title: String, total: Int, isShown: Bool) {
     self.title = title
     self.total = total
-    // A source that was never resumed must not be made: releasing it is an error.
-    let timer = isShown ? DispatchSource.makeTimerSource(queue: .global()) : nil
-    self.timer = timer
-    let interval = Terminal.isInteractive ? 0.2 : 10.0
-    timer?.schedule(deadline: .now() + interval, repeating: interval)
-    timer?.setEventHandler { [weak self] in self?.show() }
-    timer?.resume()
+    self.isShown = isShown
+    interval = Terminal.isInteractive ? 200_000_000 : 10_000_000_000
+    due = Atomic(start + interval)
   }
 
-  func add(_ byteCount: Int) { done.wrappingAdd(byteCount, ordering: .relaxed) }
+  func add(_ byteCount: Int) {
+    done.add(byteCount, ordering: .relaxed)
+    guard isShown else { return }
+    let (now, next) = (MonotonicClock.nanoseconds, due.load(ordering: .relaxed))
+    // One of several threads gets to show it.
+    if now >= next, due.compareExchange(expected: next, desired: now + interval, ordering: .relaxed).exchanged { show() }
+  }
 
-  var seconds: Double { Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
+  var seconds: Double { MonotonicClock.seconds(since: start) }
 
   private var line: String {
     let count = done.load(ordering: .relaxed)
@@ -42,7 +46,7 @@ final class ProgressMeter: Sendable {
 
   private func show() {
     if Terminal.isInteractive {
-      Terminal.write("\r\u{1B}[K" + line, to: STDERR_FILENO)
+      Terminal.write(talk: "\r\u{1B}[K" + line)
     } else {
       Terminal.say(line)
     }
@@ -50,9 +54,8 @@ final class ProgressMeter: Sendable {
 
   /// Stops the display and says how long it took.
   func finish() {
-    guard let timer else { return }
-    timer.cancel()
-    if Terminal.isInteractive { Terminal.write("\r\u{1B}[K", to: STDERR_FILENO) }
+    guard isShown else { return }
+    if Terminal.isInteractive { Terminal.write(talk: "\r\u{1B}[K") }
     let count = done.load(ordering: .relaxed)
     Terminal.say(
       "\(title)  \(Quantity.bytes(count)) in \(Quantity.duration(seconds))  "

@@ -1,8 +1,8 @@
 import Blip3o
-import Dispatch
 import Glibc
 import Report
 import Synchronization
+import Tensors
 
 /// Shows the step of a stage and the time left of it on stderr: a line that renews itself on a terminal, else a line at
 /// each stage's start and every ten seconds.
@@ -20,7 +20,7 @@ final class StepMeter: Sendable {
 
   func show(_ progress: RunOptions.Progress) {
     guard isShown else { return }
-    let now = DispatchTime.now().uptimeNanoseconds
+    let now = MonotonicClock.nanoseconds
     let line: String? = state.withLock { state in
       if state.stage != progress.stage || progress.step == 0 {
         state.stage = progress.stage
@@ -39,7 +39,7 @@ final class StepMeter: Sendable {
       return line
     }
     guard let line else { return }
-    if Terminal.isInteractive { Terminal.write("\r\u{1B}[K" + line, to: STDERR_FILENO) } else { Terminal.say(line) }
+    if Terminal.isInteractive { Terminal.write(talk: "\r\u{1B}[K" + line) } else { Terminal.say(line) }
   }
 
   /// A line that stays.

@@ -1,5 +1,6 @@
 import Foundation
 import Runtime
+import Tensors
 
 /// Lets two runs of the same networks take turns, operation by operation, and shows both outputs of each side by side: nothing
 /// needs to be kept.
@@ -17,6 +18,7 @@ final class Lockstep: @unchecked Sendable {
   private var turn = Turn.first
   private var posted: (place: Place, operation: NetworkOperation, output: Activation)?
   private var firstIsDone = false
+  private var firstHasLeft = false
   private var failure: (any Error)?
 
   /// Called with both outputs while both runs stand still.
@@ -25,29 +27,40 @@ final class Lockstep: @unchecked Sendable {
 
   init(_ compare: @escaping Comparison) { self.compare = compare }
 
-  /// Runs both to their ends.
-  /// - Throws: the error of whichever failed first, or ``CompareError/otherOperations(first:second:)``.
+  /// Runs both to their ends: the first on a thread of its own, the second on this one.
+  /// - Throws: the error of whichever failed first, or ``CompareError/otherOperations(first:second:)``; a file error where the
+  ///   system refuses the thread.
   func run(
     _ first: @escaping @Sendable (any Observer) throws -> Void,
     _ second: @escaping @Sendable (any Observer) throws -> Void
   ) throws {
-    let group = DispatchGroup()
-    for (isFirst, body) in [(true, first), (false, second)] {
-      group.enter()
-      let thread = Thread { [self] in
-        do {
-          let observer = Side(self, isFirst: isFirst)
-          if !isFirst { try wait(for: .second) }
-          try body(observer)
-          if isFirst { finishFirst() } else { try finishSecond() }
-        } catch { fail(error) }
-        group.leave()
-      }
-      thread.stackSize = 16 << 20
-      thread.start()
+    try WorkerThread.start(stackByteCount: 8 << 20) { [self] in
+      do {
+        try first(Side(self, isFirst: true))
+        finishFirst()
+      } catch { fail(error) }
+      firstLeaves()
     }
-    group.wait()
+    do {
+      try wait(for: .second)
+      try second(Side(self, isFirst: false))
+      try finishSecond()
+    } catch { fail(error) }
+    awaitFirst()
     if let failure { throw failure }
+  }
+
+  private func firstLeaves() {
+    condition.lock()
+    firstHasLeft = true
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  private func awaitFirst() {
+    condition.lock()
+    while !firstHasLeft { condition.wait() }
+    condition.unlock()
   }
 
   private func wait(for wanted: Turn) throws {

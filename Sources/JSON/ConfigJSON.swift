@@ -5,6 +5,8 @@ import Tensors
 ///
 /// json-c keeps the last of two equal keys, cuts keys at NUL and saturates large integers; the scanner knows no tree.
 public enum ConfigJSON {
+  /// Parses a text of at most ``Limits/configByteCount`` bytes. `NaN` and `Infinity`, as Python writes them, become numbers that are
+  /// not finite.
   /// - Throws: ``JSONError``.
   public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
     guard bytes.count <= Limits.configByteCount else { throw .tooLarge(byteCount: bytes.count) }

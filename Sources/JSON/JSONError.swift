@@ -20,6 +20,7 @@ public enum JSONError: Error, Sendable, Equatable {
   case trailingText(offset: Int)
   case zeroInKey(offset: Int)
   case tooLarge(byteCount: Int)
+  case tooManyValues(offset: Int)
 
   /// The rule in words, with the offset.
   public var explanation: (problem: String, expected: String?) {
@@ -41,6 +42,8 @@ public enum JSONError: Error, Sendable, Equatable {
     case .duplicateKey(let key, let offset): ("key '\(printable(key))' occurs twice, again at byte \(offset)", "one")
     case .trailingText(let offset): ("text follows the JSON value at byte \(offset)", "nothing")
     case .zeroInKey(let offset): ("a key holds a NUL character at byte \(offset)", nil)
+    case .tooManyValues(let offset):
+      ("JSON holds too many values, counted up to byte \(offset)", "at most \(Limits.jsonValueCount)")
     case .tooLarge(let count): ("JSON text is too large: \(count) bytes", "at most \(Limits.configByteCount)")
     }
   }

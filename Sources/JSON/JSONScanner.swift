@@ -8,6 +8,8 @@ public struct JSONScanner {
   private let bytes: [UInt8]
   public private(set) var offset = 0
   private var depth = 0
+  /// Values of a tree that were passed over.
+  private var treeValueCount = 0
 
   /// - Throws: ``JSONError`` for an empty text, a byte order mark, or UTF-16.
   public init(_ bytes: [UInt8]) throws(JSONError) {
@@ -258,9 +260,14 @@ public struct JSONScanner {
   }
 
   /// Passes over one value of any kind, with all checks.
-  /// - Parameter forConfig: also refuse what a C string or a 64-bit integer cannot hold: NUL in keys, integers beyond
-  ///   64 bits, other numbers beyond f64.
+  /// - Parameter forConfig: for a text that becomes a tree: also refuse what a C string or a 64-bit integer cannot hold (NUL in
+  ///   keys, integers beyond 64 bits, other numbers beyond f64) and more than ``Limits/jsonValueCount`` values; take `NaN`,
+  ///   `Infinity` and `-Infinity`, which Python writes.
   public mutating func skipValue(forConfig: Bool = false) throws(JSONError) {
+    if forConfig {
+      treeValueCount += 1
+      guard treeValueCount <= Limits.jsonValueCount else { throw .tooManyValues(offset: offset) }
+    }
     switch try peek() {
     case UInt8(ascii: "{"):
       var object = try beginObject()
@@ -275,6 +282,10 @@ public struct JSONScanner {
     case UInt8(ascii: "t"): try literal("true")
     case UInt8(ascii: "f"): try literal("false")
     case UInt8(ascii: "n"): try literal("null")
+    case UInt8(ascii: "N") where forConfig: try literal("NaN")
+    case UInt8(ascii: "I") where forConfig: try literal("Infinity")
+    case UInt8(ascii: "-") where forConfig && bytes[offset...].dropFirst().first == UInt8(ascii: "I"):
+      try literal("-Infinity")
     case UInt8(ascii: "-"), 0x30...0x39:
       let start = offset
       let isInteger = try number()

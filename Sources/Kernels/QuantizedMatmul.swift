@@ -61,7 +61,7 @@ public enum QuantizedMatmul {
     // Whole runs of four tiles, which one row reads side by side. The parts write to different outputs.
     let runs = (tileCount + 3) / 4
     nonisolated(unsafe) let shared = job
-    Workers.share(threadCount: threadCount) { part in
+    Workers.share(partCount: threadCount) { part in
       let first = runs * part / threadCount * 4
       let last = min(tileCount, runs * (part + 1) / threadCount * 4)
       if first < last { withUnsafePointer(to: shared) { kernel($0, first, last) } }

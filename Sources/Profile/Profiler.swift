@@ -1,6 +1,5 @@
-import Dispatch
 import Runtime
-import Synchronization
+import Tensors
 
 /// Measures every operation of a run.
 public final class Profiler: Observer {
@@ -46,45 +45,40 @@ public final class Profiler: Observer {
   public private(set) var rows: [Row] = []
   public private(set) var phases: [Phase] = []
   public private(set) var events: [Event] = []
-  /// The highest that was seen, looked at many times a second.
-  public var peakAnonymousByteCount: Int { peaks.anonymous.load(ordering: .relaxed) }
-  public var peakFileByteCount: Int { peaks.file.load(ordering: .relaxed) }
+  /// The highest that was seen at the ends of operations, looked at many times a second.
+  public var peakAnonymousByteCount: Int { peaks.anonymous }
+  public var peakFileByteCount: Int { peaks.file }
 
   private struct Key: Hashable {
     let phase: Int
     let path: String
   }
 
-  private final class Peaks: Sendable {
-    let anonymous = Atomic<Int>(0)
-    let file = Atomic<Int>(0)
+  private struct Peaks {
+    var anonymous = 0
+    var file = 0
 
-    func look() {
+    mutating func look() {
       let usage = ProcessUsage.current
-      anonymous.max(usage.anonymousByteCount, ordering: .relaxed)
-      file.max(usage.fileByteCount, ordering: .relaxed)
+      anonymous = max(anonymous, usage.anonymousByteCount)
+      file = max(file, usage.fileByteCount)
     }
   }
 
-  private let epoch = DispatchTime.now().uptimeNanoseconds
+  private let epoch = MonotonicClock.nanoseconds
   private var numbers: [Key: Int] = [:]
   private var phase: Int?
   private var phaseStart: UInt64 = 0
   private var usageAtStart = ProcessUsage()
   private var operationStart: UInt64 = 0
-  private let peaks = Peaks()
-  private let timer: any DispatchSourceTimer
+  private var peaks = Peaks()
+  private var lastLook: UInt64 = 0
+  /// Between two looks at the memory: some are needed inside long phases, and each takes some tens of microseconds.
+  private static let lookNanoseconds: UInt64 = 20_000_000
 
-  public init() {
-    timer = DispatchSource.makeTimerSource(queue: .global())
-    timer.schedule(deadline: .now(), repeating: 0.02)
-    timer.setEventHandler { [peaks] in peaks.look() }
-    timer.resume()
-  }
+  public init() { peaks.look() }
 
-  deinit { timer.cancel() }
-
-  private var now: UInt64 { DispatchTime.now().uptimeNanoseconds - epoch }
+  private var now: UInt64 { MonotonicClock.nanoseconds - epoch }
 
   public func enter(phase name: String, step: Int) {
     leave()
@@ -133,5 +127,8 @@ public final class Profiler: Observer {
     rows[index].activationByteCount += operation.activationByteCount
     phases[phase].operationNanoseconds += end - operationStart
     events.append(Event(row: index, phase: phase, start: operationStart, nanoseconds: end - operationStart))
+    guard end - lastLook >= Self.lookNanoseconds else { return }
+    lastLook = end
+    peaks.look()
   }
 }

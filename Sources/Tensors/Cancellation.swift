@@ -1,17 +1,15 @@
-import Glibc
 import Synchronization
 
-/// A wish to stop, set by a signal and looked at between pieces of work.
+/// A wish to stop, looked at between pieces of work.
 public final class Cancellation: Sendable {
-  private let signal = Atomic<Int32>(0)
+  private let isWished = Atomic<Bool>(false)
 
   public init() {}
 
-  public func cancel(signal number: Int32) { signal.store(number, ordering: .relaxed) }
+  public func cancel() { isWished.store(true, ordering: .relaxed) }
 
-  /// - Throws: ``FileError/interrupted(signal:)`` once ``cancel(signal:)`` was called.
+  /// - Throws: ``FileError/cancelled`` once ``cancel()`` was called.
   public func check() throws(FileError) {
-    let number = signal.load(ordering: .relaxed)
-    if number != 0 { throw .interrupted(signal: number) }
+    if isWished.load(ordering: .relaxed) { throw .cancelled }
   }
 }

@@ -20,10 +20,8 @@ public enum ExitStatus: Int32, Sendable {
   case inputOutput = 74
   /// No permission.
   case noPermission = 77
-  /// Stopped by SIGINT.
+  /// Stopped: 128 and the signal's number, here that of SIGINT.
   case interrupted = 130
-  /// Stopped by SIGTERM.
-  case terminated = 143
 }
 
 /// What a person needs to act on an error: where, which rule, expected and found, and what to do.

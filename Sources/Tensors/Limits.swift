@@ -2,8 +2,12 @@
 public enum Limits {
   /// Bytes of a safetensors header, as in the reference reader.
   public static let safetensorsHeaderByteCount = 100_000_000
-  /// Bytes of an index, config or tokenizer file.
-  public static let configByteCount = 64 << 20
+  /// Bytes of an index of shards, of a tokenizer's files, and of any other file beside the weights.
+  public static let companionByteCount = 64 << 20
+  /// Bytes of a config, a recipe, or the metadata of a `.bantam` file: what is held as a tree.
+  public static let configByteCount = 4 << 20
+  /// Values of such a tree, members' names counted.
+  public static let jsonValueCount = 250_000
   /// Nesting of JSON values.
   public static let jsonDepth = 64
   /// Dimensions of a tensor.
@@ -14,6 +18,9 @@ public enum Limits {
   public static let tensorCount = 10_000_000
   /// Bytes that all tensors of one `.bantam` file may claim together, whatever their encoding.
   public static let claimedByteCount = 1 << 56
+  /// Bytes of all texts of the index of a `.bantam` file together, each distinct place counted once: so many times the text table,
+  /// and a little for small ones.
+  public static func archiveTextByteCount(table: Int) -> Int { 4 * table + 1 << 20 }
   /// Bytes of the index of a `.bantam` file.
   public static let archiveIndexByteCount = 1 << 30
   /// Entries of a zip archive.
@@ -36,6 +43,10 @@ public enum Limits {
   public static let pickleValueByteCount = 48 << 20
   /// How many times a view may repeat the elements of its storage.
   public static let viewExpansion = 1_024
+  /// How many times its size a file may unpack to, beyond ``unpackedFreeByteCount``. Weights gain less than 2, zeros thousands.
+  public static let unpackedRatio = 200
+  /// Bytes that any file may unpack to.
+  public static let unpackedFreeByteCount = 64 << 20
   /// Bytes of a safetensors header in a compressed file.
   public static let packedHeaderByteCount = 16 << 20
   /// Metadata keys of a GGUF file.

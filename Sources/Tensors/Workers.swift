@@ -1,9 +1,9 @@
-import Dispatch
 import Synchronization
 
 /// Work on items in parallel, each item by one thread, taken in order from one queue.
 public enum Workers {
-  /// Calls `body(worker, item)` for each item below `itemCount` on `threadCount` threads.
+  /// Calls `body(worker, item)` for each item below `itemCount` on up to `threadCount` threads: this one, and those that the
+  /// system gives.
   ///
   /// The first error stops the others at their next item and is thrown; of several, that of the lowest item.
   /// Where the body does not throw, neither does this.
@@ -29,13 +29,13 @@ public enum Workers {
     if workers == 1 {
       work(0)
     } else {
-      DispatchQueue.concurrentPerform(iterations: workers) { work($0) }
+      WorkerPool.shared.run(helpers: workers - 1, work)
     }
     if let failed = failure.withLock({ $0 }) { throw failed.error }
   }
 
-  /// Calls `body(part)` once for each part below `threadCount`, all at the same time.
-  public static func share(threadCount: Int, _ body: @Sendable (_ part: Int) -> Void) {
-    DispatchQueue.concurrentPerform(iterations: threadCount) { body($0) }
+  /// Calls `body(part)` once for each part below `partCount`, on up to as many threads.
+  public static func share(partCount: Int, _ body: @Sendable (_ part: Int) -> Void) {
+    run(threadCount: partCount, itemCount: partCount) { _, part in body(part) }
   }
 }

@@ -120,7 +120,7 @@ public struct ZipArchive: Sendable {
     try checkExpansion(entry)
     do {
       let (file, name) = (file, name(of: entry))
-      return try SpooledFile(path: file.path, identity: file.identity, byteCount: entry.byteCount, in: space) {
+      return try SpooledFile(file, byteCount: entry.byteCount, in: space) {
         () throws(FileError) in try InflateDecoder(file, entry, name: name)
       }
     } catch { throw .file(error) }

@@ -1,6 +1,5 @@
 // Measurements inside one process. Usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul
 import Archive
-import Dispatch
 import Glibc
 import Kernels
 import Quantization
@@ -10,9 +9,9 @@ import Tensors
 /// Milliseconds of each of `count` calls, sorted.
 func milliseconds(_ count: Int, _ body: () throws -> Void) rethrows -> [Double] {
   try (0..<count).map { _ in
-    let start = DispatchTime.now().uptimeNanoseconds
+    let start = MonotonicClock.nanoseconds
     try body()
-    return Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6
+    return Double(MonotonicClock.nanoseconds - start) / 1e6
   }.sorted()
 }
 
@@ -138,7 +137,7 @@ func readRates(byteCount: Int) throws -> (one: Double, two: Double) {
   buffer.bytes.initializeMemory(as: UInt8.self, repeating: 1)
   func rate(_ threads: Int) -> Double {
     let times = milliseconds(7) {
-      Workers.share(threadCount: threads) { part in
+      Workers.share(partCount: threads) { part in
         let size = byteCount / threads
         MemoryRead.touch(UnsafeRawBufferPointer(rebasing: buffer.bytes[part * size..<(part + 1) * size]))
       }

@@ -1,5 +1,4 @@
 import Blip3o
-import Dispatch
 import Glibc
 import Runtime
 import Tensors
@@ -123,10 +122,10 @@ private final class KindTimes: Observer {
   var seconds: [String: Double] = [:]
   private var start: UInt64 = 0
 
-  func willRun(_ operation: NetworkOperation) { start = DispatchTime.now().uptimeNanoseconds }
+  func willRun(_ operation: NetworkOperation) { start = MonotonicClock.nanoseconds }
 
   func didRun(_ operation: NetworkOperation, output: Activation?) {
-    let elapsed = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+    let elapsed = Double(MonotonicClock.nanoseconds - start) / 1e9
     operations[operation.kind.rawValue, default: 0] += operation.operationCount
     seconds[operation.kind.rawValue, default: 0] += elapsed
   }

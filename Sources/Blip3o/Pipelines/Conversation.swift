@@ -1,4 +1,3 @@
-import Foundation
 import Pictures
 import Runtime
 import Tensors
@@ -80,9 +79,9 @@ public final class Conversation {
     let capacity = prompt.ids.count + min(max(1, maxTokens), config.maxPositions - prompt.ids.count)
     let cache = try KeyValueCache(config, capacity: capacity)
     var sampler = Sampler(sampling, prompt: prompt.ids)
-    let start = DispatchTime.now().uptimeNanoseconds
+    let start = MonotonicClock.nanoseconds
     var logits = try prefill(prompt, cache)
-    let middle = DispatchTime.now().uptimeNanoseconds
+    let middle = MonotonicClock.nanoseconds
     var ids: [Int] = []
     var isComplete = false
     var text = StreamedText(model.tokenizer, stream)
@@ -106,7 +105,7 @@ public final class Conversation {
       }
     }
     text.finish()
-    let end = DispatchTime.now().uptimeNanoseconds
+    let end = MonotonicClock.nanoseconds
     return Answer(
       text: text.all, ids: ids, promptTokenCount: prompt.ids.count, isComplete: isComplete,
       prefillSeconds: Double(middle - start) / 1e9, decodeSeconds: Double(end - middle) / 1e9)

@@ -61,7 +61,7 @@ final class StageRunner {
   func stage<Result>(_ name: String, _ body: (Execution) throws -> Result) throws -> Result {
     let planner = observer.map { WantsOnly($0) }
     let byteCount = try Execution.plan(products: options.products, observer: planner) { _ = try body($0) }
-    let start = DispatchTime.now().uptimeNanoseconds
+    let start = MonotonicClock.nanoseconds
     let run = try Execution(
       arenaByteCount: byteCount, threadCount: options.threadCount, products: options.products,
       engine: options.engine, observer: observer, cancellation: options.cancellation)
@@ -69,7 +69,7 @@ final class StageRunner {
     observer?.leave()
     reports.append(
       StageReport(
-        name: name, seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9,
+        name: name, seconds: Double(MonotonicClock.nanoseconds - start) / 1e9,
         activationByteCount: byteCount))
     return result
   }

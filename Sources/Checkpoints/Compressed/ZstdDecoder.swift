@@ -48,7 +48,7 @@ final class ZstdDecoder: StreamDecoder, @unchecked Sendable {
   static func unpacked(_ file: ReadableFile) throws(SafetensorsError) -> SpooledFile {
     do {
       let byteCount = try statedByteCount(file) ?? safetensorsByteCount(file)
-      return try SpooledFile(path: file.path, identity: file.identity, byteCount: byteCount, in: TemporarySpace()) {
+      return try SpooledFile(file, byteCount: byteCount, in: TemporarySpace()) {
         () throws(FileError) in try ZstdDecoder(file)
       }
     } catch let error as FileError { throw .file(error) } catch let error as SafetensorsError { throw error } catch {

@@ -10,27 +10,57 @@ public final class AtomicOutputFolder {
   public static let markerName = ".bantam-folder"
 
   public let path: String
+  private let place: OutputPlace
   private let name: PartialName
   private let lock: Int32
+  private let slot: Int32
   private var written: [String] = []
   private var isFinished = false
 
-  /// - Throws: ``FileError`` when the target exists and is not ours to replace, or creation fails.
-  public init(path: String) throws(FileError) {
-    signal(SIGXFSZ, SIG_IGN)
-    name = try PartialName(target: path)
-    self.path = path
+  /// Checks that a folder can be made at `path`, as far as that can be known without making it.
+  /// - Throws: ``FileError``: something stands there that is not ours to replace, or that is read.
+  public static func check(path: String) throws(FileError) { _ = try checkedPlace(path) }
+
+  private static func checkedPlace(_ path: String) throws(FileError) -> OutputPlace {
     var status = stat()
     if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
       throw .badOutput(path: path, reason: "is a link; name the folder itself")
     }
-    if Folder.somethingExists(path) { try Self.checkReplaceable(path) }
-    for stale in try name.earlierAttempts() { Self.removeIfUnlocked(stale) }
-    guard mkdir(name.partial, 0o777) == 0 else {
-      throw .cannotCreate(path: path, code: errno, reason: "the output folder cannot be created")
+    let place = try OutputPlace(path: path)
+    if place.old != nil { try checkReplaceable(path) }
+    try place.checkIsWritable()
+    return place
+  }
+
+  /// - Throws: ``FileError`` as ``check(path:)`` does, and when creation fails.
+  public init(path: String) throws(FileError) {
+    signal(SIGXFSZ, SIG_IGN)
+    self.path = path
+    place = try Self.checkedPlace(path)
+    name = PartialName(place)
+    try name.removeEarlierAttempts()
+    slot = clinux_remember_partial(name.path)
+    do throws(FileError) { lock = try Self.make(name, path: path) } catch {
+      clinux_forget_partial(slot)
+      throw error
     }
-    lock = open(name.partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    _ = flock(lock, LOCK_EX | LOCK_NB)
+  }
+
+  private static func make(_ name: PartialName, path: String) throws(FileError) -> Int32 {
+    for _ in 0..<16 {
+      guard mkdir(name.path, 0o777) == 0 else {
+        throw .cannotCreate(path: path, code: errno, reason: "the output folder cannot be created")
+      }
+      let lock = open(name.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      guard lock >= 0 else {
+        let code = errno
+        rmdir(name.path)
+        throw .cannotCreate(path: path, code: code, reason: "the output folder cannot be opened")
+      }
+      if name.lock(lock) { return lock }
+      close(lock)
+    }
+    throw .badOutput(path: path, reason: "is taken away again and again by another program")
   }
 
   deinit { discard() }
@@ -43,12 +73,16 @@ public final class AtomicOutputFolder {
     guard Folder.hasFile(marker) else {
       throw .badOutput(path: path, reason: "exists and was not made by bantam; it is left as it is. Name a new folder")
     }
-    let listed = Set(
-      String(decoding: try ReadableFile(path: marker).contents(), as: UTF8.self).split(separator: "\n").map(String.init)
-    )
+    let text = try ReadableFile(path: marker, isInput: false).contents()
+    let listed = Set(String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init))
     if let foreign = found.first(where: { !listed.contains($0) && $0 != markerName }) {
       throw .badOutput(
         path: path, reason: "holds '\(printable(foreign))', which bantam did not write; it is left as it is")
+    }
+    for name in found {
+      if let identity = FileIdentity(path: Folder.join(path, name)), OpenedFiles.contains(identity) {
+        throw .outputIsInput(path: path)
+      }
     }
   }
 
@@ -68,29 +102,6 @@ public final class AtomicOutputFolder {
     return found
   }
 
-  private static func removeIfUnlocked(_ path: String) {
-    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { removeTree(path) }
-    close(descriptor)
-  }
-
-  /// Removes a folder and all below it. Links are removed, never followed.
-  private static func removeTree(_ path: String) {
-    var root = stat()
-    guard lstat(path, &root) == 0, root.st_mode & S_IFMT == S_IFDIR else {
-      unlink(path)
-      return
-    }
-    for name in (try? Folder.names(in: path)) ?? [] {
-      let child = Folder.join(path, name)
-      var status = stat()
-      guard lstat(child, &status) == 0 else { continue }
-      if status.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
-    }
-    rmdir(path)
-  }
-
   /// The place to write a file that belongs to the folder, its parent folders made.
   /// - Parameter relativePath: plain names joined by `/`.
   public func place(for relativePath: String) throws(FileError) -> String {
@@ -98,7 +109,7 @@ public final class AtomicOutputFolder {
       throw .badOutput(path: path, reason: "'\(printable(relativePath))' would lead out of the output folder")
     }
     let names = relativePath.split(separator: "/")
-    var folder = name.partial
+    var folder = name.path
     for part in names.dropLast() {
       folder = Folder.join(folder, String(part))
       if mkdir(folder, 0o777) != 0 && errno != EEXIST {
@@ -106,14 +117,18 @@ public final class AtomicOutputFolder {
       }
     }
     written.append(relativePath)
-    return Folder.join(name.partial, relativePath)
+    return Folder.join(name.path, relativePath)
   }
 
   /// Writes a small file in one go.
   public func write(_ bytes: [UInt8], to relativePath: String) throws(FileError) {
-    let file = try AtomicOutputFile(path: try place(for: relativePath))
-    try file.write(bytes, at: 0)
-    try file.commit(byteCount: bytes.count)
+    try AtomicOutputFile(path: try place(for: relativePath)).commit(bytes)
+  }
+
+  /// Checks that the disk has room for what is to come.
+  /// - Throws: ``FileError/noRoom(path:needed:free:)``.
+  public func reserve(byteCount: Int) throws(FileError) {
+    try DiskSpace.require(byteCount, in: place.folder, for: path)
   }
 
   /// Gives the folder its name. An earlier folder is exchanged in one step, then removed.
@@ -122,17 +137,18 @@ public final class AtomicOutputFolder {
     _ = fsync(lock)
     if Folder.somethingExists(path) {
       try Self.checkReplaceable(path)
-      guard renameat2(AT_FDCWD, name.partial, AT_FDCWD, path, BANTAM_RENAME_EXCHANGE) == 0 else {
+      guard renameat2(AT_FDCWD, name.path, AT_FDCWD, path, BANTAM_RENAME_EXCHANGE) == 0 else {
         throw .cannotCreate(path: path, code: errno, reason: "the earlier folder cannot be replaced")
       }
       isFinished = true
-      Self.removeTree(name.partial)
+      clinux_remove_tree(name.path)
     } else {
-      guard rename(name.partial, path) == 0 else {
+      guard rename(name.path, path) == 0 else {
         throw .cannotCreate(path: path, code: errno, reason: "the finished folder cannot take its name")
       }
       isFinished = true
     }
+    clinux_forget_partial(slot)
     close(lock)
     try name.syncFolder()
   }
@@ -141,7 +157,8 @@ public final class AtomicOutputFolder {
   public func discard() {
     guard !isFinished else { return }
     isFinished = true
-    Self.removeTree(name.partial)
+    clinux_remove_tree(name.path)
+    clinux_forget_partial(slot)
     close(lock)
   }
 }

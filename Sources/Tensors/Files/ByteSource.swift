@@ -12,6 +12,9 @@ public protocol ByteSource: AnyObject, Sendable {
   func willNeed(offset: Int, count: Int)
   /// Tells that a range will not be read again.
   func doneWith(offset: Int, count: Int)
+  /// Checks, at the end of the work, that what was read is still what is there.
+  /// - Throws: ``FileError/changed(path:what:)``.
+  func checkUnchanged() throws(FileError)
 }
 
 extension ByteSource {
@@ -34,7 +37,7 @@ extension ByteSource {
   }
 
   /// The whole content of what may be held in memory.
-  public func contents(limit: Int = Limits.configByteCount) throws(FileError) -> [UInt8] {
+  public func contents(limit: Int = Limits.companionByteCount) throws(FileError) -> [UInt8] {
     guard byteCount <= limit else { throw .tooLarge(path: path, byteCount: byteCount, limit: limit) }
     return try bytes(at: 0, count: byteCount)
   }

@@ -8,7 +8,7 @@ public final class MappedFile: Sendable {
   public let path: String
   public let byteCount: Int
   nonisolated(unsafe) private let base: UnsafeRawPointer?
-  private let slot: Int32
+  nonisolated(unsafe) private let slot: UnsafeMutableRawPointer?
 
   /// - Throws: ``FileError`` when the system refuses the mapping.
   public init(_ file: ReadableFile) throws(FileError) {
@@ -16,17 +16,17 @@ public final class MappedFile: Sendable {
     byteCount = file.byteCount
     guard byteCount > 0 else {
       base = nil
-      slot = -1
+      slot = nil
       return
     }
     guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_SHARED, file.descriptor, 0), mapped != MAP_FAILED else {
       throw .outOfMemory(byteCount: byteCount)
     }
-    slot = clinux_guard(mapped, byteCount)
-    guard slot >= 0 else {
+    guard let slot = clinux_guard(mapped, byteCount) else {
       munmap(mapped, byteCount)
       throw .outOfMemory(byteCount: byteCount)
     }
+    self.slot = slot
     base = UnsafeRawPointer(mapped)
   }
 

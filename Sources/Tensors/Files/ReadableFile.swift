@@ -4,19 +4,24 @@ import Synchronization
 /// A regular file that is open for reading at any offset, from any thread.
 ///
 /// Reads are `pread` with a check of the count, so that a file which is cut while it is read gives an error and never a
-/// signal. Pipes, devices and folders are refused without waiting.
+/// signal. Pipes, devices and folders are refused without waiting. As long as a file is open, no output takes its place.
 public final class ReadableFile: ByteSource {
   /// The path as the user named it.
   public let path: String
   /// Size in bytes when the file was opened.
   public let byteCount: Int
   /// Device and inode: tells whether two paths name one file.
-  public let identity: FileIdentity
+  public var identity: FileIdentity { state.identity }
   let descriptor: Int32
+  private let state: FileState
+  private let isInput: Bool
   private let mapping = Mutex<MappedFile?>(nil)
 
   /// - Throws: ``FileError`` when the path is missing, not a regular file, or not permitted.
-  public init(path: String) throws(FileError) {
+  public convenience init(path: String) throws(FileError) { try self.init(path: path, isInput: true) }
+
+  /// - Parameter isInput: whether outputs must not take the file's place.
+  init(path: String, isInput: Bool) throws(FileError) {
     let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
     guard descriptor >= 0 else {
       switch errno {
@@ -38,11 +43,35 @@ public final class ReadableFile: ByteSource {
     }
     self.path = path
     self.descriptor = descriptor
-    byteCount = Int(status.st_size)
-    identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    state = FileState(status)
+    byteCount = state.byteCount
+    self.isInput = isInput
+    if isInput { OpenedFiles.add(state.identity) }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    if isInput { OpenedFiles.remove(state.identity) }
+    close(descriptor)
+  }
+
+  /// Checks, at the end of the work, that the file is still what was opened, and that its path still leads to it.
+  /// - Throws: ``FileError/changed(path:what:)``.
+  public func checkUnchanged() throws(FileError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, FileState(status) == state else {
+      throw .changed(path: path, what: "was written to")
+    }
+    guard let now = FileState(path: path) else { throw .changed(path: path, what: "was removed") }
+    guard now == state else { throw .changed(path: path, what: "was replaced") }
+  }
+
+  /// Checks that the file has not become shorter than it must be. What may be annotated in place is else free to grow.
+  public func checkHolds(_ needed: Int) throws(FileError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, Int(status.st_size) >= needed else {
+      throw .shrank(path: path, offset: Int(status.st_size), expectedByteCount: needed)
+    }
+  }
 
   /// The file as memory: one mapping for all who ask.
   public func mapped() throws(FileError) -> MappedFile {
@@ -79,34 +108,5 @@ public final class ReadableFile: ByteSource {
   /// Tells the system that a range will not be read again, so that it does not push other pages out.
   public func doneWith(offset: Int, count: Int) {
     _ = posix_fadvise(descriptor, off_t(offset), off_t(count), POSIX_FADV_DONTNEED)
-  }
-}
-
-/// Tells whether two paths name one file.
-public struct FileIdentity: Hashable, Sendable {
-  public let device: UInt64
-  public let inode: UInt64
-
-  public init(device: UInt64, inode: UInt64) {
-    self.device = device
-    self.inode = inode
-  }
-
-  /// The identity of what stands at `path`, following links; nil when nothing does.
-  public init?(path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-  }
-}
-
-func fileKind(_ mode: mode_t) -> String {
-  switch mode & S_IFMT {
-  case S_IFDIR: "a folder"
-  case S_IFIFO: "a named pipe"
-  case S_IFSOCK: "a socket"
-  case S_IFCHR, S_IFBLK: "a device"
-  case S_IFLNK: "a link"
-  default: "something else"
   }
 }

@@ -19,7 +19,6 @@ public final class TemporarySpace: Sendable {
   func descriptor() throws(FileError) -> Int32 {
     try state.withLock { (state) throws(FileError) in
       if let descriptor = state.descriptor { return descriptor }
-      let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
       // mkstemp puts letters of its own in place of the last six.
       let pattern = "bantam." + String(repeating: "X", count: 6)
       var name = Array(Folder.join(folder, pattern).utf8CString)
@@ -35,16 +34,24 @@ public final class TemporarySpace: Sendable {
   }
 
   /// Where `byteCount` bytes may go. Nothing is taken of the disk before they are written.
-  /// - Throws: ``FileError/tooLarge(path:byteCount:limit:)`` where all together are beyond sense.
-  func reserve(_ byteCount: Int, path: String) throws(FileError) -> Int {
+  /// - Throws: ``FileError/unpacksTooFar(path:packed:unpacked:)`` where all together are more than the packed file, of
+  ///   `packedByteCount` bytes, can sensibly hold.
+  func reserve(_ byteCount: Int, packedByteCount: Int, path: String) throws(FileError) -> Int {
     try state.withLock { (state) throws(FileError) in
-      guard byteCount <= Limits.claimedByteCount - state.used else {
-        throw .tooLarge(path: path, byteCount: byteCount, limit: Limits.claimedByteCount)
+      let (gained, overflow) = packedByteCount.multipliedReportingOverflow(by: Limits.unpackedRatio)
+      let limit = overflow ? Limits.claimedByteCount : max(Limits.unpackedFreeByteCount, gained)
+      guard byteCount <= limit - state.used else {
+        throw .unpacksTooFar(path: path, packed: packedByteCount, unpacked: byteCount)
       }
       defer { state.used += byteCount }
       return state.used
     }
   }
+
+  /// - Throws: ``FileError/noRoom(path:needed:free:)`` where the disk has less room.
+  func require(_ byteCount: Int) throws(FileError) { try DiskSpace.require(byteCount, in: folder, for: folder) }
+
+  private var folder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp" }
 }
 
 /// A compressed stream that can be read at any offset.
@@ -52,9 +59,10 @@ public final class TemporarySpace: Sendable {
 /// It is unpacked only as far as it is read, once, into a temporary file: memory stays small, whatever the size and the
 /// order of reads. Before the first read it takes neither memory nor a file.
 public final class SpooledFile: ByteSource {
-  public let path: String
+  public var path: String { packed.path }
   public let byteCount: Int
-  public let identity: FileIdentity
+  public var identity: FileIdentity { packed.identity }
+  private let packed: any ByteSource
 
   private struct State: ~Copyable {
     /// Nil before the first read, and when all is unpacked.
@@ -70,19 +78,19 @@ public final class SpooledFile: ByteSource {
   private let start: Int
 
   /// - Parameters:
-  ///   - path: what the user named.
+  ///   - packed: the file that holds the stream.
   ///   - byteCount: size of what the stream unpacks to; another one is an error when it shows.
-  ///   - space: where it is unpacked to; several may share one.
+  ///   - space: where it is unpacked to; several streams of one file share one.
   ///   - decoder: makes what unpacks it, from its beginning.
+  /// - Throws: ``FileError/unpacksTooFar(path:packed:unpacked:)``.
   public init(
-    path: String, identity: FileIdentity, byteCount: Int, in space: TemporarySpace,
+    _ packed: any ByteSource, byteCount: Int, in space: TemporarySpace,
     decoder: @escaping @Sendable () throws(FileError) -> any StreamDecoder
   ) throws(FileError) {
-    self.path = path
-    self.identity = identity
+    self.packed = packed
     self.byteCount = byteCount
     self.space = space
-    start = try space.reserve(byteCount, path: path)
+    start = try space.reserve(byteCount, packedByteCount: packed.byteCount, path: packed.path)
     makeDecoder = decoder
   }
 
@@ -110,7 +118,10 @@ public final class SpooledFile: ByteSource {
   /// Unpacks up to an offset; up to the end of all, the stream's own end is reached and checked.
   private func unpack(to end: Int, _ state: inout State) throws(FileError) {
     while !state.isDone, state.filled < end || end == byteCount {
-      if state.work == nil { state.work = (try makeDecoder(), try AlignedBuffer(byteCount: 256 << 10)) }
+      if state.work == nil {
+        try space.require(byteCount)
+        state.work = (try makeDecoder(), try AlignedBuffer(byteCount: 256 << 10))
+      }
       guard let (decoder, buffer) = state.work else { return }
       let count = try decoder.decode(into: buffer.bytes)
       if count == 0 {
@@ -143,4 +154,5 @@ public final class SpooledFile: ByteSource {
 
   public func willNeed(offset: Int, count: Int) {}
   public func doneWith(offset: Int, count: Int) {}
+  public func checkUnchanged() throws(FileError) { try packed.checkUnchanged() }
 }

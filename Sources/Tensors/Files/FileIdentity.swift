@@ -1,0 +1,56 @@
+import Glibc
+
+/// Tells whether two paths name one file.
+public struct FileIdentity: Hashable, Sendable {
+  public let device: UInt64
+  public let inode: UInt64
+
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
+
+  init(_ status: stat) { self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) }
+
+  /// The identity of what stands at `path`, following links; nil when nothing does.
+  public init?(path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    self.init(status)
+  }
+}
+
+/// What shows that a file is still the one that was opened, with the bytes that it had then.
+struct FileState: Hashable, Sendable {
+  let identity: FileIdentity
+  let byteCount: Int
+  /// When its bytes were last written, to the nanosecond.
+  let seconds: Int
+  let nanoseconds: Int
+
+  init(_ status: stat) {
+    identity = FileIdentity(status)
+    byteCount = Int(status.st_size)
+    seconds = Int(status.st_mtim.tv_sec)
+    nanoseconds = Int(status.st_mtim.tv_nsec)
+  }
+
+  /// The state of what stands at `path` now, following links; nil when nothing does.
+  init?(path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    self.init(status)
+  }
+}
+
+/// What a mode says that a file is, in words.
+func fileKind(_ mode: mode_t) -> String {
+  switch mode & S_IFMT {
+  case S_IFDIR: "a folder"
+  case S_IFIFO: "a named pipe"
+  case S_IFSOCK: "a socket"
+  case S_IFCHR, S_IFBLK: "a device"
+  case S_IFLNK: "a link"
+  default: "something else"
+  }
+}
