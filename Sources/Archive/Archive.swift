@@ -99,7 +99,7 @@ public final class Archive: Sendable {
 
   /// Whether a tensor is stored with the very values of its source.
   public func isExact(_ number: Int) -> Bool {
-    encoding(of: number) == .plain
+    encoding(of: number) == .plain && owner(of: number).quality == nil
       && index.tensors[number].source.map { $0.dtype == index.tensors[number].info.dtype } ?? true
   }
 

@@ -47,8 +47,10 @@ struct Convert: ParsableCommand {
   func run() throws {
     let options = ConversionOptions(
       components: splitList(components), dtype: dtype.dtype, family: family, resources: work.resources())
-    var plan = try ConversionPlan(source: ModelSource(path: source), options: options)
-    if !work.quiet { for note in plan.map.notes { Terminal.say("note: \(note)") } }
+    let source = try ModelSource(path: source)
+    try OutputFile.check(output, form: .bantam)
+    var plan = try ConversionPlan(source: source, options: options)
+    if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }
     if dryRun {
       return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text)
     }

@@ -11,8 +11,8 @@ struct Describe: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answer a question about pictures.",
     discussion: """
-      Pictures are PNG, JPEG or WebP files. The answer is streamed to stdout. By default the most likely token is taken
-      after a repetition penalty of 1.05, as the release's own settings come to.
+      Pictures are PNG, JPEG or WebP files. The answer is streamed to stdout. How tokens are drawn is what the model's
+      generation_config.json says: for the release, the most likely one after a repetition penalty of 1.05.
 
       EXAMPLES
         bantam describe 8b.bantam cat.jpg "What is in the picture?"
@@ -27,6 +27,7 @@ struct Describe: ParsableCommand {
   var picturesAndQuestion: [String]
 
   @OptionGroup var answering: AnsweringOptions
+  @OptionGroup var pixels: PixelOptions
   @OptionGroup var work: RuntimeOptions
 
   func validate() throws {
@@ -34,9 +35,11 @@ struct Describe: ParsableCommand {
   }
 
   func run() throws {
-    let pictures = try picturesAndQuestion.dropLast().map { try Picture(path: $0) }
+    let pictures = try picturesAndQuestion.dropLast().map { try InputPicture.read($0, quiet: work.quiet) }
     let content = String(repeating: ChatTemplate.image, count: pictures.count) + picturesAndQuestion.last!
-    let conversation = try Conversation(Model(path: model), run: work.options(StepMeter(isShown: !work.quiet)))
+    var options = work.options(StepMeter(isShown: !work.quiet))
+    pixels.apply(to: &options)
+    let conversation = try Conversation(Model(path: model), run: options)
     try answering.run(conversation, [.init(role: "user", content: content)], pictures, quiet: work.quiet)
   }
 }
@@ -87,7 +90,7 @@ struct AnsweringOptions: ParsableArguments {
   @Flag(help: "Take the most likely token, without penalty.")
   var greedy = false
 
-  @Option(help: "Draw tokens; higher is wilder. (default: 0, the most likely)")
+  @Option(help: "Draw tokens; higher is wilder, 0 takes the most likely. (default: as the model says)")
   var temperature: Double?
 
   @Option(help: "Consider the k most likely tokens.")
@@ -96,11 +99,11 @@ struct AnsweringOptions: ParsableArguments {
   @Option(help: "Consider the most likely tokens that add up to this probability.")
   var topP: Double?
 
-  @Option(help: "Divide or multiply the logits of tokens that were seen. (default: 1.05)")
+  @Option(help: "Divide or multiply the logits of tokens that were seen. (default: as the model says)")
   var repetitionPenalty: Double?
 
-  @Option(help: "Start of the random numbers.")
-  var seed: UInt64 = 0
+  @Option(parsing: .unconditional, help: "Start of the random numbers, from -2^63 to 2^64 - 1.")
+  var seed = Seed(0)
 
   @Option(help: "Tokens of the answer at most.")
   var maxTokens = 1024
@@ -124,13 +127,14 @@ struct AnsweringOptions: ParsableArguments {
     if !(1...1_000_000).contains(maxTokens) { throw ValidationError("--max-tokens is 1 to 1000000") }
   }
 
-  private var sampling: SamplingOptions {
-    var sampling: SamplingOptions = greedy ? .greedy : .init()
+  /// - Parameter standard: as the model's own settings say.
+  private func sampling(_ standard: SamplingOptions) -> SamplingOptions {
+    var sampling = greedy ? SamplingOptions.greedy : standard
     if let temperature { sampling.temperature = temperature }
-    sampling.topK = topK
+    if let topK { sampling.topK = topK }
     if let topP { sampling.topP = topP }
     if let repetitionPenalty { sampling.repetitionPenalty = Float(repetitionPenalty) }
-    sampling.seed = seed
+    sampling.seed = seed.value
     return sampling
   }
 
@@ -140,7 +144,7 @@ struct AnsweringOptions: ParsableArguments {
   ) throws -> Conversation.Answer {
     let isStreamed = !json
     let answer = try conversation.answer(
-      messages, pictures: pictures, sampling: sampling, maxTokens: maxTokens, ignoresEnd: ignoreEos
+      messages, pictures: pictures, sampling: sampling(conversation.defaultSampling), maxTokens: maxTokens, ignoresEnd: ignoreEos
     ) { if isStreamed { Terminal.write(data: $0) } }
     if json {
       Terminal.print(document(answer).text(indent: 2))

@@ -72,16 +72,16 @@ struct Diff: ParsableCommand {
 
   private func compareModels() throws {
     let request: ModelDiff.Request
-    switch try subject.subject() {
+    switch try subject.subject(quiet: work.quiet) {
     case .prompt(let prompt): request = .paint(prompt: prompt, try painting.options(), noise: try painting.givenNoise())
     case .question(let question, let picture):
       request = .ask(pictures: [picture], question: question, maxTokens: maxTokens)
     }
     let meter = StepMeter(isShown: !work.quiet)
-    let diff = try ModelDiff(
-      Model(path: first), Model(path: second), request, isLocal: local,
-      run: RunOptions(
-        threadCount: work.threads ?? RunOptions.defaultThreadCount, progress: { meter.show($0) }))
+    var run = RunOptions(
+      threadCount: work.threads ?? RunOptions.defaultThreadCount, progress: { meter.show($0) })
+    subject.pixels.apply(to: &run)
+    let diff = try ModelDiff(Model(path: first), Model(path: second), request, isLocal: local, run: run)
     let report = ModelDiffReport(diff)
     Terminal.print(json ? report.json.text(indent: 1) : report.text)
     let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)

@@ -9,7 +9,8 @@ struct Encode: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Turn a picture into the CLIP features that the model paints from.",
     discussion: """
-      Needs the EVA-CLIP tower, which 'convert --components all' keeps. The file holds 'features', [1, tokens, channels].
+      Needs the EVA-CLIP tower, which 'convert --components all' keeps. The middle square of the picture is
+      encoded. The file holds 'features' and 'negative_features', those of an empty picture, each [1, tokens, channels].
 
       EXAMPLES
         bantam encode 8b-all.bantam cat.jpg -o cat.safetensors
@@ -31,11 +32,14 @@ struct Encode: ParsableCommand {
   @OptionGroup var work: RuntimeOptions
 
   func run() throws {
-    let picture = try Picture(path: picture)
+    let picture = try InputPicture.read(picture, quiet: work.quiet)
     let meter = StepMeter(isShown: !work.quiet)
-    let features = try PictureEncoder(Model(path: model), run: work.options(meter)).features(picture)
-    try CLIPFeatures.write(features, path: output)
-    let shape = [1, features.side * features.side, features.width]
+    let encoder = try PictureEncoder(Model(path: model), run: work.options(meter))
+    try OutputFile.check(output, form: .safetensors)
+    let file = try ActivationFile(path: output, headerByteCount: 4096)
+    let (side, width) = encoder.featureShape
+    try encoder.features(picture).write(to: file, channels: width)
+    let shape = [1, side * side, width]
     meter.say("\(output): \(shape[1]) features of \(shape[2]) channels")
     if json {
       Terminal.print(

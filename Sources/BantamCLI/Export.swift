@@ -37,6 +37,7 @@ struct Export: ParsableCommand {
 
   func run() throws {
     let archive = try Archive(path: file)
+    try AtomicOutputFolder.check(path: output)
     let total = Exporter.inputByteCount(archive)
     let (resources, meter) = work.resources("export", total: total)
     try Exporter.run(archive, dtype: dtype.dtype, to: output, resources: resources)

@@ -58,20 +58,21 @@ struct Generate: ParsableCommand {
     let meter = StepMeter(isShown: !work.quiet)
     let pipeline = try TextToImage(
       model, options, run: work.options(meter), noise: try painting.givenNoise())
-    let image = try image.map { try Picture(path: $0) }
-    let features = try features.map { try CLIPFeatures.read(path: $0) }
+    let image = try image.map { try InputPicture.read($0, quiet: work.quiet) }
+    let features = try features.map { try CLIPFeatures(path: $0) }
+    // All that can be known is told before the work: outputs that cannot be, what does not fit together, a lack of memory.
+    let paths = (0..<count).map { Self.path(output, $0, of: count) }
+    for path in paths { try OutputFile.check(path, form: .png) }
+    if let features { try pipeline.check(features: features) } else { try pipeline.check(prompt ?? "", image: image) }
     var files: [JSONValue] = []
-    for number in 0..<count {
-      let path = Self.path(output, number, of: count)
-      // Before the work, so that an output that cannot be is told at once.
+    for (number, path) in paths.enumerated() {
       let file = try AtomicOutputFile(path: path)
       let picture = try features.map(pipeline.picture(features:)) ?? pipeline.picture(prompt ?? "", image: image)
-      let bytes = try picture.png(notes: [
-        "Software": "bantam \(bantamVersion)", "Description": prompt ?? "",
-        "bantam": settings(options, number: number, picture).text(),
-      ])
-      try file.write(bytes, at: 0)
-      try file.commit(byteCount: bytes.count)
+      try file.commit(
+        picture.png(notes: [
+          "Software": "bantam \(bantamVersion)", "Description": prompt ?? "",
+          "bantam": settings(options, number: number, picture).text(),
+        ]))
       files.append(.string(path))
       meter.say("\(path): \(picture.width) x \(picture.height)")
     }
@@ -91,7 +92,7 @@ struct Generate: ParsableCommand {
       "model": .string(Folder.split(model).name), "prompt": prompt.map { .string($0) } ?? .null,
       "image": image.map { .string(Folder.split($0).name) } ?? .null,
       "features": features.map { .string(Folder.split($0).name) } ?? .null,
-      "negative": .string(options.negativePrompt), "seed": .int(Int(truncatingIfNeeded: options.seed)),
+      "negative": .string(options.negativePrompt), "seed": painting.seed.json,
       "picture": .int(number + 1), "steps": .int(options.steps), "decoder_steps": .int(options.decoderSteps),
       "guidance": .double(Double(options.guidance)), "width": .int(picture.width), "height": .int(picture.height),
     ])
@@ -99,7 +100,7 @@ struct Generate: ParsableCommand {
 
   private func report(_ options: GenerationOptions, _ files: [JSONValue], _ stages: [StageReport]) -> JSONValue {
     .members([
-      "schema": "bantam.generate.1", "files": .array(files), "seed": .int(Int(truncatingIfNeeded: options.seed)),
+      "schema": "bantam.generate.1", "files": .array(files), "seed": painting.seed.json,
       "stages": .array(
         stages.map {
           .members([
@@ -112,8 +113,10 @@ struct Generate: ParsableCommand {
 
 /// Options of commands that paint.
 struct PaintingOptions: ParsableArguments {
-  @Option(help: "Start of the random numbers: those of torch.randn on the CPU.")
-  var seed: UInt64 = 0
+  @Option(
+    parsing: .unconditional,
+    help: "Start of the random numbers: those of torch.randn on the CPU. From -2^63 to 2^64 - 1, as torch takes it.")
+  var seed = Seed(0)
 
   @Option(help: "Steps from noise to features.")
   var steps = 30
@@ -138,9 +141,8 @@ struct PaintingOptions: ParsableArguments {
 
   func options() throws -> GenerationOptions {
     guard abs(guidance) <= 1000 else { throw ValidationError("--guidance takes a number up to 1000") }
-    guard seed <= UInt64(Int.max) else { throw ValidationError("--seed takes a number below 2^63") }
     var options = GenerationOptions()
-    options.seed = seed
+    options.seed = seed.value
     options.steps = steps
     options.decoderSteps = decoderSteps
     options.guidance = Float(guidance)

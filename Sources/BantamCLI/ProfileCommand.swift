@@ -44,11 +44,17 @@ struct ProfileCommand: ParsableCommand {
   func run() throws {
     let profiler = Profiler()
     let model = try Model(path: model)
-    let options = work.options(StepMeter(isShown: !work.quiet))
-    switch try subject.subject() {
+    var options = work.options(StepMeter(isShown: !work.quiet))
+    subject.pixels.apply(to: &options)
+    let subject = try subject.subject(quiet: work.quiet)
+    let noise = try painting.givenNoise()
+    if let traceEvents { try OutputFile.check(traceEvents, form: .json) }
+    let file = try traceEvents.map { try AtomicOutputFile(path: $0) }
+    switch subject {
     case .prompt(let prompt):
       let pipeline = try TextToImage(
-        model, try painting.options(), run: options, noise: try painting.givenNoise(), observer: profiler)
+        model, try painting.options(), run: options, noise: noise, observer: profiler)
+      try pipeline.check(prompt)
       _ = try pipeline.picture(prompt)
     case .question(let question, let picture):
       let conversation = try Conversation(model, run: options, observer: profiler)
@@ -57,12 +63,7 @@ struct ProfileCommand: ParsableCommand {
         ignoresEnd: true)
     }
     let report = ProfileReport(profiler)
-    if let traceEvents {
-      let bytes = Array(report.traceEvents.text().utf8)
-      let file = try AtomicOutputFile(path: traceEvents)
-      try file.write(bytes, at: 0)
-      try file.commit(byteCount: bytes.count)
-    }
+    try file?.commit(Array(report.traceEvents.text().utf8))
     Terminal.print(json ? report.json.text(indent: 1) : report.text)
   }
 }

@@ -41,6 +41,9 @@ struct Quantize: ParsableCommand {
   @Option(help: ArgumentHelp("Write default and rules to a file.", valueName: "file"))
   var saveRecipe: String?
 
+  @Flag(help: "Quantize also what is quantized already: its errors add up.")
+  var allowRequantize = false
+
   @Option(help: ArgumentHelp("Components to write, or 'all'. (default: all that inference uses)", valueName: "list"))
   var components: String?
 
@@ -80,23 +83,24 @@ struct Quantize: ParsableCommand {
 
   func run() throws {
     let recipe = try resolvedRecipe()
-    let options = ConversionOptions(
+    var options = ConversionOptions(
       components: splitList(components), family: family, recipe: recipe, resources: work.resources())
+    options.allowsRequantizing = allowRequantize
+    let source = try ModelSource(path: source)
+    try OutputFile.check(output, form: .bantam)
+    if let saveRecipe { try OutputFile.check(saveRecipe, form: .json) }
     var plan: ConversionPlan
     do {
-      plan = try ConversionPlan(source: ModelSource(path: source), options: options)
+      plan = try ConversionPlan(source: source, options: options)
     } catch RecipeError.cannotMeet(let refusals) {
       var table = TextTable([("tensor", .left), ("asked", .left), ("reason", .left)])
       for refusal in refusals { table.add([printable(refusal.name), refusal.asked, refusal.reason]) }
       Terminal.say(table.text)
       throw RecipeError.cannotMeet(refusals)
     }
-    if !work.quiet { for note in plan.map.notes { Terminal.say("note: \(note)") } }
+    if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }
     if let saveRecipe {
-      let file = try AtomicOutputFile(path: saveRecipe)
-      let text = Array((recipe.json.text(indent: 2) + "\n").utf8)
-      try file.write(text, at: 0)
-      try file.commit(byteCount: text.count)
+      try AtomicOutputFile(path: saveRecipe).commit(Array((recipe.json.text(indent: 2) + "\n").utf8))
     }
     if dryRun {
       return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text)

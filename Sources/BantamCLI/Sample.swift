@@ -38,6 +38,7 @@ struct Sample: ParsableCommand {
 
   func run() throws {
     let scale = SampleScale.all.first { $0.name == self.scale.rawValue }!
+    try AtomicOutputFolder.check(path: folder)
     let writer = try SampleWriter(scale: scale, seed: seed, components: splitList(components))
     let (resources, meter) = work.resources("sample", total: writer.byteCount)
     try writer.write(to: folder, resources: resources)

@@ -12,6 +12,8 @@ struct SubjectOptions: ParsableArguments {
   @Option(help: "The question about the picture.")
   var question: String?
 
+  @OptionGroup var pixels: PixelOptions
+
   var isGiven: Bool { prompt != nil || image != nil || question != nil }
 
   func validate() throws {
@@ -26,9 +28,9 @@ struct SubjectOptions: ParsableArguments {
   }
 
   /// - Throws: ``PictureError``; a usage error where nothing is given.
-  func subject() throws -> Subject {
+  func subject(quiet: Bool) throws -> Subject {
     if let prompt { return .prompt(prompt) }
     guard let image, let question else { throw ValidationError("give --prompt, or --image with --question") }
-    return .question(question, try Picture(path: image))
+    return .question(question, try InputPicture.read(image, quiet: quiet))
   }
 }

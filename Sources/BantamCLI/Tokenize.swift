@@ -63,7 +63,10 @@ struct Tokenize: ParsableCommand {
     let tokenizer = try tokenizer()
     let bytes = try input()
     if lines {
-      for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
+      var lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+      // A line end ends the last line, it does not begin another.
+      if lines.last?.isEmpty == true { lines.removeLast() }
+      for line in lines {
         let text = try JSONText.string(Array(line), line: String(decoding: line, as: UTF8.self))
         Terminal.print(document(tokenizer, text).text())
       }

@@ -50,6 +50,11 @@ struct TraceCommand: ParsableCommand {
     options.isRawPrompt = rawPrompt
     let model = try Model(path: model)
     let meter = StepMeter(isShown: !work.quiet)
+    let subject = try subject.subject(quiet: work.quiet)
+    let noise = try painting.givenNoise()
+    var run = work.options(meter)
+    self.subject.pixels.apply(to: &run)
+    try OutputFile.check(output, form: .safetensors)
     // Names by the thousand come only where all operations may be asked for.
     let file = try ActivationFile(path: output, headerByteCount: only.isEmpty ? 1 << 16 : 4 << 20)
     var listed: [JSONValue] = []
@@ -62,16 +67,14 @@ struct TraceCommand: ParsableCommand {
         ]))
     }
     let wanted = only.isEmpty ? nil : only
-    switch try subject.subject() {
+    switch subject {
     case .prompt(let prompt):
       try Trace.textToImage(
-        model, prompt: prompt, options: options, run: work.options(meter), noise: try painting.givenNoise(),
-        only: wanted, sink: sink)
+        model, prompt: prompt, options: options, run: run, noise: noise, only: wanted, sink: sink)
     case .question(let question, let picture):
       try Trace.imageToText(
-        model, picture: picture, question: question, run: work.options(meter), only: wanted, sink: sink)
+        model, picture: picture, question: question, run: run, only: wanted, sink: sink)
     }
-    guard file.tensorCount > 0 else { throw ModelError.option(name: "--only", rule: "fits no activation") }
     try file.finish()
     meter.say("\(output): \(file.tensorCount) activations")
     if json {

@@ -42,6 +42,8 @@ struct Verify: ParsableCommand {
       + archive.index.blobs.reduce(0) { $0 + $1.byteCount }
     let total = payload + (source == nil ? 0 : archive.index.tensors.reduce(0) { $0 + ($1.source?.byteCount ?? 0) })
     let (resources, meter) = work.resources("verify", total: total)
+    // What of the source is not in the file, as far as it was seen.
+    if let source, !work.quiet { for note in source.notes { Terminal.say("note: \(note)") } }
     var findings = try ArchiveVerifier.verify(
       archive, threadCount: resources.threadCount, cancellation: resources.cancellation, progress: resources.progress)
     if let source { findings += try SourceComparison.findings(archive, source: source, resources: resources) }

@@ -102,6 +102,27 @@ public final class Model: Sendable {
     return try VisionTower(weights, vision)
   }
 
+  /// How pictures are brought to the vision tower: as the folder says, unless the run says otherwise.
+  /// - Throws: ``ModelError`` for settings that are not implemented, and bounds that do not fit together.
+  func preprocessor(_ vision: VisionConfig, _ run: RunOptions) throws -> ImagePreprocessor {
+    var config = PreprocessorConfig()
+    let file = "preprocessor_config.json"
+    if let bytes = try source.companion(file) { config = try PreprocessorConfig(ConfigReader(file: file, bytes), vision) }
+    let (low, high) = (run.minPixels ?? config.pixelRange.lowerBound, run.maxPixels ?? config.pixelRange.upperBound)
+    guard low >= 1, low <= high, high <= PreprocessorConfig.pixelLimit else {
+      throw ModelError.option(
+        name: "pixels of a picture", rule: "from \(low) to \(high) is no range up to \(PreprocessorConfig.pixelLimit)")
+    }
+    config.pixelRange = low...high
+    return ImagePreprocessor(vision, config)
+  }
+
+  /// How answers are drawn, as the folder says.
+  func answerDefaults() throws -> AnswerDefaults {
+    let file = "generation_config.json"
+    return try source.companion(file).map { try AnswerDefaults(ConfigReader(file: file, $0)) } ?? AnswerDefaults()
+  }
+
   public func evaTower() throws -> EVATower {
     try require("gen_vision")
     let weights = weights

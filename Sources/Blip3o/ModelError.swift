@@ -10,6 +10,10 @@ public enum ModelError: ReportingError, Equatable {
   case promptTooLong(count: Int, limit: Int)
   case size(Int, multiple: Int, limit: Int)
   case option(name: String, rule: String)
+  /// Features to paint from, without those of an empty picture, and no tower that gives them.
+  case featuresWithoutNegative(path: String)
+  /// Patterns that fit nothing of what there is.
+  case fitsNothing(patterns: [String], what: String)
   case noise(path: String, name: String, rule: String)
 
   public var report: ErrorReport {
@@ -20,7 +24,7 @@ public enum ModelError: ReportingError, Equatable {
     case .componentMissing(let path, let name, let has):
       ErrorReport(
         .badData, at: path, "\(name) is not in this file (has: \(has.joined(separator: ", ")))",
-        hint: "convert the release with --components all")
+        hint: "Convert the release with all its components")
     case .notThisFamily(let path, let family):
       ErrorReport(
         .badData, at: path, "is not a BLIP3-o model", found: "family '\(family)'",
@@ -30,9 +34,16 @@ public enum ModelError: ReportingError, Equatable {
       ErrorReport(.badData, at: "prompt", "is too long", expected: "at most \(limit) tokens", found: "\(count)")
     case .size(let size, let multiple, let limit):
       ErrorReport(
-        .usage, at: "--size", "does not divide",
+        .usage, at: "size of the picture", "does not divide",
         expected: "a multiple of \(multiple) from \(multiple) to \(limit)", found: "\(size)")
     case .option(let name, let rule): ErrorReport(.usage, at: name, rule)
+    case .featuresWithoutNegative(let path):
+      ErrorReport(
+        .badData, at: printable(path), "has no tower for the features of an empty picture, which painting from features is guided by",
+        hint: "Give a file of features that holds 'negative_features', or a model with the component gen_vision, or a negative prompt")
+    case .fitsNothing(let patterns, let what):
+      ErrorReport(
+        .usage, at: "pattern '\(printable(patterns.first ?? ""))'", "fits no \(what)")
     case .noise(let path, let name, let rule): ErrorReport(.badData, at: "\(path): \(name)", rule)
     }
   }

@@ -121,19 +121,19 @@ BODY void ck_softmax_block_body(
   for (size_t m = 0; m < rows; m++) {
     float *x = scores + m * stride;
     size_t count = lengths[m] < width ? lengths[m] : width;
+    // Maxima are of the scores before they are scaled: a difference of large scores is exact then, the scaled ones' is not.
     float before = maxima[m];
-    float top = largest(x, count, before * (1 / scale)) * scale;
-    top = count ? top : before;
+    float top = largest(x, count, before);
     float lanes[LANES] = {0};
     size_t i = 0;
     for (; i + LANES <= count; i += LANES)
       for (int l = 0; l < LANES; l++) {
-        float e = exponential(__builtin_fmaf(x[i + l], scale, -top));
+        float e = exponential((x[i + l] - top) * scale);
         x[i + l] = e;
         lanes[l] += e;
       }
     for (int l = 0; i < count; i++, l++) {
-      float e = exponential(__builtin_fmaf(x[i], scale, -top));
+      float e = exponential((x[i] - top) * scale);
       x[i] = e;
       lanes[l] += e;
     }
@@ -141,7 +141,7 @@ BODY void ck_softmax_block_body(
     float sum = 0;
     for (int l = 0; l < LANES; l++) sum += lanes[l];
     if (top != before) {
-      float shrink = exponential(before - top);
+      float shrink = exponential((before - top) * scale);
       sums[m] *= shrink;
       for (size_t c = 0; c < output_columns; c++) output[m * output_stride + c] *= shrink;
     }

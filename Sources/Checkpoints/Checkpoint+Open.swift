@@ -10,8 +10,9 @@ extension Checkpoint {
       try self.init(path: path, root: root)
     } else if Folder.exists(path) {
       try self.init(path: path, root: path)
-    } else if path.hasSuffix(".index.json"), Folder.hasFile(path) {
+    } else if WeightSet.isIndexName(path), Folder.hasFile(path) {
       var reader = FolderReader(root: Folder.split(path).folder)
+      do { try reader.claim(folder: "", names: try Folder.names(in: Folder.join(reader.root, ""))) } catch {}
       try reader.readSharded(folder: "", index: Folder.split(path).name)
       try reader.decodeQuantized(folder: "")
       try self.init(path: path, isFolder: true, reader)
@@ -31,11 +32,13 @@ extension Checkpoint {
   private init(path: String, root: String) throws(CheckpointError) {
     var reader = FolderReader(root: root)
     try reader.readTree(folder: "", depth: 0)
-    guard !reader.files.isEmpty else { throw .noWeights(path: path) }
+    guard !reader.files.isEmpty else { throw reader.nothingFound(path: path) }
     try self.init(path: path, isFolder: true, reader)
   }
 
   private init(path: String, isFolder: Bool, _ reader: FolderReader) throws(CheckpointError) {
+    var reader = reader
+    try reader.stripPrefixes()
     // Views and small types may claim much from little: sums over all tensors are not to overflow anywhere.
     var claimed = 0
     for entry in reader.entries {
@@ -45,6 +48,6 @@ extension Checkpoint {
     }
     self.init(
       path: path, root: reader.root, isFolder: isFolder, files: reader.files, entries: reader.entries,
-      notes: reader.notes)
+      notes: reader.notes, claimed: ClaimedFiles(paths: reader.claimedPaths), companions: CompanionLog())
   }
 }

@@ -1,3 +1,4 @@
+import Synchronization
 import Tensors
 
 /// Weights on disk, in whatever files they lie: an ordered list of named tensors with a way to their bytes.
@@ -23,10 +24,13 @@ public struct Checkpoint: Sendable {
     public let content: Content
     /// The name in the file, where ``info`` has another one.
     public let sourceName: TensorName
+    /// What the tensor belongs to, where it is no weight: another program's encoding, an optimizer. Such a tensor is carried bit for
+    /// bit, and neither cast nor quantized.
+    public let part: String?
 
     public init(
       info: TensorInfo, folder: String, fileIndex: Int, offset: Int, content: Content = .plain,
-      sourceName: TensorName? = nil
+      sourceName: TensorName? = nil, part: String? = nil
     ) {
       self.info = info
       self.folder = folder
@@ -34,11 +38,28 @@ public struct Checkpoint: Sendable {
       self.offset = offset
       self.content = content
       self.sourceName = sourceName ?? info.name
+      self.part = part
+    }
+
+    func asPart(of program: String) -> Entry {
+      Entry(
+        info: info, folder: folder, fileIndex: fileIndex, offset: offset, content: content, sourceName: sourceName,
+        part: program)
+    }
+
+    /// The same under another name.
+    func renamed(_ name: TensorName) -> Entry? {
+      TensorInfo(name: name, dtype: info.dtype, shape: info.shape).map {
+        Entry(
+          info: $0, folder: folder, fileIndex: fileIndex, offset: offset, content: content, sourceName: sourceName,
+          part: part)
+      }
     }
 
     /// `plain`, or the form in which the tensor is stored.
     public var encoding: String {
-      switch content {
+      if let part { return "part: \(part)" }
+      return switch content {
       case .plain: "plain"
       case .decoded(let decoder): decoder.encoding
       case .listedOnly(let encoding, _): encoding
@@ -86,6 +107,9 @@ public struct Checkpoint: Sendable {
   public let entries: [Entry]
   /// What the user should know about how the files were taken.
   public let notes: [String]
+  /// What lies beside the weights: no output takes its place.
+  let claimed: ClaimedFiles
+  let companions: CompanionLog
 
   /// The folders that hold weights, in order of their names, the root first.
   public var folders: [String] {
@@ -120,12 +144,30 @@ public struct Checkpoint: Sendable {
     guard isFolder else { return nil }
     let path = Folder.join(root, relativePath)
     guard Folder.somethingExists(path) else { return nil }
-    return try ReadableFile(path: path).contents()
+    let file = try ReadableFile(path: path)
+    companions.add(file.snapshot)
+    return try file.contents()
+  }
+
+  /// Checks, at the end of the work, that all files that were read are still what is there.
+  /// - Throws: ``FileError/changed(path:what:)``.
+  public func checkUnchanged() throws(FileError) {
+    for file in files { try file.source.checkUnchanged() }
+    for snapshot in companions.all { try snapshot.check() }
   }
 
   /// The same files with other entries: renamed, joined, decoded.
   public func with(entries: [Entry], notes: [String] = []) -> Checkpoint {
     Checkpoint(
-      path: path, root: root, isFolder: isFolder, files: files, entries: entries, notes: self.notes + notes)
+      path: path, root: root, isFolder: isFolder, files: files, entries: entries, notes: self.notes + notes,
+      claimed: claimed, companions: companions)
   }
+}
+
+/// The files beside the weights that were read, as they were then.
+final class CompanionLog: Sendable {
+  private let snapshots = Mutex<[FileSnapshot]>([])
+
+  func add(_ snapshot: FileSnapshot) { snapshots.withLock { $0.append(snapshot) } }
+  var all: [FileSnapshot] { snapshots.withLock { $0 } }
 }

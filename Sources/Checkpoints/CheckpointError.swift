@@ -13,7 +13,6 @@ public enum CheckpointError: ReportingError, Equatable {
   case gguf(path: String, GGUFError)
   case numPy(path: String, NumPyError)
   case deepSpeed(path: String, DeepSpeedError)
-  case quantized(path: String, QuantizedError)
   /// A file that is no checkpoint; `looksLike` says what it is.
   case notACheckpoint(path: String, looksLike: String, hint: String?)
   case indexWithoutWeightMap(path: String)
@@ -32,6 +31,14 @@ public enum CheckpointError: ReportingError, Equatable {
   case shardsWithoutIndex(path: String, shard: String)
   /// A part of a split GGUF model says another thing of itself than its name does.
   case splitDiffers(path: String, key: String, expected: Int, found: String)
+  /// An index names files that are not there, while the folder holds others.
+  case staleIndex(path: String, index: String, missing: Int, present: [String])
+  /// Several training checkpoints, and nothing that says which one is meant.
+  case severalCheckpoints(path: String, names: [String])
+  /// Weights that are still being fetched.
+  case downloadUnfinished(path: String, file: String)
+  /// The state of a distributed run, in the form of torch.distributed.checkpoint.
+  case distributed(path: String)
   case severalIndexes(path: String, first: String, second: String)
   case noWeights(path: String)
   /// A tensor in a form that can be listed, but whose values are not read.
@@ -57,7 +64,6 @@ public enum CheckpointError: ReportingError, Equatable {
     case .gguf(let path, let error): return error.report(at: path)
     case .numPy(let path, let error): return error.report(at: path)
     case .deepSpeed(let path, let error): return error.report(at: path)
-    case .quantized(let path, let error): return error.report(at: path)
     case .notACheckpoint(let path, let looksLike, let hint):
       return bad(
         path, "is not a checkpoint", expected: "safetensors, PyTorch, GGUF, NumPy or .bantam", found: looksLike,
@@ -66,7 +72,7 @@ public enum CheckpointError: ReportingError, Equatable {
     case .indexEmpty(let path): return bad(path, "names no tensor")
     case .indexLeadsOutside(let path, let tensor, let file):
       return bad(
-        path, "tensor '\(tensor)' is said to lie in a file outside the folder", expected: "a plain file name",
+        path, "tensor '\(tensor)' is said to lie in a file outside the folder", expected: "a plain path below it",
         found: "'\(printable(file))'")
     case .indexNamesOtherFormat(let path, let tensor, let file):
       return bad(
@@ -97,6 +103,26 @@ public enum CheckpointError: ReportingError, Equatable {
       return bad(
         path, "has another '\(key)' than its name says", expected: "\(expected)",
         found: "'\(printable(found, limit: 40))'")
+    case .staleIndex(let path, let index, let missing, let present):
+      let names = present.prefix(3).map { "'\(printable($0))'" }.joined(separator: ", ")
+      return ErrorReport(
+        .noInput, at: printable(path),
+        "index '\(printable(index))' names \(missing) file\(missing == 1 ? "" : "s") that are not there",
+        found: names + (present.count > 3 ? " and \(present.count - 3) more" : ""),
+        hint: "Move the index away to read what is there, or fetch what it names")
+    case .severalCheckpoints(let path, let names):
+      return bad(
+        path, "holds \(names.count) checkpoints of a training run",
+        found: names.prefix(4).map { printable($0) }.joined(separator: ", "),
+        hint: "Name the one that you mean, such as \(printable(Folder.join(path, names[names.count - 1])))")
+    case .downloadUnfinished(let path, let file):
+      return ErrorReport(
+        .noInput, at: printable(path), "the download is unfinished", found: "'\(printable(file))'",
+        hint: "The same 'hf download' goes on where it stopped")
+    case .distributed(let path):
+      return bad(
+        path, "is a checkpoint of torch.distributed.checkpoint, which is not read", expected: "safetensors, PyTorch or GGUF",
+        hint: "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt makes one file of it")
     case .severalIndexes(let path, let first, let second):
       return bad(path, "has two indexes: '\(printable(first))' and '\(printable(second))'", expected: "one")
     case .notRead(let path, let tensor, let encoding):
@@ -106,7 +132,7 @@ public enum CheckpointError: ReportingError, Equatable {
     case .noWeights(let path):
       return ErrorReport(
         .noInput, at: printable(path), "holds no weights that are read", expected: "safetensors, PyTorch or GGUF files",
-        hint: "Name the folder that holds config.json")
+        hint: "Name the folder that holds the weights")
     case .notInCache(let repository, let cache):
       return ErrorReport(
         .noInput, at: printable(repository), "is neither a path nor a repository in the local cache",

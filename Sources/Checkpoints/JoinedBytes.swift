@@ -9,6 +9,7 @@ struct JoinedBytes: TensorDecoder {
   }
 
   let encoding: String
+  var isLossy: Bool { false }
   let pieces: [Piece]
 
   var storedByteCount: Int { pieces.reduce(0) { $0 + $1.byteCount } }

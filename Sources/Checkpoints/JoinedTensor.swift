@@ -12,6 +12,7 @@ struct JoinedTensor: TensorDecoder {
   let parts: [Part]
 
   var storedByteCount: Int { parts.reduce(0) { $0 + $1.reader.storedByteCount } }
+  var isLossy: Bool { parts.contains { $0.reader.isLossy } }
 
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     // Runs of the parts take turns: one of each makes a row.

@@ -4,6 +4,7 @@ import Tensors
 /// A view whose elements do not lie one after another: transposed, cut out, repeated.
 final class StridedView: TensorDecoder {
   let encoding = "view"
+  var isLossy: Bool { false }
   let storedByteCount: Int
   private let source: any ByteSource
   private let start: Int

@@ -6,6 +6,8 @@ public protocol TensorDecoder: Sendable {
   var encoding: String { get }
   /// Bytes that it takes in its files, side tensors included.
   var storedByteCount: Int { get }
+  /// Whether values were quantized on their way into it.
+  var isLossy: Bool { get }
   /// Gives plain row-major bytes in the tensor's dtype.
   /// - Parameters:
   ///   - offset: from the tensor's first byte, a multiple of the element's size.
@@ -20,6 +22,8 @@ protocol FloatDecoder: TensorDecoder {
 }
 
 extension FloatDecoder {
+  var isLossy: Bool { true }
+
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     precondition(offset % 4 == 0 && buffer.count % 4 == 0, "decoded values are read in whole elements")
     let count = buffer.count / 4

@@ -63,6 +63,10 @@ public final class ModelDiff {
   ///     operation's difference is its own.
   public init(_ a: Model, _ b: Model, _ request: Request, isLocal: Bool = false, run: RunOptions = .init()) throws {
     self.isLocal = isLocal
+    // What either cannot do is told before the work.
+    if case .paint(let prompt, let options, let noise) = request {
+      for model in [a, b] { try TextToImage(model, options, run: run, noise: noise).check(prompt) }
+    }
     nonisolated(unsafe) let this = self
     let lockstep = Lockstep { place, operation, first, second in
       this.compare(place, operation, first, second)

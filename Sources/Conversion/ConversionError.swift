@@ -2,7 +2,6 @@ import Tensors
 
 /// What can be wrong with a request to convert or export.
 public enum ConversionError: ReportingError, Equatable {
-  case outputIsInput(path: String)
   case nothingToConvert(path: String)
   case memoryTooSmall(asked: Int, needed: Int)
   case cannotCast(name: String, dtype: String)
@@ -14,14 +13,11 @@ public enum ConversionError: ReportingError, Equatable {
 
   public var report: ErrorReport {
     switch self {
-    case .outputIsInput(let path):
-      ErrorReport(
-        .cannotCreate, at: printable(path), "the output is one of the input's files", hint: "Name another file")
     case .nothingToConvert(let path): ErrorReport(.badData, at: printable(path), "holds no tensor to convert")
     case .memoryTooSmall(let asked, let needed):
-      ErrorReport(.usage, at: "--memory", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")
+      ErrorReport(.usage, at: "memory for buffers", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")
     case .cannotCast(let name, let dtype):
-      ErrorReport(.badData, at: printable(name), "cannot be cast", expected: "f32, f16 or bf16", found: dtype)
+      ErrorReport(.badData, at: printable(name), "cannot be cast", expected: "a floating-point type", found: dtype)
     case .nameTooLong(let name):
       ErrorReport(
         .badData, at: printable(name), "the name is too long with its folder",
@@ -33,7 +29,7 @@ public enum ConversionError: ReportingError, Equatable {
     case .headerTooSmall(let path):
       ErrorReport(
         .badData, at: printable(path), "there are more activations than a trace has room for",
-        hint: "Ask for fewer with --only")
+        hint: "Ask for fewer")
     }
   }
 }

@@ -18,6 +18,8 @@ public struct ConversionOptions: Sendable {
   public var family: String?
   /// Which tensors are quantized; nil for none.
   public var recipe: QuantizationRecipe?
+  /// Whether tensors that are quantized already may be quantized again.
+  public var allowsRequantizing = false
   /// Layout of the planes for a matrix of a given element width; nil is row-major.
   public var layout: (@Sendable (TensorInfo) -> TileLayout?)?
   public var resources: Resources
@@ -40,6 +42,8 @@ public struct ConversionPlan: Sendable {
   public let map: ModelMap
   /// Threads, memory and progress; may be changed before the plan is carried out.
   public var resources: Resources
+  /// What the user should know before the work.
+  public let notes: [String]
   /// Components of the source that are left out.
   public let leftOut: [ModelMap.Component]
   public let archive: ArchivePlan
@@ -81,10 +85,22 @@ public struct ConversionPlan: Sendable {
       )
     }
     try resolver?.finish()
-    var blobs: [(name: String, bytes: [UInt8])] = []
-    for path in map.files where path != Tokenizer.tableName {
-      if let bytes = try source.companion(path) { blobs.append((path, bytes)) }
+    if let first = planner.requantized.first, !options.allowsRequantizing {
+      throw RecipeError.requantizes(
+        count: planner.requantized.count, first: first.name.text, from: source.tensors[first.number].encoding)
     }
+    var blobs: [(name: String, bytes: [UInt8])] = []
+    var notes = map.notes
+    for path in map.files where path != Tokenizer.tableName {
+      guard let bytes = try source.companion(path) else { continue }
+      if let problem = CompanionFile.problem(path: path, bytes) {
+        notes.append("left out '\(printable(path))': \(problem)")
+      } else {
+        blobs.append((path, bytes))
+      }
+    }
+    if let note = planner.growthNote { notes.append(note) }
+    self.notes = notes
     // A tokenizer of another kind is carried as its files only.
     let carried = blobs
     if let tokenizer = try? Tokenizer(files: { name in carried.first { $0.name == name }?.bytes }) {
@@ -104,6 +120,17 @@ public struct ConversionPlan: Sendable {
     sourceNumbers = planner.numbers
     encodings = planner.encodings
     inputByteCount = planner.inputByteCount
+  }
+
+  /// What a tensor that is decoded here had lost before: its record goes along.
+  func decodedQuality(_ item: Int) -> ArchiveIndex.Quality? {
+    guard var quality = archive.index.tensors[item].quality, let from = source.archive else { return nil }
+    let number = sourceNumbers[item]
+    guard let before = from.index.tensors[from.index.tensors[number].aliasOf ?? number].quality else { return nil }
+    let method = quality.method
+    quality = before
+    quality.method = method
+    return quality
   }
 
   private static func metadata(
@@ -128,6 +155,10 @@ private struct TensorPlanner {
   var numbers: [Int] = []
   var encodings: [GroupEncoding?] = []
   var inputByteCount = 0
+  /// Tensors that are quantized, and were before.
+  var requantized: [(name: TensorName, number: Int)] = []
+  /// Tensors that were quantized and will not be: how many, their bytes before and after.
+  private var decoded = (count: 0, before: 0, after: 0)
   private var fileNumbers: [String: Int] = [:]
   private var planned: [TensorName: Int] = [:]
 
@@ -147,7 +178,7 @@ private struct TensorPlanner {
     var dtype = origin.info.dtype
     if encoding != nil {
       dtype = .f32  // what decoding gives
-    } else if let target = options.dtype, dtype.isCastable {
+    } else if let target = options.dtype, dtype.isReal, !origin.isPart {
       dtype = target
     }
     guard let info = TensorInfo(name: tensor.name, dtype: dtype, shape: origin.info.shape) else {
@@ -158,11 +189,34 @@ private struct TensorPlanner {
     numbers.append(tensor.number)
     encodings.append(encoding)
     inputByteCount += origin.info.byteCount
+    let wasQuantized = source.isQuantized(tensor.number)
+    if wasQuantized, aliasOf == nil {
+      if encoding == nil {
+        decoded = (decoded.count + 1, decoded.before + origin.storedByteCount, decoded.after + info.byteCount)
+      } else {
+        requantized.append((tensor.name, tensor.number))
+      }
+    }
     return ArchivePlan.Tensor(
       info: info, role: tensor.role,
       encoding: encoding.map { .init(name: $0.name, parameters: $0.parameters) } ?? .plain,
       planes: aliasOf == nil ? try planes(info, encoding) : [], aliasOf: aliasOf, source: provenance(tensor.number),
-      hasStatistics: ValueStatistics.isSupported(origin.info.dtype), method: aliasOf == nil ? encoding?.method : nil)
+      hasStatistics: ValueStatistics.isSupported(origin.info.dtype),
+      method: aliasOf == nil ? method(tensor.number, encoding) : nil)
+  }
+
+  /// What has cost a tensor its exact values, as the file records it. The first encoding is never forgotten.
+  private func method(_ number: Int, _ encoding: GroupEncoding?) -> String? {
+    let first = source.firstEncoding(number)
+    if let encoding { return encoding.method + (first.map { "; of values decoded from \($0)" } ?? "") }
+    return source.archive == nil ? nil : first.map { "decoded from \($0)" }
+  }
+
+  /// What is said where decoding makes a file larger.
+  var growthNote: String? {
+    guard decoded.count > 0, decoded.after > decoded.before else { return nil }
+    return "\(decoded.count) tensor\(decoded.count == 1 ? " is" : "s are") quantized in the source and will be plain numbers: "
+      + "\(decoded.before) bytes become \(decoded.after)"
   }
 
   private func planes(_ info: TensorInfo, _ encoding: GroupEncoding?) throws -> [ArchivePlan.Plane] {

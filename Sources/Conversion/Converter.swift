@@ -9,9 +9,6 @@ public enum Converter {
   /// Writes the planned file. The path bears the old content, or none, until the new one is whole.
   /// - Throws: ``FileError``, ``ConversionError``, or what reading the source throws.
   public static func run(_ plan: ConversionPlan, to path: String) throws {
-    if let identity = FileIdentity(path: path), plan.source.identities.contains(identity) {
-      throw ConversionError.outputIsInput(path: path)
-    }
     let resources = plan.resources
     let writer = try ArchiveWriter(path: path, plan: plan.archive)
     do {
@@ -24,6 +21,7 @@ public enum Converter {
         }
       }
       try resources.cancellation.check()
+      try plan.source.checkUnchanged()
       try writer.commit()
     } catch {
       writer.discard()
@@ -65,7 +63,8 @@ public enum Converter {
     let isOriginal = plan.source.archive == nil
     writer.record(
       tensor: item, planes: sink.map { [$0] } ?? [], sourceDigest: isOriginal ? hash.finish() : nil,
-      statistics: ValueStatistics.isSupported(sourceType) ? .init(statistics) : nil)
+      statistics: ValueStatistics.isSupported(sourceType) ? .init(statistics) : nil,
+      quality: plan.decodedQuality(item))
   }
 }
 

@@ -26,6 +26,8 @@ public enum Exporter {
     let files = try plan(archive, dtype: dtype)
     let folder = try AtomicOutputFolder(path: path)
     do {
+      try folder.reserve(
+        byteCount: files.reduce(0) { $0 + $1.byteCount } + archive.index.blobs.reduce(0) { $0 + $1.byteCount })
       // The tokenizer's table is made from the files beside it.
       for blob in archive.index.blobs where blob.name != Tokenizer.tableName {
         try folder.write(try archive.contents(of: blob), to: blob.name)
@@ -33,6 +35,7 @@ public enum Exporter {
       for file in files { try write(file, archive, to: try folder.place(for: file.path), resources) }
       for index in shardIndexes(files) { try folder.write(index.bytes, to: index.path) }
       try resources.cancellation.check()
+      try archive.checkUnchanged()
       try folder.commit()
     } catch {
       folder.discard()
@@ -64,7 +67,7 @@ public enum Exporter {
     let infos = try numbers.map { number -> (number: Int, info: TensorInfo, sourceOffset: Int) in
       let tensor = archive.index.tensors[number]
       var type = tensor.info.dtype
-      if let dtype, type.isCastable { type = dtype }
+      if let dtype, type.isReal, tensor.role != ModelSource.partRole { type = dtype }
       let name = tensor.source?.name ?? tensor.info.name
       guard let info = TensorInfo(name: name, dtype: type, shape: tensor.info.shape) else {
         throw ConversionError.cannotCast(name: name.text, dtype: type.name)

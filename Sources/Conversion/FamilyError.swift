@@ -9,6 +9,8 @@ public enum FamilyError: ReportingError, Equatable {
   case configKey(path: String, key: String, rule: String)
   case notThisFamily(path: String, family: String, found: String)
   case unclaimed(path: String, count: Int, first: String, nearest: [String])
+  /// Weights that another program has quantized, in a way that is not decoded.
+  case quantizedElsewhere(path: String, program: String, first: String)
   case missing(path: String, component: String, count: Int, first: String, nearest: [String])
   case shape(path: String, tensor: String, expected: String, found: String)
   case noSuchComponent(path: String, name: String, has: [String])
@@ -31,12 +33,16 @@ public enum FamilyError: ReportingError, Equatable {
     case .notThisFamily(let path, let family, let found):
       return ErrorReport(
         .badData, at: printable(path), "is not of family \(family)", found: found,
-        hint: "--family generic takes any tensors under their own names")
+        hint: "Family generic takes any tensors under their own names")
     case .unclaimed(let path, let count, let first, let nearest):
       return ErrorReport(
         .badData, at: printable(path),
         "\(count) tensor\(count == 1 ? "" : "s") that the family's map does not know, first '\(printable(first))'",
-        hint: [nearestText(nearest), "--family generic takes any tensors"].compactMap { $0 }.joined(separator: ". "))
+        hint: [nearestText(nearest), "Family generic takes any tensors"].compactMap { $0 }.joined(separator: ". "))
+    case .quantizedElsewhere(let path, let program, let first):
+      return ErrorReport(
+        .badData, at: printable(path), "holds weights as parts of an encoding that is not decoded", found: program,
+        hint: "First: '\(printable(first))'. Family generic carries them as they are")
     case .missing(let path, let component, let count, let first, let nearest):
       return ErrorReport(
         .badData, at: printable(path),

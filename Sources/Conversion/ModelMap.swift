@@ -91,7 +91,8 @@ public struct ModelMap: Sendable {
       let name = TensorName(utf8: Array(prefix.utf8) + tensor.info.name.utf8)
       guard seen.insert(name).inserted else { throw FamilyError.nameTwice(path: source.path, name: name.text) }
       if byFolder[tensor.folder] == nil { order.append(tensor.folder) }
-      byFolder[tensor.folder, default: []].append(Tensor(name: name, role: "tensor", number: number, sameAs: nil))
+      let role = tensor.isPart ? ModelSource.partRole : "tensor"
+      byFolder[tensor.folder, default: []].append(Tensor(name: name, role: role, number: number, sameAs: nil))
     }
     family = "generic"
     quantization = .generic
@@ -159,6 +160,9 @@ public struct ModelMap: Sendable {
       }
       if tensors.isEmpty { continue }
       if let first = missing.first {
+        if let part = source.firstPart(folder: component.folder) {
+          throw FamilyError.quantizedElsewhere(path: source.path, program: part.program, first: part.name.text)
+        }
         throw FamilyError.missing(
           path: source.path, component: component.name, count: missing.count, first: first.sourceName,
           nearest: nearestNames(to: first.sourceName, in: probe.unclaimedNames(claimed)))
@@ -166,9 +170,17 @@ public struct ModelMap: Sendable {
       components.append(
         Component(name: component.name, about: component.about, isDefault: component.isDefault, tensors: tensors))
     }
-    let strangers = source.tensors.indices.filter {
-      !claimed.contains($0) && !map.ignoredFolders.contains(source.tensors[$0].folder)
+    let unclaimed = source.tensors.indices.filter {
+      !claimed.contains($0) && !map.ignoredFolders.contains(source.tensors[$0].folder) && !source.tensors[$0].isPart
     }
+    // Folders that no component names are other things: copies, adapters, what a run has left.
+    let folders = Set(map.components.map(\.folder))
+    let elsewhere = Set(unclaimed.map { source.tensors[$0].folder }).subtracting(folders).sorted()
+    let notes = elsewhere.map { folder in
+      "passed over '\(printable(folder))': \(unclaimed.count { source.tensors[$0].folder == folder }) tensors in a folder that is "
+        + "no part of family \(map.name)"
+    }
+    let strangers = unclaimed.filter { folders.contains(source.tensors[$0].folder) }
     if let first = strangers.first {
       let name = source.tensors[first].info.name.text
       throw FamilyError.unclaimed(
@@ -179,7 +191,7 @@ public struct ModelMap: Sendable {
       try release.conditions.allSatisfy { try symbols.value($0.symbol) == $0.value }
     }
     return ModelMap(
-      family: map.name, release: release?.name, components: components, files: map.files, notes: source.notes,
+      family: map.name, release: release?.name, components: components, files: map.files, notes: source.notes + notes,
       quantization: map.quantization)
   }
 

@@ -24,7 +24,13 @@ public final class ModelSource: Sendable {
     public let encoding: String
     /// Bytes as stored; 0 for one that repeats another.
     public let storedByteCount: Int
+    /// Whether it is no weight but a part of another program's encoding, or an optimizer's state: carried bit for bit, never cast or
+    /// quantized.
+    public let isPart: Bool
   }
+
+  /// The role of such parts in a `.bantam` file.
+  static let partRole = "part"
 
   enum Storage: Sendable {
     case checkpoint(Checkpoint)
@@ -65,7 +71,7 @@ public final class ModelSource: Sendable {
         Tensor(
           info: $0.info, sourceName: $0.info.name, folder: "", file: "", offset: $0.planes.first?.offset ?? 0,
           encoding: archive.index.encodings[$0.encoding].name,
-          storedByteCount: $0.planes.reduce(0) { $0 + $1.byteCount })
+          storedByteCount: $0.planes.reduce(0) { $0 + $1.byteCount }, isPart: $0.role == Self.partRole)
       }, storage: .archive(archive))
   }
 
@@ -79,7 +85,7 @@ public final class ModelSource: Sendable {
         Tensor(
           info: $0.info, sourceName: $0.sourceName, folder: $0.folder,
           file: checkpoint.files[$0.fileIndex].relativePath, offset: $0.offset, encoding: $0.encoding,
-          storedByteCount: $0.storedByteCount)
+          storedByteCount: $0.storedByteCount, isPart: $0.part != nil)
       }, storage: .checkpoint(checkpoint), nameMap: nameMap)
   }
 
@@ -87,6 +93,11 @@ public final class ModelSource: Sendable {
   public var archive: Archive? { if case .archive(let archive) = storage { archive } else { nil } }
   /// The checkpoint, where the source is one.
   public var checkpoint: Checkpoint? { if case .checkpoint(let checkpoint) = storage { checkpoint } else { nil } }
+
+  /// The first tensor of a folder that belongs to another program's encoding, with that program.
+  func firstPart(folder: String) -> (name: TensorName, program: String)? {
+    checkpoint?.entries.first { $0.folder == folder && $0.part != nil }.map { ($0.info.name, $0.part ?? "") }
+  }
 
   /// What the user should know about how the files were taken.
   public var notes: [String] { checkpoint?.notes ?? [] }
@@ -153,12 +164,34 @@ public final class ModelSource: Sendable {
     checkpoint.files[entry.fileIndex].source.doneWith(offset: entry.offset + offset, count: count)
   }
 
-  /// Identities of all files that are read, so that none of them becomes the output.
-  var identities: [FileIdentity] {
+  /// Checks, at the end of the work, that what was read is still what is there.
+  /// - Throws: ``FileError``.
+  public func checkUnchanged() throws(FileError) {
     switch storage {
-    case .checkpoint(let checkpoint): checkpoint.files.map(\.source.identity)
-    case .archive(let archive): [archive.file.identity]
+    case .checkpoint(let checkpoint): try checkpoint.checkUnchanged()
+    case .archive(let archive): try archive.checkUnchanged()
     }
+  }
+
+  /// Whether a tensor's values have been through an encoding that loses some: ours or another program's.
+  public func isQuantized(_ number: Int) -> Bool {
+    switch storage {
+    case .checkpoint(let checkpoint):
+      guard case .decoded(let decoder) = checkpoint.entries[number].content else { return false }
+      return decoder.isLossy
+    case .archive(let archive): return archive.encoding(of: number) != .plain
+    }
+  }
+
+  /// The encoding that a tensor's values were first rounded to, with its loss where that is recorded; nil where they are exact.
+  func firstEncoding(_ number: Int) -> String? {
+    guard let archive else { return isQuantized(number) ? tensors[number].encoding : nil }
+    guard let quality = archive.index.tensors[archive.index.tensors[number].aliasOf ?? number].quality else {
+      return isQuantized(number) ? tensors[number].encoding : nil
+    }
+    if let mark = quality.method.firstRange(of: "decoded from ") { return String(quality.method[mark.upperBound...]) }
+    let decibels = (quality.sqnrDecibels * 100).rounded() / 100
+    return "\(tensors[number].encoding) at \(decibels) dB"
   }
 
   /// The bytes of a config or tokenizer file, by path below the root; nil where there is none.

@@ -45,7 +45,12 @@ struct StorageResolver {
     if let rule = recipe.rule(for: tensor.name) {
       guard case .encode(let encoding) = rule.action else { return nil }
       // A pattern speaks of matrices and kernels; a plain name means its tensor, whatever it is.
-      if info.shape.count < 2 && !rule.isExact { return nil }
+      if (info.shape.count < 2 || tensor.role == ModelSource.partRole) && !rule.isExact { return nil }
+      if tensor.role == ModelSource.partRole {
+        refusals.append(
+          .init(name: tensor.name.text, asked: encoding.shortName, reason: "it is a part of another program's encoding"))
+        return nil
+      }
       return checked(encoding, tensor.name, info)
     }
     guard let encoding = recipe.defaultEncoding, info.shape.count >= 2, info.dtype.isFloat, info.elementCount > 0 else {
@@ -63,7 +68,7 @@ struct StorageResolver {
     let reason =
       info.shape.count < 2
       ? "shape \(info.shapeText) has fewer than 2 dimensions"
-      : info.elementCount == 0 ? "it has no elements" : "dtype \(info.dtype.name) is not f32, f16 or bf16"
+      : info.elementCount == 0 ? "it has no elements" : "dtype \(info.dtype.name) is no floating-point type that is read"
     refusals.append(.init(name: name.text, asked: encoding.shortName, reason: reason))
     return nil
   }

@@ -27,7 +27,7 @@ public struct Resources: Sendable {
   public static let streamByteCount = 256 << 10
 
   /// Buffers of a thread: source, target, and f32 between them.
-  static let bufferByteCountPerThread = streamByteCount * (1 + 2 + 2)
+  static let bufferByteCountPerThread = streamByteCount * (1 + 4 + 4)
 
   /// Bytes of all buffers.
   public var bufferByteCount: Int { threadCount * Self.bufferByteCountPerThread }
@@ -48,7 +48,7 @@ struct StreamBuffers {
 
   init() throws(FileError) {
     source = try AlignedBuffer(byteCount: Resources.streamByteCount)
-    target = try AlignedBuffer(byteCount: 2 * Resources.streamByteCount)
-    scratch = try AlignedBuffer(byteCount: 2 * Resources.streamByteCount)
+    target = try AlignedBuffer(byteCount: 4 * Resources.streamByteCount)
+    scratch = try AlignedBuffer(byteCount: 4 * Resources.streamByteCount)
   }
 }

@@ -6,8 +6,8 @@ import Tensors
 
 /// Compares a `.bantam` file with the source it claims to come from.
 public enum SourceComparison {
-  /// - Returns: tensors whose source bytes differ from the recorded digest, are missing from the source, or whose stored
-  ///   plain bytes differ from the source; empty when all is equal.
+  /// - Returns: tensors whose source bytes differ from the recorded digest, are missing from the source, whose stored plain bytes
+  ///   differ from the source, or whose loss is not the recorded one; empty when all is as it is stated.
   public static func findings(
     _ archive: Archive, source: ModelSource, resources: Resources
   ) throws -> [ArchiveVerifier.Finding] {
@@ -52,7 +52,7 @@ public enum SourceComparison {
       let hash = SHA256()
       var isEqual = true
       var offset = 0
-      let isPlain = archive.encoding(of: item) == .plain && tensor.info.dtype == origin.dtype
+      let isPlain = archive.isExact(item)
       try source.stream(number, through: buffers[worker].source, cancellation: resources.cancellation) { bytes in
         hash.update(bytes)
         if isPlain && isEqual {
@@ -69,7 +69,26 @@ public enum SourceComparison {
       }
       if hash.finish() != origin.digest { report("the source's bytes are not those that were converted") }
       if !isEqual { report("stored bytes differ from the source's") }
+      // Of what a file says to have lost, nobody need be believed.
+      if let quality = tensor.quality, archive.encoding(of: item) != .plain, info.dtype.isReal,
+        !quality.method.contains("decoded from"), tensor.statistics?.nonfiniteCount == 0, try !holds(quality, stored, item, source, number, resources)
+      {
+        report("its recorded error is not the one that it has")
+      }
     }
+    try source.checkUnchanged()
     return found.withLock { $0 }.sorted { ($0.offset, $0.name) < ($1.offset, $1.name) }
+  }
+
+  /// Whether a tensor's difference from its source is the one that is recorded.
+  private static func holds(
+    _ quality: ArchiveIndex.Quality, _ stored: ModelSource, _ item: Int, _ source: ModelSource, _ number: Int,
+    _ resources: Resources
+  ) throws -> Bool {
+    let values = try FloatStream.difference(source, number, stored, item, resources)
+    // Sums of many squares in another order: far from what any other tensor would give.
+    func isClose(_ a: Double, _ b: Double) -> Bool { a == b || abs(a - b) <= 1e-6 * max(abs(a), abs(b)) }
+    return isClose(values.sqnrDecibels, quality.sqnrDecibels)
+      && isClose(values.largestError, quality.maximumAbsoluteError) && isClose(values.cosine, quality.cosine)
   }
 }

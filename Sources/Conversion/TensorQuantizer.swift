@@ -39,8 +39,11 @@ struct TensorQuantizer {
     var sums = ErrorSums()
     let (rows, columns) = info.matrix
     let width = info.dtype.bitWidth / 8
+    // Values that the kernel does not read are widened to f32 first.
+    let unit = info.dtype.isCastable ? width : max(width, 4)
+    let wide = info.dtype.isCastable ? nil : try AlignedBuffer(byteCount: buffers.values.bytes.count)
     // A stripe that fits is read once. One that does not is hashed in a pass of its own, then read in runs of columns.
-    let limit = buffers.values.bytes.count / (16 * width) / 32 * 32
+    let limit = buffers.values.bytes.count / (16 * unit) / 32 * 32
     if columns > limit {
       try source.stream(number, through: stream.source, cancellation: plan.resources.cancellation) {
         hash.update($0)
@@ -59,8 +62,15 @@ struct TensorQuantizer {
           hash.update(UnsafeRawBufferPointer(values))
           statistics.add(UnsafeRawBufferPointer(values), dtype: info.dtype)
         }
+        var (numbers, dtype) = (UnsafeRawBufferPointer(values), info.dtype)
+        if let wide, let base = values.baseAddress {
+          let count = rowCount * columnCount
+          let floats = wide.bytes.assumingMemoryBound(to: Float.self)
+          ElementCast.widen(count: count, from: base, dtype, to: floats.baseAddress!)
+          (numbers, dtype) = (UnsafeRawBufferPointer(rebasing: wide.bytes[..<(4 * count)]), .f32)
+        }
         GroupKernels.quantize(
-          UnsafeRawBufferPointer(values), dtype: info.dtype, rowStride: columnCount, rows: rowCount,
+          numbers, dtype: dtype, rowStride: columnCount, rows: rowCount,
           columns: columnCount, bits: encoding.bits, codes: buffers.codes.bytes, scales: buffers.scales.bytes,
           sums: &sums)
         try codes.append(
@@ -73,7 +83,7 @@ struct TensorQuantizer {
       }
     }
     let quality = ArchiveIndex.Quality(
-      method: encoding.method, sqnrDecibels: sums.sqnrDecibels, maximumAbsoluteError: sums.largestError,
+      method: plan.archive.index.tensors[item].quality?.method ?? encoding.method, sqnrDecibels: sums.sqnrDecibels, maximumAbsoluteError: sums.largestError,
       cosine: sums.cosine)
     writer.record(
       tensor: item, planes: [codes, scales], sourceDigest: source.archive == nil ? hash.finish() : nil,

@@ -19,6 +19,8 @@ public struct GGUFHeader: Sendable {
   /// Tensors by their place in the data.
   public let tensors: [Tensor]
 
+  /// Items of an array that are kept: what people are shown, and shapes.
+  private static let shownItemCount = 8
   /// Strings up to this size are held in memory.
   private static let heldStringByteCount = 64 << 10
 
@@ -124,7 +126,7 @@ public struct GGUFHeader: Sendable {
     let offset = reader.offset
     var first: [GGUFValue] = []
     for index in 0..<Int(claimed) {
-      if index < 4 {
+      if index < Self.shownItemCount {
         first.append(try value(type, key, &reader))
       } else if let byteCount = type.byteCount {
         try reader.skip((Int(claimed) - index) * byteCount)

@@ -11,7 +11,7 @@ public enum ConfigJSON {
   public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
     guard bytes.count <= Limits.configByteCount else { throw .tooLarge(byteCount: bytes.count) }
     var scanner = try JSONScanner(bytes)
-    try scanner.skipValue(forConfig: true)
+    try scanner.skipValue(forConfig: true, takesNaN: true)
     try scanner.finish()
     guard let tokener = json_tokener_new_ex(Int32(Limits.jsonDepth + 1)) else {
       throw .unexpected(offset: 0, expected: "memory for the JSON parser")

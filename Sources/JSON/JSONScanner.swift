@@ -260,10 +260,11 @@ public struct JSONScanner {
   }
 
   /// Passes over one value of any kind, with all checks.
-  /// - Parameter forConfig: for a text that becomes a tree: also refuse what a C string or a 64-bit integer cannot hold (NUL in
-  ///   keys, integers beyond 64 bits, other numbers beyond f64) and more than ``Limits/jsonValueCount`` values; take `NaN`,
-  ///   `Infinity` and `-Infinity`, which Python writes.
-  public mutating func skipValue(forConfig: Bool = false) throws(JSONError) {
+  /// - Parameters:
+  ///   - forConfig: for a text that becomes a tree: also refuse what a C string or a 64-bit integer cannot hold (NUL in keys,
+  ///     integers beyond 64 bits, other numbers beyond f64) and more than ``Limits/jsonValueCount`` values.
+  ///   - takesNaN: take `NaN`, `Infinity` and `-Infinity`, which Python writes.
+  public mutating func skipValue(forConfig: Bool = false, takesNaN: Bool = false) throws(JSONError) {
     if forConfig {
       treeValueCount += 1
       guard treeValueCount <= Limits.jsonValueCount else { throw .tooManyValues(offset: offset) }
@@ -273,18 +274,18 @@ public struct JSONScanner {
       var object = try beginObject()
       while let key = try nextKey(&object) {
         if forConfig && key.contains(0) { throw .zeroInKey(offset: offset) }
-        try skipValue(forConfig: forConfig)
+        try skipValue(forConfig: forConfig, takesNaN: takesNaN)
       }
     case UInt8(ascii: "["):
       var array = try beginArray()
-      while try nextElement(&array) { try skipValue(forConfig: forConfig) }
+      while try nextElement(&array) { try skipValue(forConfig: forConfig, takesNaN: takesNaN) }
     case UInt8(ascii: "\""): _ = try string()
     case UInt8(ascii: "t"): try literal("true")
     case UInt8(ascii: "f"): try literal("false")
     case UInt8(ascii: "n"): try literal("null")
-    case UInt8(ascii: "N") where forConfig: try literal("NaN")
-    case UInt8(ascii: "I") where forConfig: try literal("Infinity")
-    case UInt8(ascii: "-") where forConfig && bytes[offset...].dropFirst().first == UInt8(ascii: "I"):
+    case UInt8(ascii: "N") where takesNaN: try literal("NaN")
+    case UInt8(ascii: "I") where takesNaN: try literal("Infinity")
+    case UInt8(ascii: "-") where takesNaN && bytes[offset...].dropFirst().first == UInt8(ascii: "I"):
       try literal("-Infinity")
     case UInt8(ascii: "-"), 0x30...0x39:
       let start = offset

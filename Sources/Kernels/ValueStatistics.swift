@@ -25,7 +25,7 @@ public struct ValueStatistics: Sendable, Equatable {
   public static func isSupported(_ dtype: DType) -> Bool {
     switch dtype {
     case .bf16, .f16, .f32, .f64, .bool, .u8, .i8, .i16, .u16, .i32, .u32, .i64, .u64: true
-    default: false
+    default: dtype.isReal
     }
   }
 
@@ -63,6 +63,9 @@ public struct ValueStatistics: Sendable, Equatable {
     case .u32: addNumbers(base, count, UInt32.self) { Double($0) }
     case .i64: addNumbers(base, count, Int64.self) { Double($0) }
     case .u64: addNumbers(base, count, UInt64.self) { Double($0) }
+    case .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ:
+      guard let table = Float8.table(dtype) else { return }
+      addNumbers(base, count, UInt8.self) { Double(table[Int($0)]) }
     default: break
     }
   }

@@ -41,21 +41,22 @@ extension Picture {
     }
   }
 
-  /// The orientation in the APP1 segment, if any.
+  /// The orientation in the APP1 segments.
   private static func orientation(_ bytes: [UInt8]) -> Int {
+    let (exifMark, xmpMark) = (Array("Exif\0\0".utf8), Array("http://ns.adobe.com/xap/1.0/\0".utf8))
+    var (exif, xmp): ([UInt8]?, [UInt8]?)
     var position = 2
     while position + 4 <= bytes.count, bytes[position] == 0xFF {
       let marker = bytes[position + 1]
-      if marker == 0xDA || marker == 0xD9 { return 1 }
+      if marker == 0xDA || marker == 0xD9 { break }
       let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
       let end = position + 2 + length
-      guard length >= 2, end <= bytes.count else { return 1 }
+      guard length >= 2, end <= bytes.count else { break }
       let content = bytes[position + 4..<end]
-      if marker == 0xE1, content.starts(with: Array("Exif\0\0".utf8)) {
-        return Exif.orientation(content.dropFirst(6))
-      }
+      if marker == 0xE1, exif == nil, content.starts(with: exifMark) { exif = Array(content.dropFirst(exifMark.count)) }
+      if marker == 0xE1, xmp == nil, content.starts(with: xmpMark) { xmp = Array(content.dropFirst(xmpMark.count)) }
       position = end
     }
-    return 1
+    return Orientation.of(exif: exif, xmp: xmp)
   }
 }

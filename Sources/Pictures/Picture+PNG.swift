@@ -3,7 +3,7 @@ import Glibc
 
 extension Picture {
   /// Decodes a PNG file of any colour type and depth to 8-bit RGB; of 16 bits the upper 8 are kept.
-  static func png(_ bytes: [UInt8], path: String) throws(PictureError) -> Picture {
+  static func png(_ bytes: [UInt8], path: String) throws(PictureError) -> Read {
     guard let context = spng_ctx_new(0) else { throw .malformed(path: path, kind: "PNG", reason: "no memory") }
     defer { spng_ctx_free(context) }
     func check(_ code: Int32) throws(PictureError) {
@@ -16,18 +16,82 @@ extension Picture {
     try Self.check(width: Int(header.width), height: Int(header.height), path: path)
     var pixels = [UInt8](repeating: 0, count: Int(header.width) * Int(header.height) * 3)
     try check(spng_decode_image(context, &pixels, pixels.count, Int32(SPNG_FMT_RGB8.rawValue), 0))
-    var orientation = 1
+    let picture = Picture(width: Int(header.width), height: Int(header.height), pixels: pixels)
+    return Read(
+      picture: picture.turned(orientation(context)), note: isAnimation(bytes) ? animationNote(path) : nil)
+  }
+
+  /// What eXIf, or the texts that other programs keep it in, say.
+  private static func orientation(_ context: OpaquePointer) -> Int {
+    var block: [UInt8]?
+    var packet: [UInt8]?
     var exif = spng_exif()
     if spng_get_exif(context, &exif) == 0, let data = exif.data {
-      orientation = Exif.orientation([UInt8](UnsafeRawBufferPointer(start: data, count: exif.length))[...])
+      block = [UInt8](UnsafeRawBufferPointer(start: data, count: exif.length))
     }
-    return Picture(width: Int(header.width), height: Int(header.height), pixels: pixels).turned(orientation)
+    var count: UInt32 = 0
+    if spng_get_text(context, nil, &count) == 0, count > 0, count <= 4096 {
+      var texts = [spng_text](repeating: spng_text(), count: Int(count))
+      if spng_get_text(context, &texts, &count) == 0 {
+        for text in texts.prefix(Int(count)) {
+          let keyword = withUnsafeBytes(of: text.keyword) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+          guard let start = text.text else { continue }
+          let bytes = [UInt8](UnsafeRawBufferPointer(start: start, count: text.length))
+          switch keyword {
+          case "XML:com.adobe.xmp" where packet == nil: packet = bytes
+          case "Raw profile type exif" where block == nil: block = profile(bytes)
+          default: break
+          }
+        }
+      }
+    }
+    return Orientation.of(exif: block, xmp: packet)
+  }
+
+  /// A profile as ImageMagick writes it: a name, a length, and hexadecimal digits, each on lines of their own.
+  private static func profile(_ text: [UInt8]) -> [UInt8] {
+    let digits = text.split(separator: 0x0A, omittingEmptySubsequences: false).dropFirst(3).joined()
+    var bytes: [UInt8] = []
+    var high: UInt8?
+    for digit in digits {
+      guard let value = Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init) else { continue }
+      if let first = high {
+        bytes.append(first << 4 | value)
+        high = nil
+      } else {
+        high = value
+      }
+    }
+    return bytes
+  }
+
+  /// Whether an acTL chunk stands before the pixels. Source: PNG, third edition, section 11.3.6.
+  private static func isAnimation(_ bytes: [UInt8]) -> Bool {
+    var position = 8
+    while position + 8 <= bytes.count {
+      let length = bytes[position..<position + 4].reduce(0) { $0 << 8 | Int($1) }
+      let name = bytes[position + 4..<position + 8]
+      if name.elementsEqual("acTL".utf8) { return true }
+      if name.elementsEqual("IDAT".utf8) { return false }
+      position += 12 + length
+    }
+    return false
   }
 
   /// The picture as a PNG file.
-  /// - Parameter notes: keyword (1 to 79 Latin letters) and text (UTF-8), as iTXt chunks.
+  /// - Parameter notes: keyword (1 to 79 Latin letters) and text (UTF-8), as iTXt chunks. Empty texts are left out. A picture is never
+  ///   lost for its notes: where they cannot be written, it is written without.
   /// - Throws: ``PictureError/encoding(reason:)``.
   public func png(notes: KeyValuePairs<String, String> = [:]) throws(PictureError) -> [UInt8] {
+    // PNG keeps no NUL in a text.
+    let notes = notes.map { (key: $0.key, value: $0.value.filter { $0 != "\0" }) }.filter { !$0.value.isEmpty }
+    do { return try encoded(notes) } catch {
+      guard !notes.isEmpty else { throw error }
+      return try encoded([])
+    }
+  }
+
+  private func encoded(_ notes: [(key: String, value: String)]) throws(PictureError) -> [UInt8] {
     guard let context = spng_ctx_new(Int32(SPNG_CTX_ENCODER.rawValue)) else {
       throw .encoding(reason: "no memory")
     }

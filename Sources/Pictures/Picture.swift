@@ -11,4 +11,13 @@ public struct Picture: Sendable, Equatable {
     self.height = height
     self.pixels = pixels
   }
+
+  /// A part of the picture.
+  /// - Precondition: it lies within the picture.
+  public func cropped(left: Int, top: Int, width newWidth: Int, height newHeight: Int) -> Picture {
+    precondition(left >= 0 && top >= 0 && left + newWidth <= width && top + newHeight <= height)
+    guard (newWidth, newHeight) != (width, height) else { return self }
+    let rows = (top..<top + newHeight).map { pixels[($0 * width + left) * 3..<($0 * width + left + newWidth) * 3] }
+    return Picture(width: newWidth, height: newHeight, pixels: Array(rows.joined()))
+  }
 }

@@ -63,8 +63,8 @@ public struct GroupEncoding: Hashable, Sendable {
     return (codes, scales)
   }
 
-  /// Whether a tensor can be stored so: a matrix or more of f32, f16 or bf16, with elements.
+  /// Whether a tensor can be stored so: a matrix or more of real numbers, with elements.
   public static func canStore(_ info: TensorInfo) -> Bool {
-    info.shape.count >= 2 && info.elementCount > 0 && info.dtype.isCastable
+    info.shape.count >= 2 && info.elementCount > 0 && info.dtype.isReal
   }
 }

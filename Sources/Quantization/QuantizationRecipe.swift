@@ -101,6 +101,8 @@ public enum RecipeError: ReportingError, Equatable {
   case nothingMatches(pattern: String)
   /// Tensors that cannot be stored as asked: name, what was asked, why not.
   case cannotMeet([Refusal])
+  /// Tensors that were quantized before: to do it again adds a second error to the first.
+  case requantizes(count: Int, first: String, from: String)
 
   public struct Refusal: Sendable, Equatable {
     public let name: String
@@ -127,6 +129,11 @@ public enum RecipeError: ReportingError, Equatable {
       return ErrorReport(
         .usage, at: "pattern '\(printable(pattern))'", "no tensor has such a name",
         hint: "bantam inspect --all lists the names")
+    case .requantizes(let count, let first, let from):
+      return ErrorReport(
+        .badData, at: "recipe", "\(count) tensor\(count == 1 ? " is" : "s are") quantized already, first '\(printable(first))'",
+        found: from,
+        hint: "Quantize the original instead: a second rounding adds to the first. --allow-requantize does it all the same")
     case .cannotMeet(let refusals):
       let first = refusals.first.map { "'\(printable($0.name))' as \($0.asked): \($0.reason)" } ?? ""
       return ErrorReport(

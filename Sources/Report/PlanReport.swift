@@ -30,7 +30,7 @@ public struct PlanReport {
       let parameters = tensors.reduce(0) { $0 + $1.info.elementCount }
       let stored = plan.archive.storedByteCount(component: number)
       table.add([
-        component.name, "\(tensors.count)", "\(tensors.count { $0.quality != nil })",
+        component.name, "\(tensors.count)", "\(tensors.count { plan.archive.index.encodings[$0.encoding] != .plain })",
         Quantity.parameters(parameters), Quantity.bytes(stored),
         parameters > 0 ? Quantity.fixed(8 * Double(stored) / Double(parameters), 2) : "-",
       ])

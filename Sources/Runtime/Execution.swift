@@ -37,7 +37,7 @@ public final class Execution {
   private let scratch: [AlignedBuffer]
 
   /// Bytes of a worker's own memory: a panel, decoded weights, and the padded piece of a picture.
-  static let scratchByteCount = 8 << 20
+  public static let scratchByteCount = 8 << 20
 
   /// - Parameters:
   ///   - arenaByteCount: as ``plan(products:observer:_:)`` has found; nil for a planning run.

@@ -40,8 +40,17 @@ public enum DType: String, CaseIterable, Sendable, Hashable {
     }
   }
 
-  /// Whether `--dtype` may cast from and to this type.
+  /// Whether networks compute with values of this type, and others can be cast to it.
   public var isCastable: Bool { self == .f32 || self == .f16 || self == .bf16 }
+
+  /// Whether values are real numbers by themselves, so that they can be cast, compared and quantized: what is castable, f64, and
+  /// 8-bit floating point.
+  public var isReal: Bool {
+    switch self {
+    case .f32, .f16, .bf16, .f64, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ: true
+    default: false
+    }
+  }
 
   /// Whether values are floating-point numbers, of any width.
   public var isFloat: Bool {

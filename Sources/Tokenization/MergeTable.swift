@@ -30,15 +30,26 @@ struct MergeTable: Sendable, Equatable {
     self.slots = slots
   }
 
-  /// Slots as they were stored, or nil where they are no table of ids below `vocabularySize`.
+  /// Slots in a row that may be taken: what bounds a search. Half-full tables of this hash have runs of some dozens.
+  private static let runLimit = 1024
+
+  /// Slots as they were stored, or nil where they are no table of ids below `vocabularySize`, at most half full and without runs that
+  /// would make searches long.
   init?(slots: [Merge], vocabularySize: Int) {
     guard slots.count >= 2, slots.count & (slots.count - 1) == 0 else { return nil }
-    var free = 0
+    var taken = 0
+    var run = 0
     for slot in slots {
-      if slot.rank == Self.emptyRank { free += 1 }
-      guard slot.left < vocabularySize, slot.right < vocabularySize, slot.result < vocabularySize else { return nil }
+      if slot.rank == Self.emptyRank {
+        run = 0
+      } else {
+        taken += 1
+        run += 1
+      }
+      guard run <= Self.runLimit, slot.left < vocabularySize, slot.right < vocabularySize, slot.result < vocabularySize
+      else { return nil }
     }
-    guard free > 0 else { return nil }
+    guard taken <= slots.count / 2 else { return nil }
     self.slots = slots
   }
 

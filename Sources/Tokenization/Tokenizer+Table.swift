@@ -46,8 +46,10 @@ extension Tokenizer {
     var added: [AddedToken] = []
     for _ in 0..<addedCount {
       guard let head = reader.numbers(3), let text = reader.padded(Int(head[2])) else { throw TableReader.cut }
-      guard head[0] < tokenCount, let text = String(validating: text, as: UTF8.self), !text.isEmpty else {
-        throw .malformed(file: Self.tableName, rule: "an added token has no id, or no text")
+      guard head[0] < tokenCount, let text = String(validating: text, as: UTF8.self), !text.isEmpty,
+        text.utf8.count <= AddedTokenIndex.byteLimit
+      else {
+        throw .malformed(file: Self.tableName, rule: "an added token has no id, or no text that may be one")
       }
       added.append(AddedToken(id: Int(head[0]), text: text, isSpecial: head[1] == 1))
     }

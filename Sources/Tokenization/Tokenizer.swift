@@ -19,8 +19,7 @@ public struct Tokenizer: Sendable {
   /// The bytes of each token; empty where an id has none.
   let texts: TokenTexts
   let encoder: BytePairEncoder
-  /// Added tokens by first byte, longest first.
-  private let addedByFirstByte: [UInt8: [(bytes: [UInt8], id: UInt32)]]
+  private let addedIndex: AddedTokenIndex
   private let specialIDs: Set<Int>
 
   /// - Parameters:
@@ -61,6 +60,9 @@ public struct Tokenizer: Sendable {
     }
     for token in addedTokens {
       guard !token.text.isEmpty else { throw bad("an added token is empty") }
+      guard token.text.utf8.count <= AddedTokenIndex.byteLimit else {
+        throw bad("an added token is longer than \(AddedTokenIndex.byteLimit) bytes")
+      }
       let bytes = Array(token.text.utf8)
       tokenBytes[token.id] = ByteAlphabet.decode(bytes) ?? bytes
     }
@@ -74,12 +76,7 @@ public struct Tokenizer: Sendable {
     self.texts = texts
     self.encoder = encoder
     self.addedTokens = addedTokens
-    var byFirst: [UInt8: [(bytes: [UInt8], id: UInt32)]] = [:]
-    for token in addedTokens {
-      let bytes = Array(token.text.utf8)
-      byFirst[bytes[0], default: []].append((bytes, UInt32(token.id)))
-    }
-    addedByFirstByte = byFirst.mapValues { $0.sorted { $0.bytes.count > $1.bytes.count } }
+    addedIndex = AddedTokenIndex(addedTokens.map { (Array($0.text.utf8), UInt32($0.id)) })
     specialIDs = Set(addedTokens.filter(\.isSpecial).map(\.id))
   }
 
@@ -95,21 +92,17 @@ public struct Tokenizer: Sendable {
     var start = 0
     var position = 0
     while position < bytes.count {
-      guard let token = addedToken(in: bytes, at: position) else {
+      guard let token = addedIndex.longest(in: bytes, at: position) else {
         position += 1
         continue
       }
       encodePlain(bytes[start..<position], into: &tokens)
       tokens.append(token.id)
-      position += token.bytes.count
+      position += token.byteCount
       start = position
     }
     encodePlain(bytes[start...], into: &tokens)
     return tokens.map(Int.init)
-  }
-
-  private func addedToken(in bytes: [UInt8], at position: Int) -> (bytes: [UInt8], id: UInt32)? {
-    addedByFirstByte[bytes[position]]?.first { bytes[position...].starts(with: $0.bytes) }
   }
 
   private func encodePlain(_ bytes: ArraySlice<UInt8>, into tokens: inout [UInt32]) {
@@ -127,15 +120,15 @@ public struct Tokenizer: Sendable {
     }
   }
 
-  /// The bytes of an id; empty for ids that are no token.
-  public func bytes(of id: Int) -> [UInt8] { (0..<texts.count).contains(id) ? Array(texts[id]) : [] }
+  /// The bytes of an id; empty for ids that are no token, and for special ones where those are left out.
+  public func bytes(of id: Int, skipSpecial: Bool = false) -> ArraySlice<UInt8> {
+    (0..<texts.count).contains(id) && !(skipSpecial && specialIDs.contains(id)) ? texts[id] : []
+  }
 
   /// The text of ids. Bytes that are not UTF-8 become U+FFFD.
   public func decode(_ ids: [Int], skipSpecial: Bool = false) -> String {
     var bytes: [UInt8] = []
-    for id in ids where !(skipSpecial && specialIDs.contains(id)) {
-      if (0..<texts.count).contains(id) { bytes += texts[id] }
-    }
+    for id in ids { bytes += self.bytes(of: id, skipSpecial: skipSpecial) }
     return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -4,6 +4,13 @@ import JSON
 struct ConfigReader {
   let file: String
   private let json: JSONValue
+  /// Keys that lead to this part of the file.
+  private var keys: [String] = []
+
+  var members: [JSONValue.Member] { json.object ?? [] }
+
+  /// A key with those that lead to it.
+  func path(_ key: String) -> String { (keys + [key]).joined(separator: ".") }
 
   init(file: String, _ bytes: [UInt8]) throws(ModelError) {
     self.file = file
@@ -13,20 +20,23 @@ struct ConfigReader {
     guard json.object != nil else { throw .config(file: file, key: "", rule: "is not a JSON object") }
   }
 
-  private init(file: String, json: JSONValue) {
+  private init(file: String, json: JSONValue, keys: [String]) {
     self.file = file
     self.json = json
+    self.keys = keys
   }
 
   func has(_ key: String) -> Bool { json[key].map { $0 != .null } ?? false }
 
+  func isList(_ key: String) -> Bool { json[key]?.array != nil }
+
   /// An object below a key, or nil.
   func section(_ key: String) -> ConfigReader? {
     guard let value = json[key], value.object != nil else { return nil }
-    return ConfigReader(file: file, json: value)
+    return ConfigReader(file: file, json: value, keys: keys + [key])
   }
 
-  private func bad(_ key: String, _ rule: String) -> ModelError { .config(file: file, key: key, rule: rule) }
+  private func bad(_ key: String, _ rule: String) -> ModelError { .config(file: file, key: path(key), rule: rule) }
 
   private func value(_ key: String) throws(ModelError) -> JSONValue {
     guard let value = json[key], value != .null else { throw bad(key, "is missing") }
@@ -50,7 +60,7 @@ struct ConfigReader {
     case .double(let double): number = double
     default: throw bad(key, "is not a number")
     }
-    guard number.isFinite else { throw bad(key, "is not finite") }
+    guard number.isFinite else { throw bad(key, "is \(number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity")") }
     return number
   }
 
@@ -83,6 +93,17 @@ struct ConfigReader {
     guard !numbers.isEmpty, numbers.count <= 1024 else { throw bad(key, "has \(numbers.count) entries") }
     for number in numbers where !range.contains(number) {
       throw bad(key, "has \(number), out of the range \(range)")
+    }
+    return numbers
+  }
+
+  /// A list of numbers.
+  func doubles(_ key: String, count: Int) throws(ModelError) -> [Double] {
+    guard let items = try value(key).array, items.count == count else { throw bad(key, "is not a list of \(count) numbers") }
+    var numbers: [Double] = []
+    for item in items {
+      guard let number = item.double, number.isFinite else { throw bad(key, "has an entry that is not a finite number") }
+      numbers.append(number)
     }
     return numbers
   }

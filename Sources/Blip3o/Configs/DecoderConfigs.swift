@@ -20,6 +20,7 @@ public struct UNetConfig: Sendable, Equatable {
   public var timeWidth: Int { channels[0] * 4 }
 
   init(_ config: ConfigReader) throws(ModelError) {
+    try config.close(.unet)
     channels = try config.ints("block_out_channels", in: 1...16_384)
     let levels = channels.count
     try config.require(levels <= 8, "block_out_channels", "has more than 8 levels")
@@ -58,12 +59,8 @@ public struct UNetConfig: Sendable, Equatable {
     try config.require(
       embeddingInputs == contextWidth + 6 * timeIDWidth, "projection_class_embeddings_input_dim",
       "is not cross_attention_dim + 6 * addition_time_embed_dim")
-    try config.require(
-      try config.bool("use_linear_projection", default: false), "use_linear_projection", "is false: not supported")
-    try config.require(
-      try config.text("addition_embed_type", default: "") == "text_time", "addition_embed_type",
-      "is not 'text_time': not supported")
-    try config.require(try config.text("act_fn", default: "silu") == "silu", "act_fn", "is not 'silu': not supported")
+    try config.require(config.has("use_linear_projection"), "use_linear_projection", "is missing: only true is implemented")
+    try config.require(config.has("addition_embed_type"), "addition_embed_type", "is missing: only 'text_time' is implemented")
   }
 }
 
@@ -81,6 +78,7 @@ public struct VAEConfig: Sendable, Equatable {
   public var scale: Int { 1 << (channels.count - 1) }
 
   init(_ config: ConfigReader) throws(ModelError) {
+    try config.close(.vae)
     channels = try config.ints("block_out_channels", in: 1...16_384)
     try config.require(channels.count <= 8, "block_out_channels", "has more than 8 levels")
     layersPerBlock = try config.int("layers_per_block", in: 1...64, default: 1)

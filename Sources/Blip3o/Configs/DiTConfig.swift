@@ -32,6 +32,7 @@ public struct DiTConfig: Sendable, Equatable {
     while shapes("dit.layers.\(layers).gate") != nil { layers += 1 }
     layerCount = layers
     let section = config.section("dit_config")
+    try section?.close(.dit)
     normEpsilon = try section?.double("norm_eps", default: 1e-5) ?? 1e-5
     let square = Int(Double(queryCount).squareRoot())
     gridSide =
@@ -44,7 +45,5 @@ public struct DiTConfig: Sendable, Equatable {
       "dit.layers.0.attn1.to_k.weight", "does not divide into heads")
     try config.require(
       width / headCount % 4 == 0, "dit.layers.0.gate", "gives heads whose width is no multiple of 4")
-    try config.require(
-      try section?.int("patch_size", default: 1) ?? 1 == 1, "dit_config.patch_size", "is not 1: not supported")
   }
 }

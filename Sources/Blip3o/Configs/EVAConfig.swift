@@ -9,6 +9,9 @@ public struct EVAConfig: Sendable, Equatable {
   /// Patches a side.
   public let gridSide: Int
 
+  /// Pixels a side at the most: pictures are held in memory.
+  static let pixelLimit = 4096
+
   public var imageSize: Int { gridSide * patchSize }
 
   init(_ config: ConfigReader, shapes: (String) -> [Int]?) throws(ModelError) {
@@ -23,9 +26,13 @@ public struct EVAConfig: Sendable, Equatable {
     var layers = 0
     while shapes("gen_vision.blocks.\(layers).norm1.weight") != nil { layers += 1 }
     layerCount = layers
+    try config.section("eva_config")?.close(.eva)
     let headWidth = try config.section("eva_config")?.int("head_width", in: 1...65_536, default: 112) ?? 112
     gridSide = Int(Double(max(0, position[1] - 1)).squareRoot())
     headCount = max(1, width / headWidth)
+    try config.require(
+      gridSide <= Self.pixelLimit / patchSize, "gen_vision.pos_embed",
+      "asks for pictures of \(gridSide) patches of \(patchSize) pixels a side, more than \(Self.pixelLimit) pixels")
     try config.require(
       gridSide > 0 && gridSide * gridSide + 1 == position[1], "gen_vision.pos_embed", "is not a square and one more")
     try config.requireHeads(width: width / headCount, "gen_vision.pos_embed")

@@ -16,7 +16,12 @@ public struct LanguageModelConfig: Sendable, Equatable {
 
   public var headWidth: Int { hiddenSize / headCount }
 
-  init(_ config: ConfigReader) throws(ModelError) {
+  /// - Parameter root: config.json; later versions keep these keys under `text_config`.
+  init(_ root: ConfigReader) throws(ModelError) {
+    let config = root.has("hidden_size") ? root : root.section("text_config") ?? root
+    try config.close(.language)
+    for key in ["rope_scaling", "rope_parameters"] { try config.section(key)?.close(.rope) }
+    let rope = config.section("rope_scaling") ?? config.section("rope_parameters")
     hiddenSize = try config.int("hidden_size", in: 1...65_536)
     intermediateSize = try config.int("intermediate_size", in: 1...1 << 20)
     layerCount = try config.int("num_hidden_layers", in: 1...1024)
@@ -25,13 +30,17 @@ public struct LanguageModelConfig: Sendable, Equatable {
     vocabularySize = try config.int("vocab_size")
     maxPositions = try config.int("max_position_embeddings", default: 32_768)
     normEpsilon = try config.double("rms_norm_eps", default: 1e-6)
-    ropeTheta = try config.double("rope_theta", default: 1_000_000)
-    isTied = try config.bool("tie_word_embeddings", default: false)
-    queryCount = try config.int("n_query", in: 1...4096, default: 64)
-    ropeSections = try config.section("rope_scaling")?.ints("mrope_section", count: 3, in: 0...4096) ?? []
+    ropeTheta = try config.double("rope_theta", default: rope?.double("rope_theta", default: 1_000_000) ?? 1_000_000)
+    isTied = try root.bool("tie_word_embeddings", default: false)
+    queryCount = try root.int("n_query", in: 1...4096, default: 64)
+    ropeSections = try rope.flatMap { (rope) throws(ModelError) in
+      rope.has("mrope_section") ? try rope.ints("mrope_section", count: 3, in: 0...4096) : nil
+    } ?? []
     try config.require(hiddenSize % headCount == 0, "hidden_size", "is no multiple of num_attention_heads")
     try config.require(
       headCount % keyValueHeadCount == 0, "num_attention_heads", "is no multiple of num_key_value_heads")
+    let stated = try config.int("head_dim", in: 1...65_536, default: headWidth)
+    try config.require(stated == headWidth, "head_dim", "is \(stated): only hidden_size / num_attention_heads is implemented")
     try config.require(headWidth % 2 == 0, "hidden_size", "gives heads of odd width")
     try config.requireHeads(width: headWidth, "num_attention_heads")
     try config.require(ropeTheta > 0, "rope_theta", "is not positive")

@@ -72,14 +72,10 @@ public struct SchedulerConfig: Sendable, Equatable {
     stepsOffset = try config.int("steps_offset", in: 0...1000, default: 0)
     try config.require(
       betaStart > 0 && betaStart <= betaEnd && betaEnd < 1, "beta_start", "does not lie between 0 and beta_end")
-    for (key, value) in [
-      ("beta_schedule", "scaled_linear"), ("timestep_spacing", "leading"), ("prediction_type", "epsilon"),
-      ("interpolation_type", "linear"),
-    ] {
-      let found = try config.text(key, default: value)
-      try config.require(found == value, key, "is '\(found)': only '\(value)' is supported")
+    try config.close(.scheduler)
+    // What diffusers takes where the file says nothing is another schedule.
+    for key in ["beta_schedule", "timestep_spacing"] {
+      try config.require(config.has(key), key, "is missing: the default of diffusers is not implemented")
     }
-    try config.require(
-      try !config.bool("use_karras_sigmas", default: false), "use_karras_sigmas", "is true: not supported")
   }
 }

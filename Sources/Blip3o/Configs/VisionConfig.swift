@@ -23,12 +23,15 @@ public struct VisionConfig: Sendable, Equatable {
   public var windowTokens: Int { windowSize / patchSize / mergeSize }
 
   init(_ config: ConfigReader) throws(ModelError) {
+    try config.close(.vision)
     depth = try config.int("depth", in: 1...1024)
     hiddenSize = try config.int("hidden_size", in: 1...65_536)
     intermediateSize = try config.int("intermediate_size", in: 1...1 << 20)
     headCount = try config.int("num_heads", in: 1...1024)
     channels = try config.int("in_channels", in: 3...3, default: 3)
     patchSize = try config.int("patch_size", in: 1...256, default: 14)
+    let spatial = try config.int("spatial_patch_size", in: 1...256, default: patchSize)
+    try config.require(spatial == patchSize, "spatial_patch_size", "is not patch_size")
     mergeSize = try config.int("spatial_merge_size", in: 1...16, default: 2)
     temporalPatchSize = try config.int("temporal_patch_size", in: 1...16, default: 2)
     windowSize = try config.int("window_size", in: 1...65_536, default: 112)

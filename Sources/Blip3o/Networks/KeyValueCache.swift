@@ -10,11 +10,12 @@ public final class KeyValueCache {
   private let keys: [AlignedBuffer]
   private let values: [AlignedBuffer]
 
+  /// - Parameter isPlanning: whether nothing will be written, so that no memory is taken.
   /// - Throws: ``FileError/outOfMemory(byteCount:)``.
-  public init(_ config: LanguageModelConfig, capacity: Int) throws {
+  public init(_ config: LanguageModelConfig, capacity: Int, isPlanning: Bool = false) throws {
     self.capacity = capacity
     width = config.keyValueHeadCount * config.headWidth
-    let byteCount = Self.byteCount(config, capacity: capacity) / config.layerCount / 2
+    let byteCount = isPlanning ? 0 : Self.byteCount(config, capacity: capacity) / config.layerCount / 2
     keys = try (0..<config.layerCount).map { _ in try AlignedBuffer(byteCount: byteCount) }
     values = try (0..<config.layerCount).map { _ in try AlignedBuffer(byteCount: byteCount) }
   }

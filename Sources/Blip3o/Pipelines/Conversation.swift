@@ -20,34 +20,50 @@ public final class Conversation {
 
   public let model: Model
   private let language: LanguageModel
-  private let runner: StageRunner
+  let runner: StageRunner
+  private let defaults: AnswerDefaults
 
   public var reports: [StageReport] { runner.reports }
 
+  /// How the model's own settings want answers drawn.
+  public var defaultSampling: SamplingOptions { defaults.sampling }
+
   /// - Throws: ``ModelError`` where the file has no language model.
-  public init(_ model: Model, run: RunOptions = .init(), observer: (any Observer)? = nil) throws {
+  public convenience init(_ model: Model, run: RunOptions = .init(), observer: (any Observer)? = nil) throws {
+    try self.init(model, StageRunner(model, run, observer: observer))
+  }
+
+  init(_ model: Model, _ runner: StageRunner) throws {
     try model.require("llm")
     self.model = model
     language = try model.languageModel()
-    runner = StageRunner(run, observer: observer)
+    self.runner = runner
+    defaults = try model.answerDefaults()
   }
 
   /// Asks once.
   /// - Parameters:
   ///   - messages: the turns so far; ``ChatTemplate/image`` stands for a picture.
   ///   - pictures: in the order in which the messages name them.
+  ///   - sampling: nil: as the model's own settings say.
   ///   - maxTokens: at most so many tokens of answer.
   ///   - ignoresEnd: whether the model's end of turn is passed over.
   ///   - stream: gets each piece of text as it comes.
   /// - Throws: ``ModelError``, ``RuntimeError``, ``PictureError``.
   public func answer(
-    _ messages: [ChatTemplate.Message], pictures: [Picture] = [], sampling: SamplingOptions = .init(),
+    _ messages: [ChatTemplate.Message], pictures: [Picture] = [], sampling: SamplingOptions? = nil,
     maxTokens: Int = 1024,
     ignoresEnd: Bool = false, stream: @escaping (String) -> Void = { _ in }
   ) throws -> Answer {
     let text = ChatTemplate.text(messages, addsGenerationPrompt: true)
+    // Whatever can be known to fail, a lack of memory too, is told before the pictures are looked at.
+    try runner.rehearse {
+      let prompt = try self.prompt(text, pictures)
+      runner.hold(KeyValueCache.byteCount(model.language, capacity: capacity(prompt, maxTokens)))
+      _ = try prefill(prompt, KeyValueCache(model.language, capacity: capacity(prompt, maxTokens), isPlanning: true))
+    }
     let prompt = try self.prompt(text, pictures)
-    return try complete(prompt, sampling: sampling, maxTokens: maxTokens, ignoresEnd: ignoresEnd, stream: stream)
+    return try complete(prompt, sampling: sampling ?? defaults.sampling, maxTokens: maxTokens, ignoresEnd: ignoresEnd, stream: stream)
   }
 
   /// Reads once, without an answer, for the observer.
@@ -60,8 +76,9 @@ public final class Conversation {
     var seen: [SeenPicture] = []
     if !pictures.isEmpty {
       let tower = try model.visionTower()
+      let preprocessor = try model.preprocessor(tower.config, runner.options)
       for (number, picture) in pictures.enumerated() {
-        seen.append(try runner.look(ImagePreprocessor(tower.config).resize(picture), tower, number: number))
+        seen.append(try runner.look(preprocessor.resize(picture), preprocessor, tower, number: number))
       }
     }
     let prompt = try model.prompt(text, seen)
@@ -72,12 +89,17 @@ public final class Conversation {
     return prompt
   }
 
+  /// Tokens that a conversation may come to.
+  private func capacity(_ prompt: Prompt, _ maxTokens: Int) -> Int {
+    prompt.ids.count + min(max(1, maxTokens), model.language.maxPositions - prompt.ids.count)
+  }
+
   func complete(
     _ prompt: Prompt, sampling: SamplingOptions, maxTokens: Int, ignoresEnd: Bool, stream: @escaping (String) -> Void
   ) throws -> Answer {
-    let config = model.language
-    let capacity = prompt.ids.count + min(max(1, maxTokens), config.maxPositions - prompt.ids.count)
-    let cache = try KeyValueCache(config, capacity: capacity)
+    let capacity = capacity(prompt, maxTokens)
+    let cache = try KeyValueCache(model.language, capacity: capacity)
+    let endTokens = defaults.endTokens.isEmpty ? [model.tokens.endOfTurn, model.tokens.endOfText] : defaults.endTokens
     var sampler = Sampler(sampling, prompt: prompt.ids)
     let start = MonotonicClock.nanoseconds
     var logits = try prefill(prompt, cache)
@@ -93,7 +115,7 @@ public final class Conversation {
       }
       while ids.count < maxTokens {
         let id = logits.withUnsafeMutableBufferPointer { sampler.next($0) }
-        if !ignoresEnd, id == model.tokens.endOfTurn || id == model.tokens.endOfText {
+        if !ignoresEnd, endTokens.contains(id) {
           isComplete = true
           break
         }
@@ -137,7 +159,7 @@ public final class Conversation {
       run.give(x)
       return logits
     }
-    cache.advance(by: prompt.ids.count)
+    if !runner.isRehearsing { cache.advance(by: prompt.ids.count) }
     return logits
   }
 
@@ -163,34 +185,49 @@ public final class Conversation {
   }
 }
 
-/// Text as it comes: only whole characters are handed on.
-private struct StreamedText {
+/// Text as it comes: only whole characters are handed on, and each token is decoded once.
+struct StreamedText {
   private let tokenizer: Tokenizer
   private let stream: (String) -> Void
-  private var ids: [Int] = []
-  private var shown = 0
+  /// Bytes of a character that is still being spelt.
+  private var open: [UInt8] = []
+  private(set) var all = ""
 
   init(_ tokenizer: Tokenizer, _ stream: @escaping (String) -> Void) {
     self.tokenizer = tokenizer
     self.stream = stream
   }
 
-  var all: String { tokenizer.decode(ids, skipSpecial: true) }
-
   mutating func append(_ id: Int) {
-    ids.append(id)
-    // A character that is still being spelt ends in a replacement character.
-    let text = all
-    guard !text.hasSuffix("\u{FFFD}") else { return }
-    show(text)
+    open += tokenizer.bytes(of: id, skipSpecial: true)
+    show(open.count - Self.unfinishedCount(open))
   }
 
-  mutating func finish() { show(all) }
+  mutating func finish() { show(open.count) }
 
-  private mutating func show(_ text: String) {
-    let scalars = text.unicodeScalars
-    guard scalars.count > shown else { return }
-    stream(String(String.UnicodeScalarView(scalars.dropFirst(shown))))
-    shown = scalars.count
+  private mutating func show(_ count: Int) {
+    guard count > 0 else { return }
+    let text = String(decoding: open[..<count], as: UTF8.self)
+    open.removeFirst(count)
+    all += text
+    stream(text)
+  }
+
+  /// How many of the last bytes begin a character whose end is still to come.
+  private static func unfinishedCount(_ bytes: [UInt8]) -> Int {
+    for length in 1...3 where length <= bytes.count {
+      let lead = bytes[bytes.count - length]
+      if lead & 0xC0 == 0x80 { continue }
+      let needed = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1
+      guard needed > length else { return 0 }
+      // What can never become a character is not waited for: one more byte would be replaced on its own.
+      let tail = Array(bytes.suffix(length))
+      let possible = [UInt8](arrayLiteral: 0x80, 0x90, 0xA0).contains { next in
+        let whole = tail + [next] + [UInt8](repeating: 0x80, count: needed - length - 1)
+        return String(validating: whole, as: UTF8.self) != nil
+      }
+      return possible ? length : 0
+    }
+    return 0
   }
 }

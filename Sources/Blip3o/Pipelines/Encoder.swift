@@ -8,44 +8,67 @@ public struct PictureEncoder {
 
   /// - Throws: ``ModelError/componentMissing(path:name:has:)`` where the file has no tower.
   public init(_ model: Model, run: RunOptions = .init(), observer: (any Observer)? = nil) throws {
-    tower = try model.evaTower()
-    runner = StageRunner(run, observer: observer)
+    try self.init(model, StageRunner(model, run, observer: observer))
   }
 
-  /// Features for ``TextToImage/picture(features:)``.
-  public struct Features: Sendable {
+  init(_ model: Model, _ runner: StageRunner) throws {
+    tower = try model.evaTower()
+    self.runner = runner
+  }
+
+  /// Averaged features of a picture.
+  struct Pooled {
     /// `[side * side, width]`, row by row over the picture.
-    public let values: [Float]
-    public let side: Int
-    public let width: Int
+    let values: [Float]
+    let side: Int
+    let width: Int
   }
 
   var imageSize: Int { tower.config.imageSize }
+  /// Features a side, and channels of each.
+  public var featureShape: (side: Int, width: Int) {
+    (tower.config.gridSide / EVATower.pool, tower.config.width)
+  }
 
-  /// - Parameter picture: of any size; it is brought to the tower's, bicubic.
-  public func features(_ picture: Picture) throws -> Features {
+  /// The features of a picture, and of the empty one that painting is guided by.
+  /// - Parameter picture: of any size: its middle square is brought to the tower's size, bicubic.
+  public func features(_ picture: Picture) throws -> CLIPFeatures {
+    let values = tower.pooled(try patches(Self.normalised(prepared(picture))))
+    return CLIPFeatures(values: values, negative: try emptyFeatures())
+  }
+
+  /// The features of a picture of zeros, normalised already.
+  func emptyFeatures() throws -> [Float] {
     let side = imageSize
-    let patches = try patches(Self.normalised(picture.resized(width: side, height: side)))
-    return Features(
-      values: tower.pooled(patches), side: tower.config.gridSide / EVATower.pool, width: tower.config.width)
+    return tower.pooled(try patches([Float](repeating: 0, count: 3 * side * side)))
+  }
+
+  /// The middle square of a picture at the tower's size. Source: BLIP3-o's inference.py and the processor of its tower.
+  func prepared(_ picture: Picture) -> Picture {
+    let side = min(picture.width, picture.height)
+    return picture.cropped(
+      left: (picture.width - side) / 2, top: (picture.height - side) / 2, width: side, height: side
+    ).resized(width: imageSize, height: imageSize)
   }
 
   /// Averaged features, channels first.
-  func pool(_ patches: [Float]) -> Features {
+  func pool(_ patches: [Float]) -> Pooled {
     var pooled = tower.pooled(patches)
     pooled.withUnsafeMutableBufferPointer { values in
       _ = values.update(fromContentsOf: ChannelOrder.first(values, channels: tower.config.width))
     }
-    return Features(values: pooled, side: tower.config.gridSide / EVATower.pool, width: tower.config.width)
+    return Pooled(values: pooled, side: tower.config.gridSide / EVATower.pool, width: tower.config.width)
   }
 
   /// `[3, height, width]`.
   static func normalised(_ picture: Picture) -> [Float] {
     let count = picture.width * picture.height
+    // The tower's own numbers, which are those that the vision tower's are by default.
+    let clip = PreprocessorConfig()
     return (0..<3).flatMap { channel in
       (0..<count).map { pixel in
         let value = Float(picture.pixels[3 * pixel + channel]) * Float(1.0 / 255)
-        return (value - ImagePreprocessor.mean[channel]) / ImagePreprocessor.deviation[channel]
+        return (value - clip.mean[channel]) / clip.deviation[channel]
       }
     }
   }
@@ -76,7 +99,7 @@ public struct PictureEncoder {
       }
       let out = run.take(like: pixels, channels: config.width)
       try runner.finite(run, out) { try tower.forward(run, pixels, into: out) }
-      let result = run.isPlanning ? [] : Array(out.values)
+      let result = run.isPlanning ? [Float](repeating: 0, count: out.count) : Array(out.values)
       run.give(pixels)
       run.give(out)
       return result

@@ -1,4 +1,3 @@
-import Foundation
 import Pictures
 import Runtime
 
@@ -14,18 +13,16 @@ public struct VisionInput: Sendable {
 /// Resizing, normalisation and order of patches. Source: transformers, Qwen2VLImageProcessor; the release takes it from
 /// Qwen2.5-VL-7B-Instruct.
 public struct ImagePreprocessor: Sendable {
-  static let mean: [Float] = [0.48145466, 0.4578275, 0.40821073]
-  static let deviation: [Float] = [0.26862954, 0.26130258, 0.27577711]
-  static let pixelRange = 3136...12_845_056
-
   let patchSize: Int
   let mergeSize: Int
   let frames: Int
+  let config: PreprocessorConfig
 
-  init(_ config: VisionConfig) {
-    patchSize = config.patchSize
-    mergeSize = config.mergeSize
-    frames = config.temporalPatchSize
+  init(_ vision: VisionConfig, _ config: PreprocessorConfig = .init()) {
+    patchSize = vision.patchSize
+    mergeSize = vision.mergeSize
+    frames = vision.temporalPatchSize
+    self.config = config
   }
 
   /// Sides that are multiples of a cell, with an area in the range; ties round to even.
@@ -35,7 +32,7 @@ public struct ImagePreprocessor: Sendable {
     guard max(w, h) / min(w, h) <= 200 else { throw .tooNarrow(path: "picture", width: width, height: height) }
     var newH = max(factor, (h / factor).rounded(.toNearestOrEven) * factor)
     var newW = max(factor, (w / factor).rounded(.toNearestOrEven) * factor)
-    let (low, high) = (Double(Self.pixelRange.lowerBound), Double(Self.pixelRange.upperBound))
+    let (low, high) = (Double(config.pixelRange.lowerBound), Double(config.pixelRange.upperBound))
     if newH * newW > high {
       let beta = (h * w / high).squareRoot()
       newH = max(factor, (h / beta / factor).rounded(.down) * factor)
@@ -62,7 +59,7 @@ public struct ImagePreprocessor: Sendable {
     let width = 3 * frames * area
     // 256 values a channel: normalised once.
     let table = (0..<3).map { channel in
-      (0..<256).map { (Float($0) * Float(1.0 / 255) - Self.mean[channel]) / Self.deviation[channel] }
+      (0..<256).map { (Float($0) * Float(1.0 / 255) - config.mean[channel]) / config.deviation[channel] }
     }
     let pixels = [Float](unsafeUninitializedCapacity: rows * columns * width) { out, count in
       var patch = 0

@@ -20,8 +20,13 @@ struct SeenPicture {
 extension StageRunner {
   /// Looks at a picture whose sides are multiples of a cell.
   /// - Parameter number: counts the pictures of a prompt.
-  func look(_ picture: Picture, _ tower: VisionTower, number: Int) throws -> SeenPicture {
-    let input = ImagePreprocessor(tower.config).patches(picture)
+  func look(_ picture: Picture, _ preprocessor: ImagePreprocessor, _ tower: VisionTower, number: Int) throws -> SeenPicture {
+    let (patchRows, patchColumns) = (picture.height / preprocessor.patchSize, picture.width / preprocessor.patchSize)
+    // The values are not needed to walk through.
+    hold(4 * patchRows * patchColumns * tower.config.patchWidth)
+    let input =
+      isRehearsing
+      ? VisionInput(rows: patchRows, columns: patchColumns, pixels: []) : preprocessor.patches(picture)
     let (rows, columns) = (input.rows / tower.config.mergeSize, input.columns / tower.config.mergeSize)
     let tokens = try stage("vision") { run in
       enter(run, "vision.\(number)")

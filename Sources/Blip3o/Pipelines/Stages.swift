@@ -17,6 +17,9 @@ public struct RunOptions: Sendable {
   public var products: ProductPrecision
   public var engine: ProductEngine
   public var cancellation: Cancellation
+  /// Bounds of a picture's area in pixels, in place of the model's own.
+  public var minPixels: Int?
+  public var maxPixels: Int?
   /// Called before each step of a stage.
   public var progress: @Sendable (Progress) -> Void
 
@@ -47,18 +50,45 @@ public struct RunOptions: Sendable {
 /// the end.
 final class StageRunner {
   let options: RunOptions
+  private let model: Model
   /// Sees all operations of all stages.
   var observer: (any Observer)?
   private(set) var reports: [StageReport] = []
+  /// Not nil while the stages are only walked through.
+  private var rehearsal: Rehearsal?
 
-  init(_ options: RunOptions, observer: (any Observer)? = nil) {
+  private struct Rehearsal {
+    /// Sees the operations, without values.
+    let observer: (any Observer)?
+    /// Bytes that are held from one stage to the next.
+    var heldByteCount = 0
+  }
+
+  init(_ model: Model, _ options: RunOptions, observer: (any Observer)? = nil) {
+    self.model = model
     self.options = options
     self.observer = observer
   }
 
+  var isRehearsing: Bool { rehearsal != nil }
+
+  /// Walks through what `body` does, stage by stage, and computes nothing: whatever can be known to fail fails before the work, a
+  /// lack of memory too.
+  /// - Parameter observer: sees the operations of all stages, without values.
+  /// - Throws: what the stages throw; ``FileError/tooLittleMemory(needed:available:what:)``.
+  func rehearse(observer: (any Observer)? = nil, _ body: () throws -> Void) throws {
+    rehearsal = Rehearsal(observer: observer)
+    defer { rehearsal = nil }
+    try body()
+  }
+
+  /// Counts memory that lives longer than a stage.
+  func hold(_ byteCount: Int) { rehearsal?.heldByteCount += byteCount }
+
   /// Runs `body` twice: once to plan, once in earnest.
   /// - Parameter body: must take the same memory in the same order both times.
   func stage<Result>(_ name: String, _ body: (Execution) throws -> Result) throws -> Result {
+    if let rehearsal { return try rehearse(name, rehearsal, body) }
     let planner = observer.map { WantsOnly($0) }
     let byteCount = try Execution.plan(products: options.products, observer: planner) { _ = try body($0) }
     let start = MonotonicClock.nanoseconds
@@ -67,11 +97,23 @@ final class StageRunner {
       engine: options.engine, observer: observer, cancellation: options.cancellation)
     let result = try body(run)
     observer?.leave()
+    // A file that was cut or replaced meanwhile may have given zeros, or a mixture.
+    try model.source.checkUnchanged()
     reports.append(
-      StageReport(
-        name: name, seconds: Double(MonotonicClock.nanoseconds - start) / 1e9,
-        activationByteCount: byteCount))
+      StageReport(name: name, seconds: MonotonicClock.seconds(since: start), activationByteCount: byteCount))
     return result
+  }
+
+  private func rehearse<Result>(
+    _ name: String, _ rehearsal: Rehearsal, _ body: (Execution) throws -> Result
+  ) throws -> Result {
+    var result: Result?
+    let planner = rehearsal.observer ?? observer.map { WantsOnly($0) }
+    let byteCount = try Execution.plan(products: options.products, observer: planner) { result = try body($0) }
+    rehearsal.observer?.leave()
+    let needed = byteCount + rehearsal.heldByteCount + options.threadCount * Execution.scratchByteCount
+    try SystemMemory.require(needed, for: "stage '\(name)'")
+    return result!
   }
 
   func progress(_ run: Execution, _ stage: String, step: Int, of count: Int) {
@@ -80,6 +122,7 @@ final class StageRunner {
 
   /// Tells the observer what begins.
   func enter(_ run: Execution, _ phase: String, step: Int = 0) {
+    if let rehearsal { return rehearsal.observer?.enter(phase: phase, step: step) ?? () }
     if !run.isPlanning { observer?.enter(phase: phase, step: step) }
   }
 

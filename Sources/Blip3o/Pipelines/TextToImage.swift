@@ -55,14 +55,14 @@ public final class TextToImage {
     try model.require("llm", "queries", "dit", "unet", "vae")
     self.model = model
     self.options = options
-    runner = StageRunner(run, observer: observer)
+    runner = StageRunner(model, run, observer: observer)
     self.noise = Noise(seed: options.seed, given: noise)
     guard (1...1000).contains(options.steps) else {
-      throw ModelError.option(name: "--steps", rule: "takes a number from 1 to 1000")
+      throw ModelError.option(name: "steps", rule: "takes a number from 1 to 1000")
     }
     let trainSteps = try model.schedulerConfig().trainSteps
     guard (1...trainSteps).contains(options.decoderSteps) else {
-      throw ModelError.option(name: "--decoder-steps", rule: "takes a number from 1 to \(trainSteps)")
+      throw ModelError.option(name: "decoder steps", rule: "takes a number from 1 to \(trainSteps)")
     }
     let (unet, vae) = (try model.unetConfig(), try model.vaeConfig())
     guard vae.latentChannels == unet.outputChannels else {
@@ -98,6 +98,27 @@ public final class TextToImage {
   ///   - image: brought to 448 x 448, as the release's own code does.
   /// - Throws: ``ModelError``, ``RuntimeError``, or errors of reading the weights.
   public func picture(_ prompt: String, image: Picture? = nil) throws -> Picture {
+    try paint(prompt, image: image)
+  }
+
+  /// Walks through what ``picture(_:image:)`` would do, so that whatever can be known to fail is told before the work: prompts that are
+  /// too long, parts that are missing, a lack of memory.
+  /// - Throws: as ``picture(_:image:)`` does; ``FileError/tooLittleMemory(needed:available:what:)``.
+  public func check(_ prompt: String, image: Picture? = nil) throws {
+    try rehearse { _ = try paint(prompt, image: image) }
+  }
+
+  /// The same for ``picture(features:)``.
+  public func check(features: CLIPFeatures) throws { try rehearse { _ = try paint(features) } }
+
+  /// Leaves noise and features as they were.
+  func rehearse(observer: (any Observer)? = nil, _ body: () throws -> Void) throws {
+    let held = (noise, negativeFeatures)
+    defer { (noise, negativeFeatures) = held }
+    try runner.rehearse(observer: observer, body)
+  }
+
+  private func paint(_ prompt: String, image: Picture?) throws -> Picture {
     let condition: Prompt
     if let image {
       let tower = try model.visionTower()
@@ -105,7 +126,8 @@ public final class TextToImage {
         throw ModelError.config(
           file: "config.json", key: "vision_config.patch_size", rule: "does not divide pictures of 448 pixels")
       }
-      let seen = try runner.look(image.resized(width: 448, height: 448), tower, number: 0)
+      let seen = try runner.look(
+        image.resized(width: 448, height: 448), model.preprocessor(tower.config, runner.options), tower, number: 0)
       condition = try model.prompt(options.isRawPrompt ? prompt : Self.template(imageAnd: prompt), [seen])
     } else {
       condition = try model.prompt(options.isRawPrompt ? prompt : Self.template(prompt), [])
@@ -127,19 +149,36 @@ public final class TextToImage {
     try promptAlone(model.prompt(options.isRawPrompt ? prompt : Self.template(prompt), []).ids)
   }
 
-  /// Paints from features, such as ``PictureEncoder`` gives.
-  /// - Parameter features: `[tokens, channels]`.
-  public func picture(features: [Float]) throws -> Picture {
-    let dit = try model.dit()
-    let expected = dit.config.gridSide * dit.config.gridSide * dit.config.channels
-    guard features.count == expected else {
-      throw ModelError.noise(path: "features", name: "", rule: "are \(features.count) values instead of \(expected)")
+  /// Paints from features, such as ``PictureEncoder`` gives: the flow is not run. The other half of the guidance is what the file of
+  /// features says, else the features of an empty picture; where a negative prompt was asked for, what that gives.
+  ///
+  /// Source: BLIP3-o's pipeline_reconstruct.py, which takes the features of a picture of zeros.
+  /// - Throws: ``ModelError`` where the features do not fit, or the model has no tower for the empty picture.
+  public func picture(features: CLIPFeatures) throws -> Picture { try paint(features) }
+
+  private func paint(_ features: CLIPFeatures) throws -> Picture {
+    let config = try model.ditConfig()
+    let expected = config.gridSide * config.gridSide * config.channels
+    for (name, values) in [("features", features.values), ("negative features", features.negative ?? features.values)] {
+      guard values.count == expected else {
+        throw ModelError.noise(path: name, name: "", rule: "are \(values.count) values instead of \(expected)")
+      }
     }
-    if negativeFeatures == nil {
+    if negativeFeatures == nil { negativeFeatures = try negative(of: features) }
+    return try picture(latents(features.values, negativeFeatures!, startLatents()))
+  }
+
+  private func negative(of features: CLIPFeatures) throws -> [Float] {
+    if options.negativePrompt != GenerationOptions().negativePrompt {
       let hidden = try runner.conditions(model, [("negative", try model.prompt(options.negativePrompt, []))])
-      negativeFeatures = try self.features("negative", hidden[0], dit, startNoise("dit.noise.negative", dit))
+      let dit = try model.dit()
+      return try self.features("negative", hidden[0], dit, startNoise("dit.noise.negative", dit))
     }
-    return try picture(latents(features, negativeFeatures!, startLatents()))
+    if let negative = features.negative { return negative }
+    guard model.components.contains("gen_vision") else {
+      throw ModelError.featuresWithoutNegative(path: model.path)
+    }
+    return try PictureEncoder(model, runner).emptyFeatures()
   }
 
   // MARK: Stages
@@ -213,7 +252,7 @@ public final class TextToImage {
           "dit.sample.\(name)", x, velocity, conditional: 1, guidance: options.featureGuidance,
           by: schedule.sigmas[step + 1] - schedule.sigmas[step])
       }
-      let result = run.isPlanning ? [] : Array(x.sample(0).values)
+      let result = run.isPlanning ? [Float](repeating: 0, count: x.sample(0).count) : Array(x.sample(0).values)
       run.give(x)
       run.give(velocity)
       dit.give(run, context)
@@ -270,7 +309,7 @@ public final class TextToImage {
           "decoder.latents", x, noise, conditional: 0, guidance: options.guidance,
           by: schedule.sigmas[step + 1] - schedule.sigmas[step])
       }
-      let result = run.isPlanning ? [] : Array(x.sample(0).values)
+      let result = run.isPlanning ? [Float](repeating: 0, count: x.sample(0).count) : Array(x.sample(0).values)
       [context, pooled, x, input, noise].forEach(run.give)
       return result
     }
@@ -280,6 +319,7 @@ public final class TextToImage {
   func picture(_ latents: [Float]) throws -> Picture {
     let vae = try model.vaeDecoder()
     let side = Int(Double(latents.count / vae.config.latentChannels).squareRoot())
+    let pixels = side * vae.config.scale
     return try runner.stage("picture") { run in
       runner.progress(run, "picture", step: 0, of: 1)
       runner.enter(run, "vae")
@@ -288,13 +328,11 @@ public final class TextToImage {
       run.fill(z) { values in for (index, value) in latents.enumerated() { values[index] = value * factor } }
       let image = run.take(height: side * vae.config.scale, width: side * vae.config.scale, channels: 3)
       try runner.finite(run, image) { try vae.forward(run, z, into: image) }
-      let result =
-        run.isPlanning
-        ? nil : Picture(width: image.width, height: image.height, pixels: image.values.map(Self.level))
+      let result = run.isPlanning ? nil : Picture(width: pixels, height: pixels, pixels: image.values.map(Self.level))
       run.give(z)
       run.give(image)
       return result
-    }!
+    } ?? Picture(width: pixels, height: pixels, pixels: [UInt8](repeating: 0, count: 3 * pixels * pixels))
   }
 
   /// -1...1 to 0...255, ties to even.

@@ -1,5 +1,3 @@
-import Conversion
-import Foundation
 import Pictures
 import Runtime
 import Tensors
@@ -31,6 +29,15 @@ public enum Trace {
       layerCount: model.language.layerCount, gridSide: try model.ditConfig().gridSide, steps: options.steps)
     let observer = TraceObserver(names, only: only, sink: sink)
     let pipeline = try TextToImage(model, options, run: run, noise: noise, observer: observer)
+    // Whatever can be known to fail, and patterns that fit nothing, are told before the work.
+    let collector = TraceObserver(collecting: names)
+    try pipeline.rehearse(observer: collector) { try walk(pipeline, prompt, collector) }
+    if let only { try collector.check(only) }
+    try walk(pipeline, prompt, observer)
+  }
+
+  private static func walk(_ pipeline: TextToImage, _ prompt: String, _ observer: TraceObserver) throws {
+    let (model, options) = (pipeline.model, pipeline.options)
     let condition = try model.prompt(options.isRawPrompt ? prompt : TextToImage.template(prompt), [])
     let ids = condition.ids
     try observer.integers("llm.ids", ids, shape: [ids.count])
@@ -69,9 +76,22 @@ public enum Trace {
     _ model: Model, picture: Picture, question: String, run: RunOptions, only: [String]? = nil,
     sink: @escaping (TracedTensor) throws -> Void
   ) throws {
-    let observer = TraceObserver(TraceNames(layerCount: model.language.layerCount), only: only, sink: sink)
+    let names = TraceNames(layerCount: model.language.layerCount)
+    let observer = TraceObserver(names, only: only, sink: sink)
+    let runner = StageRunner(model, run, observer: observer)
+    let conversation = try Conversation(model, runner)
+    let collector = TraceObserver(collecting: names)
+    try runner.rehearse(observer: collector) { try walk(conversation, picture, question, collector) }
+    if let only { try collector.check(only) }
+    try walk(conversation, picture, question, observer)
+  }
+
+  private static func walk(
+    _ conversation: Conversation, _ picture: Picture, _ question: String, _ observer: TraceObserver
+  ) throws {
+    let (model, runner) = (conversation.model, conversation.runner)
     let tower = try model.visionTower()
-    let preprocessor = ImagePreprocessor(tower.config)
+    let preprocessor = try model.preprocessor(tower.config, runner.options)
     let resized = try preprocessor.resize(picture)
     try observer.bytes("vision.0.resized", resized.pixels, shape: [resized.height, resized.width, 3])
     let input = preprocessor.patches(resized)
@@ -80,8 +100,7 @@ public enum Trace {
     let windows = tower.windows(rows: input.rows, columns: input.columns)
     try observer.integers("vision.0.window_index", windows.cells, shape: [windows.cells.count])
     try observer.integers("vision.0.cu_window_seqlens", windows.cuts, shape: [windows.cuts.count])
-    let runner = StageRunner(run, observer: observer)
-    let seen = try runner.look(resized, tower, number: 0)
+    let seen = try runner.look(resized, preprocessor, tower, number: 0)
     let text = ChatTemplate.text(
       [.init(role: "user", content: ChatTemplate.image + question)], addsGenerationPrompt: true)
     let prompt = try model.prompt(text, [seen])
@@ -89,15 +108,15 @@ public enum Trace {
     let positions = prompt.positions.list
     let axes = positions.map(\.time) + positions.map(\.row) + positions.map(\.column)
     try observer.integers("i2t.positions", axes, shape: [3, positions.count])
-    try Conversation(model, run: run, observer: observer).pass(prompt)
+    try conversation.pass(prompt)
     if model.components.contains("queries") {
       let request = try model.prompt(TextToImage.template(imageAnd: "Please reconstruct the given image."), [seen])
       _ = try runner.conditions(model, [("reconstruct", request)])
     }
     if model.components.contains("gen_vision") {
-      let encoder = try PictureEncoder(model, run: run, observer: observer)
+      let encoder = try PictureEncoder(model, runner)
       let side = encoder.imageSize
-      let image = PictureEncoder.normalised(picture.resized(width: side, height: side))
+      let image = PictureEncoder.normalised(encoder.prepared(picture))
       try observer.floats("eva.input", image, shape: [1, 3, side, side])
       let pooled = encoder.pool(try encoder.patches(image))
       try observer.floats(

@@ -6,6 +6,8 @@ final class TraceObserver: Observer {
   private let sink: (TracedTensor) throws -> Void
   private let only: [String]?
   private let names: TraceNames
+  /// Names so far, where nothing is computed and only the names are wanted.
+  private(set) var collected: [String]?
   private var repeats: [String: Int] = [:]
   private var phase = ""
   private var step = 0
@@ -16,6 +18,19 @@ final class TraceObserver: Observer {
     self.names = names
   }
 
+  /// An observer of a run that computes nothing: it collects all names that there are.
+  convenience init(collecting names: TraceNames) {
+    self.init(names, only: ["*"], sink: { _ in })
+    collected = []
+  }
+
+  /// - Throws: ``ModelError/fitsNothing(patterns:what:)`` for patterns that fit none of the names.
+  func check(_ patterns: [String]) throws(ModelError) {
+    let names = (collected ?? []).map { TensorName($0) }
+    let idle = patterns.filter { pattern in !names.contains { $0.matches(pattern: pattern) } }
+    guard idle.isEmpty else { throw .fitsNothing(patterns: idle, what: "activation") }
+  }
+
   func enter(phase: String, step: Int) {
     self.phase = phase
     self.step = step
@@ -24,7 +39,7 @@ final class TraceObserver: Observer {
   func wants(_ path: String) -> Bool { path == "unet.conv_norm_out" || only != nil }
 
   func didRun(_ operation: NetworkOperation, output: Activation?) throws {
-    guard let output else { return }
+    guard output != nil || collected != nil else { return }
     for name in names.names(phase, step, operation.path) where isWanted(name.text) {
       try hand(name.text, output, name.form)
     }
@@ -33,12 +48,16 @@ final class TraceObserver: Observer {
     // What runs in pieces comes several times.
     repeats[name, default: 0] += 1
     if let count = repeats[name], count > 1 { name += "#\(count)" }
-    if isWanted(name) { try hand(name, output, output.height > 1 ? .image : .tokens) }
+    if isWanted(name) { try hand(name, output, (output?.height ?? 1) > 1 ? .image : .tokens) }
   }
 
   private func isWanted(_ name: String) -> Bool { only?.contains { TensorName(name).matches(pattern: $0) } ?? true }
 
-  private func hand(_ name: String, _ x: Activation, _ form: TraceNames.Form) throws {
+  private func hand(_ name: String, _ x: Activation?, _ form: TraceNames.Form) throws {
+    guard let x, collected == nil else {
+      collected?.append(name)
+      return
+    }
     switch form {
     case .values: try floats(name, Array(x.values), shape: [x.count])
     case .rows: try floats(name, Array(x.values), shape: [x.rowCount, x.channels])
@@ -61,6 +80,10 @@ final class TraceObserver: Observer {
 
   private func give<Value>(_ name: String, _ dtype: DType, _ shape: [Int], _ values: [Value]) throws {
     guard isWanted(name) else { return }
+    guard collected == nil else {
+      collected?.append(name)
+      return
+    }
     let info = TensorInfo(name: TensorName(name), dtype: dtype, shape: shape)!
     try values.withUnsafeBytes { try sink(TracedTensor(info: info, bytes: $0)) }
   }

@@ -177,7 +177,7 @@ void ck_scale_shift(
   float *out, const float *in, const float *scale, const float *shift, size_t pixels, size_t channels, int with_silu);
 
 // One block of keys of a softmax over many blocks. Row m of `scores` counts `lengths[m]` of its `width` scores, the rest
-// becomes 0; scores become e^(scale * score - maximum), the maximum renewed, and what was summed so far shrinks along.
+// becomes 0; scores become e^(scale * (score - maximum)), the maximum renewed, and what was summed so far shrinks along.
 void ck_softmax_block(
   float *scores, size_t stride, size_t rows, const size_t *lengths, size_t width, float scale, float *maxima,
   float *sums, float *output, size_t output_stride, size_t output_columns);

@@ -31,12 +31,31 @@ struct GGUFTensor: FloatDecoder {
 }
 
 extension GGUFHeader {
+  /// Shapes of tensors whose rows were too narrow for blocks and that were flattened for them, by name. Source: ComfyUI-GGUF,
+  /// `loader.py`.
+  private var originalShapes: [[UInt8]: [Int]] {
+    let prefix = Array("comfy.gguf.orig_shape.".utf8)
+    var shapes: [[UInt8]: [Int]] = [:]
+    for (key, value) in metadata where key.starts(with: prefix) {
+      guard case .array(_, let count, let first, _) = value, count == first.count else { continue }
+      let sizes = first.compactMap(\.int)
+      if sizes.count == count, sizes.allSatisfy({ $0 >= 0 }) { shapes[Array(key.dropFirst(prefix.count))] = sizes }
+    }
+    return shapes
+  }
+
   /// The tensors as entries of a checkpoint.
   func entries(_ file: any ByteSource, _ place: (folder: String, fileIndex: Int)) -> [Checkpoint.Entry] {
-    tensors.compactMap { tensor in
+    let originalShapes = originalShapes
+    return tensors.compactMap { tensor in
       let dtype = tensor.type.plainDType ?? .f32
       // The header has checked that its sizes fit even wider elements.
-      guard let info = TensorInfo(name: tensor.name, dtype: dtype, shape: tensor.shape) else { return nil }
+      guard var info = TensorInfo(name: tensor.name, dtype: dtype, shape: tensor.shape) else { return nil }
+      if let shape = originalShapes[tensor.name.utf8], let original = TensorInfo(name: tensor.name, dtype: dtype, shape: shape),
+        original.elementCount == info.elementCount
+      {
+        info = original
+      }
       var content = Checkpoint.Content.plain
       if tensor.type.canDecode {
         content = .decoded(
@@ -61,7 +80,7 @@ extension GGUFValue {
     case .string(let bytes): String(decoding: bytes, as: UTF8.self)
     case .longString(let count, _): "text of \(count) bytes"
     case .array(let type, let count, let first, _):
-      "\(count) x \(type.name): [" + first.map(\.words).joined(separator: ", ") + (count > first.count ? ", …]" : "]")
+      "\(count) x \(type.name): [" + first.prefix(4).map(\.words).joined(separator: ", ") + (count > 4 ? ", …]" : "]")
     }
   }
 }

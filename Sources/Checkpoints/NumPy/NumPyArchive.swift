@@ -88,6 +88,7 @@ enum NumPyArchive {
 /// A deflated array.
 private struct UnpackedArray: TensorDecoder {
   let encoding = "deflate"
+  var isLossy: Bool { false }
   let source: any ByteSource
   let offset: Int
   let storedByteCount: Int

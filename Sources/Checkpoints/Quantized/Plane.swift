@@ -7,6 +7,8 @@ struct Plane {
   let offset: Int
   let dtype: DType
   let shape: [Int]
+  /// Whether bytes stand for powers of two, as scales of the OCP microscaling formats do: 2^(byte - 127).
+  var areExponents = false
 
   var elementCount: Int { shape.reduce(1, *) }
 
@@ -26,10 +28,11 @@ struct Plane {
           Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
         case .f16: Float(Float16(bitPattern: raw.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)))
         case .bf16: Float(bitPattern: UInt32(raw.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)) << 16)
-        case .u8: Float(raw[index])
+        case .u8: areExponents ? Float8.e8m0[Int(raw[index])] : Float(raw[index])
         case .i8: Float(Int8(bitPattern: raw[index]))
         case .f8E4M3: Float8.e4m3[Int(raw[index])]
         case .f8E5M2: Float8.e5m2[Int(raw[index])]
+        case .f8E8M0: Float8.e8m0[Int(raw[index])]
         default: preconditionFailure("a plane of \(dtype.name) has no values here")
         }
       }
@@ -37,7 +40,7 @@ struct Plane {
   }
 
   /// Whether ``floats(at:count:)`` knows the dtype.
-  var isNumeric: Bool { [.f32, .f16, .bf16, .u8, .i8, .f8E4M3, .f8E5M2].contains(dtype) }
+  var isNumeric: Bool { [.f32, .f16, .bf16, .u8, .i8, .f8E4M3, .f8E5M2, .f8E8M0].contains(dtype) }
 
   /// Runs of `bits` bits, the lowest first, as whole numbers. Source: the bit stream of MLX and compressed-tensors.
   /// - Parameters:
@@ -66,21 +69,4 @@ func rounded(_ value: Float, to dtype: DType) -> Float {
     return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
   default: return value
   }
-}
-
-/// The values of 8-bit floating-point codes. Source: OCP OFP8, as PyTorch's `float8_e4m3fn` and `float8_e5m2`.
-enum Float8 {
-  static let e4m3 = (0..<256).map { code in
-    let (exponent, mantissa) = (code >> 3 & 15, Float(code & 7))
-    let sign: Float = code < 128 ? 1 : -1
-    if code & 127 == 127 { return Float(bitPattern: code < 128 ? 0x7FF0_0000 : 0xFFF0_0000) }  // as PyTorch has it
-    return sign * (exponent == 0 ? mantissa / 512 : (1 + mantissa / 8) * power(exponent - 7))
-  }
-
-  static let e5m2 = (0..<256).map { code in
-    // The upper half of f16.
-    Float(Float16(bitPattern: UInt16(code) << 8))
-  }
-
-  private static func power(_ exponent: Int) -> Float { Float(bitPattern: UInt32(127 + exponent) << 23) }
 }

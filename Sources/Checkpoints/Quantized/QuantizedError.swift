@@ -12,26 +12,19 @@ public enum QuantizedError: Error, Sendable, Equatable {
   /// Scales over blocks of a size that config.json does not say.
   case unknownBlocks(tensor: TensorName)
   case badState(part: TensorName, rule: String)
+  /// The parts are those of a known program, in a form of it that is not decoded.
+  case otherForm(tensor: TensorName, rule: String)
 
-  /// The report for the folder or file at `path`.
-  public func report(at path: String) -> ErrorReport {
-    let place = printable(path)
+  /// What is wrong, in words.
+  var explanation: String {
     switch self {
-    case .badPart(let part, let expected):
-      return ErrorReport(
-        .badData, at: place, "'\(part)' does not fit the quantized tensor that it belongs to", expected: expected)
-    case .partMissing(let tensor, let part):
-      return ErrorReport(.badData, at: place, "quantized tensor '\(tensor)' lacks its part '\(part)'")
-    case .describedTwice(let tensor):
-      return ErrorReport(.badData, at: place, "quantized tensor '\(tensor)' is described twice", expected: "once")
-    case .unknownBits(let tensor):
-      return ErrorReport(
-        .badData, at: place, "the bits of quantized tensor '\(tensor)' cannot be told from its shapes and config.json")
-    case .unknownBlocks(let tensor):
-      return ErrorReport(
-        .badData, at: place, "quantized tensor '\(tensor)' has scales over blocks of unknown size",
-        expected: "a 'block_structure' in config.json")
-    case .badState(let part, let rule): return ErrorReport(.badData, at: place, "'\(part)' \(rule)")
+    case .badPart(let part, let expected): "'\(part)' does not fit: \(expected) is expected"
+    case .partMissing(_, let part): "'\(printable(part))' is missing"
+    case .describedTwice: "it is described twice"
+    case .unknownBits: "its bits cannot be told from its shapes and config.json"
+    case .unknownBlocks: "config.json does not say the size of its blocks"
+    case .badState(let part, let rule): "'\(part)' \(rule)"
+    case .otherForm(let tensor, let rule): "'\(tensor)' \(rule)"
     }
   }
 }

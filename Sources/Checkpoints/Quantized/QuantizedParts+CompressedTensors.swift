@@ -7,10 +7,9 @@ extension QuantizedParts {
     let weightName = name(stem, ".weight")
     let scaleName = name(stem, ".weight_scale")
     guard let weight = part(weightName), [.i8, .f8E4M3, .f8E5M2].contains(weight.dtype), weight.shape.count == 2 else {
-      current.removeAll()
-      return nil
+      throw .otherForm(tensor: weightName, rule: "is not a matrix of I8 or 8-bit floating point")
     }
-    if isReordered(stem, weightName) { return nil }
+    try checkOrder(stem, weightName)
     let plane = try needed(scaleName, of: weightName)
     let (rows, columns) = (weight.shape[0], weight.shape[1])
     let isByBlocks = plane.shape.count == 2 && plane.elementCount > 1 && plane.shape[0] < rows
@@ -19,7 +18,7 @@ extension QuantizedParts {
       plane, scaleName, rows: rows, columns: columns, block: isByBlocks ? Self.blockStructure(config) : nil)
     var tensor = ScaledTensor(
       encoding: "compressed-tensors \(weight.dtype.name)", storedByteCount: 0, columns: max(1, weight.shape[1]),
-      codes: .bytes(weight), scales: scales, arithmetic: scales.plane.dtype)
+      codes: .bytes(weight), scales: scales, arithmetic: Self.arithmetic(scales))
     let zeroName = name(stem, ".weight_zero_point")
     if let zeros = part(zeroName) {
       guard zeros.dtype == .i8, zeros.elementCount == scales.plane.elementCount else {
@@ -42,14 +41,11 @@ extension QuantizedParts {
   /// compressed-tensors, codes in words of 32 bits. Source: compressed-tensors, `pack_quantized`.
   mutating func compressed(_ stem: [UInt8], _ config: JSONValue?) throws(QuantizedError) -> Found? {
     let weightName = name(stem, ".weight")
-    if isReordered(stem, weightName) { return nil }
+    try checkOrder(stem, weightName)
     let packedName = name(stem, ".weight_packed")
     let packed = try needed(packedName, of: weightName)
     guard packed.dtype == .i32, packed.shape.count == 2 else {
-      // Such as 4-bit floating point.
-      leftAlone = leftAlone ?? weightName
-      current.removeAll()
-      return nil
+      throw .otherForm(tensor: packedName, rule: "is not a matrix of I32")  // such as 4-bit floating point
     }
     let shapeName = name(stem, ".weight_shape")
     let shape = try shape(try needed(shapeName, of: weightName), shapeName)
@@ -62,7 +58,7 @@ extension QuantizedParts {
     var tensor = ScaledTensor(
       encoding: "compressed-tensors int\(bits)", storedByteCount: 0, columns: max(1, shape[1]),
       codes: .packed(packed, bits: bits, rowByteCount: packed.shape[1] * 4, zero: 1 << (bits - 1)), scales: scales,
-      arithmetic: scales.plane.dtype)
+      arithmetic: Self.arithmetic(scales))
     let zeroName = name(stem, ".weight_zero_point")
     if let zeros = part(zeroName) {
       let words = ((shape[0] - 1) / scales.rows * bits + bits + 31) / 32
@@ -74,12 +70,16 @@ extension QuantizedParts {
     return (try info(weightName, shape), tensor.storing(storedByteCount))
   }
 
-  /// Whether the groups are in the order in which the solver met the columns: such tensors are left as they are.
-  private mutating func isReordered(_ stem: [UInt8], _ tensor: TensorName) -> Bool {
-    guard has(name(stem, ".weight_g_idx")) else { return false }
-    current.removeAll()
-    leftAlone = leftAlone ?? tensor
-    return true
+  /// The type whose rounding the library's products have: that of the scales, where they are numbers.
+  private static func arithmetic(_ scales: ScaledTensor.Blocks) -> DType {
+    scales.plane.dtype.isCastable ? scales.plane.dtype : .f32
+  }
+
+  /// The groups may be in the order in which the solver met the columns: that is not decoded.
+  private func checkOrder(_ stem: [UInt8], _ tensor: TensorName) throws(QuantizedError) {
+    guard !has(name(stem, ".weight_g_idx")) else {
+      throw .otherForm(tensor: tensor, rule: "has groups in another order than its columns (weight_g_idx)")
+    }
   }
 
   /// The shape that a tensor of two numbers holds.

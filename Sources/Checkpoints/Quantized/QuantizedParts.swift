@@ -8,10 +8,6 @@ struct QuantizedParts {
   private var numbers: [TensorName: Int] = [:]
   /// The parts of the tensor that is being put together.
   var current: Set<Int> = []
-  /// Whether MLX's tensors were met without a config that says their bits.
-  var lacksConfig = false
-  /// A tensor in a form of a known program that is not read.
-  var leftAlone: TensorName?
 
   init(_ entries: [Checkpoint.Entry], files: [Checkpoint.File]) {
     self.entries = entries
@@ -23,7 +19,7 @@ struct QuantizedParts {
   private static let marks: [(ending: String, layout: Layout)] = [
     (".weight_packed", .compressed), (".quant_state.bitsandbytes__nf4", .codebook("nf4")),
     (".quant_state.bitsandbytes__fp4", .codebook("fp4")), (".SCB", .rowScaled), (".weight_scale_inv", .blockScaled),
-    (".weight_scale", .scaled), (".scales", .affine),
+    (".weight_scale", .scaled), (".scale_weight", .wholeScaled), (".scales", .affine),
   ]
 
   private enum Layout {
@@ -32,12 +28,11 @@ struct QuantizedParts {
     case rowScaled
     case blockScaled
     case scaled
+    case wholeScaled
     case affine
   }
 
-  static func isMark(_ name: [UInt8]) -> Bool { marks.contains { ends(name, $0.ending) } }
-
-  private static func ends(_ name: [UInt8], _ ending: String) -> Bool {
+  static func ends(_ name: [UInt8], _ ending: String) -> Bool {
     name.reversed().starts(with: ending.utf8.reversed())
   }
 
@@ -54,8 +49,25 @@ struct QuantizedParts {
     case .rowScaled: return try rowScaled(stem)
     case .blockScaled: return try blockScaled(stem, config)
     case .scaled: return try scaled(stem, config)
+    case .wholeScaled: return try wholeScaled(stem)
     case .affine: return try affine(stem, config)
     }
+  }
+
+  /// The program whose part a number is, and all parts that belong to the same tensor.
+  func members(marked number: Int) -> (program: String, members: Set<Int>) {
+    let name = entries[number].info.name
+    guard let mark = Self.marks.first(where: { Self.ends(name.utf8, $0.ending) }) else { return ("unknown", [number]) }
+    let stem = Array(name.utf8.dropLast(mark.ending.utf8.count))
+    let program =
+      switch mark.layout {
+      case .compressed, .scaled: "compressed-tensors"
+      case .codebook, .rowScaled: "bitsandbytes"
+      case .blockScaled: "float8 by blocks"
+      case .wholeScaled: "ComfyUI"
+      case .affine: "MLX"
+      }
+    return (program, Set(PartNames.siblings(stem).compactMap { numbers[$0] } + [number]))
   }
 
   // MARK: Parts
@@ -90,7 +102,9 @@ struct QuantizedParts {
   func blocks(
     _ plane: Plane, _ name: TensorName, rows: Int, columns: Int, block: (rows: Int, columns: Int)? = nil
   ) throws(QuantizedError) -> ScaledTensor.Blocks {
-    guard plane.isNumeric else { throw .badPart(part: name, expected: "F32, F16 or BF16") }
+    guard plane.isNumeric else { throw .badPart(part: name, expected: "F32, F16, BF16 or exponents") }
+    var plane = plane
+    plane.areExponents = plane.dtype == .u8
     if plane.elementCount == 1 {
       return .init(plane: plane, rows: max(rows, 1), columns: max(columns, 1), across: 1)
     }

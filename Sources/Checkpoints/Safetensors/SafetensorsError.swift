@@ -48,7 +48,7 @@ public enum SafetensorsError: Error, Sendable, Equatable {
     case .headerEmpty: return bad("header is empty", "a JSON object", "0 bytes")
     case .headerDoesNotStartWithBrace(let byte): return bad("header does not start with '{'", "0x7b", hexText(byte))
     case .json(let error): return error.report(at: printable(path) + ": header")
-    case .paddingNotSpaces(let offset): return bad("header padding at byte \(offset) is not spaces")
+    case .paddingNotSpaces(let offset): return bad("header padding at byte \(offset) is not white space")
     case .metadataNotStrings(let key): return bad("__metadata__ '\(printable(key))' is not a string")
     case .entryNotObject(let name): return bad("tensor '\(name)' is not described by an object")
     case .missingField(let name, let field): return bad("tensor '\(name)' has no '\(field)'")

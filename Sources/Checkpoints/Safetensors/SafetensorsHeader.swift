@@ -124,7 +124,8 @@ private struct HeaderParser {
         try parseTensor(TensorName(utf8: key))
       }
     }
-    if let stray = json[scanner.offset...].firstIndex(where: { $0 != 0x20 }) {
+    // White space of JSON, as the reference reader takes it.
+    if let stray = json[scanner.offset...].firstIndex(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) {
       throw .paddingNotSpaces(offset: stray)
     }
   }

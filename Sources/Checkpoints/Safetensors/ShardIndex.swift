@@ -34,7 +34,7 @@ public struct ShardIndex: Sendable {
     guard let weightMap else { throw .indexWithoutWeightMap(path: path) }
     guard !weightMap.isEmpty else { throw .indexEmpty(path: path) }
     for (name, file) in weightMap {
-      guard Folder.isPlainName(file) else { throw .indexLeadsOutside(path: path, tensor: name, file: file) }
+      guard Folder.isPlainPath(file.utf8) else { throw .indexLeadsOutside(path: path, tensor: name, file: file) }
       guard Self.endings.contains(where: file.hasSuffix) else {
         throw .indexNamesOtherFormat(path: path, tensor: name, file: file)
       }

@@ -25,8 +25,14 @@ struct TorchFile {
     _ place: (folder: String, fileIndex: Int)
   ) throws(TorchError) -> (entries: [Checkpoint.Entry], notes: [String]) {
     let state = try TorchState(document)
-    guard !state.tensors.isEmpty else { throw .noTensors(found: document.isEmpty ? "nothing" : "other values") }
+    guard !state.tensors.isEmpty else {
+      throw .noTensors(found: document.isEmpty ? "nothing" : state.arrays.isEmpty ? "other values" : "NumPy arrays")
+    }
     var notes: [String] = []
+    if let first = state.arrays.first {
+      let others = state.arrays.count > 1 ? " and \(state.arrays.count - 1) more are NumPy arrays" : " is a NumPy array"
+      notes.append("'\(first)'\(others) in a pickle, not read: not in the result")
+    }
     if let first = state.passedOver.first {
       let others = state.passedOver.count > 1 ? " and \(state.passedOver.count - 1) more keys" : ""
       notes.append("passed over '\(first)'\(others) beside the weights")

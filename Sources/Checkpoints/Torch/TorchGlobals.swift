@@ -25,6 +25,11 @@ enum TorchGlobals {
     global == PickleGlobal("torch.storage", "UntypedStorage") || global == PickleGlobal("torch", "UntypedStorage")
   }
 
+  /// Whether a global makes a NumPy array.
+  static func isArray(_ global: PickleGlobal) -> Bool {
+    global.module.hasPrefix("numpy") && ["_reconstruct", "ndarray"].contains(global.name)
+  }
+
   /// The element type that a `torch.dtype` names.
   static func dtype(_ global: PickleGlobal) -> DType? { global.module == "torch" ? dtypes[global.name] : nil }
 

@@ -6,9 +6,19 @@ struct TorchState {
   private(set) var tensors: [TorchTensor] = []
   /// Keys beside the weights that were passed over.
   private(set) var passedOver: [String] = []
+  /// NumPy arrays among the tensors, which are not read.
+  private(set) var arrays: [String] = []
 
   /// Keys under which programs keep the weights.
-  private static let wrappers = ["state_dict", "module", "model"]
+  private static let wrappers = ["state_dict", "model_state_dict", "model_state", "module", "model", "net", "network"]
+
+  /// Keys under which training programs keep what is no weight, tensors though there are below: an optimizer's moments, states of
+  /// schedules and of random numbers.
+  private static func isTrainingState(_ key: [UInt8]) -> Bool {
+    let key = String(decoding: key, as: UTF8.self).lowercased()
+    return key.hasPrefix("optim") || key.contains("optimizer") || key.hasSuffix("scheduler") || key.hasSuffix("schedulers")
+      || key.hasPrefix("rng_state") || key.hasSuffix("rng_state") || ["scaler", "grad_scaler", "amp", "loops"].contains(key)
+  }
   /// Values that wait to be looked at, and bytes of their names.
   private static let openLimit = (count: 1 << 18, nameByteCount: 16 << 20)
 
@@ -31,7 +41,7 @@ struct TorchState {
     if let tensor = try TorchTensor(root, name: "tensor", in: document) {
       tensors = [tensor]
     } else {
-      try walk(root)
+      try walk(root, passesOverTrainingState: key == nil)
     }
   }
 
@@ -87,7 +97,8 @@ struct TorchState {
   }
 
   /// Collects tensors below a value, in the pickle's order, named by keys joined with dots.
-  private mutating func walk(_ root: PickleValue) throws(TorchError) {
+  /// - Parameter passesOverTrainingState: whether an optimizer's state beside the weights is left out.
+  private mutating func walk(_ root: PickleValue, passesOverTrainingState: Bool) throws(TorchError) {
     var open = [Step(value: root, name: [], depth: 0)]
     while let step = open.popLast() {
       openNameByteCount -= step.name.count
@@ -100,9 +111,17 @@ struct TorchState {
         }
         guard names.insert(name).inserted else { throw .nameTwice(name: name) }
         tensors.append(tensor)
+      } else if document.callee(step.value).map({ TorchGlobals.isArray($0.global) }) == true {
+        arrays.append(name.description)
       } else {
         try spend(document.count(step.value))
-        if let pairs = document.mapping(step.value) {
+        if var pairs = document.mapping(step.value) {
+          if passesOverTrainingState, step.depth == 0 {
+            for pair in pairs {
+              if let key = document.text(pair.key), Self.isTrainingState(key) { passedOver.append(printable(key)) }
+            }
+            pairs.removeAll { document.text($0.key).map(Self.isTrainingState) ?? false }
+          }
           try put(on: &open, pairs.map { (document.label($0.key), $0.value) }, step)
         } else if let items = document.sequence(step.value) {
           try put(on: &open, items.enumerated().map { (Array(String($0.offset).utf8), $0.element) }, step)

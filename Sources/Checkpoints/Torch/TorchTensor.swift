@@ -65,11 +65,13 @@ struct TorchTensor {
   /// Source: PyTorch, `torch/_utils.py`.
   init?(_ value: PickleValue, name: TensorName, in document: PickleDocument) throws(TorchError) {
     guard Self.isOne(value, in: document), var (global, arguments) = document.call(value) else { return nil }
+    var values = [value]
     // A parameter is a tensor in a wrapper or two.
     for _ in 0..<8 {
       if global == TorchGlobals.rebuildParameter || global == TorchGlobals.rebuildParameterWithState,
         let inner = arguments.first.flatMap({ document.call($0) })
       {
+        values.append(arguments[0])
         (global, arguments) = inner
       } else if global == TorchGlobals.rebuildFromType, arguments.count == 4, let inner = document.global(arguments[0]),
         let list = document.sequence(arguments[2], limit: 16)
@@ -80,6 +82,8 @@ struct TorchTensor {
     let isTyped = global == TorchGlobals.rebuildTensor3
     guard isTyped || global == TorchGlobals.rebuildTensor2 || global == TorchGlobals.rebuildTensor else { return nil }
     func bad(_ rule: String) -> TorchError { .badTensor(name: name, rule: rule) }
+    // In PyTorch this would write into the tensor.
+    guard values.allSatisfy({ document.count($0) == 0 }) else { throw bad("has items set by the pickle, which is not done") }
     guard arguments.count >= (isTyped ? 7 : 4) else { throw bad("is described by too few values") }
     // What a tensor is marked with: its values are then another's conjugates or negatives.
     for mark in arguments.dropFirst(isTyped ? 7 : 6) where document.count(mark) > 0 {

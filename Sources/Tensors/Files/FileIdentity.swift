@@ -43,6 +43,20 @@ struct FileState: Hashable, Sendable {
   }
 }
 
+/// A file as it was when it was read.
+public struct FileSnapshot: Sendable {
+  let path: String
+  let state: FileState
+
+  /// Checks that the path still leads to the same file with the same bytes.
+  /// - Throws: ``FileError/changed(path:what:)``.
+  public func check() throws(FileError) {
+    guard let now = FileState(path: path) else { throw .changed(path: path, what: "was removed") }
+    guard now.identity == state.identity else { throw .changed(path: path, what: "was replaced") }
+    guard now == state else { throw .changed(path: path, what: "was written to") }
+  }
+}
+
 /// What a mode says that a file is, in words.
 func fileKind(_ mode: mode_t) -> String {
   switch mode & S_IFMT {

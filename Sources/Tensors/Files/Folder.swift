@@ -56,6 +56,12 @@ public enum Folder {
     return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
   }
 
+  /// What follows the last dot of a name; empty where there is none.
+  public static func ending(of path: String) -> Substring {
+    let name = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[$0...].dropFirst() } ?? path[...]
+    return name.utf8.lastIndex(of: UInt8(ascii: ".")).map { name[$0...].dropFirst() } ?? ""
+  }
+
   /// Whether a name out of a file is a plain file name in the same folder: nothing that could lead elsewhere.
   public static func isPlainName(_ name: String) -> Bool {
     !name.utf8.contains(UInt8(ascii: "/")) && isPlainPath(name.utf8)

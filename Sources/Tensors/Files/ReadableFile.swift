@@ -61,9 +61,11 @@ public final class ReadableFile: ByteSource {
     guard fstat(descriptor, &status) == 0, FileState(status) == state else {
       throw .changed(path: path, what: "was written to")
     }
-    guard let now = FileState(path: path) else { throw .changed(path: path, what: "was removed") }
-    guard now == state else { throw .changed(path: path, what: "was replaced") }
+    try snapshot.check()
   }
+
+  /// The file as it was when it was opened.
+  public var snapshot: FileSnapshot { FileSnapshot(path: path, state: state) }
 
   /// Checks that the file has not become shorter than it must be. What may be annotated in place is else free to grow.
   public func checkHolds(_ needed: Int) throws(FileError) {
