@@ -44,7 +44,7 @@ public enum ModelError: ReportingError, Equatable {
     case .fitsNothing(let patterns, let what):
       ErrorReport(
         .usage, at: "pattern '\(printable(patterns.first ?? ""))'", "fits no \(what)")
-    case .noise(let path, let name, let rule): ErrorReport(.badData, at: "\(path): \(name)", rule)
+    case .noise(let path, let name, let rule): ErrorReport(.badData, at: printable(name.isEmpty ? path : "\(path): \(name)"), rule)
     }
   }
 }

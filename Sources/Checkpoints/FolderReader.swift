@@ -188,9 +188,9 @@ struct FolderReader {
     let path = Folder.join(root, folder)
     let missing = index.files.filter { !Folder.somethingExists(Folder.join(path, $0)) }
     let others = Self.others(in: path, than: index)
-    // One that is unfinished is told as such; where the folder holds other weights, the index is an old one.
+    // A download that is unfinished is told as such; where there is nothing of it, but other weights, the index is an old one.
     let isUnfinished = missing.contains { Folder.somethingExists(Folder.join(path, $0 + ".incomplete")) }
-    if !missing.isEmpty, !others.isEmpty, !isUnfinished {
+    if missing.count == index.files.count, !others.isEmpty, !isUnfinished {
       throw .staleIndex(path: path, index: name, missing: missing.count, present: others)
     }
     try checkPresent(index.files, folder: folder)

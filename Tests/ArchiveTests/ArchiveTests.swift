@@ -57,7 +57,10 @@ struct SmallArchive {
     for (number, item) in [0, 1, 3, 4, 5].enumerated() {
       let sink = writer.sink(tensor: item, plane: 0)
       try content[number].bytes.withUnsafeBytes { try sink.append($0) }
-      writer.record(tensor: item, planes: [sink], sourceDigest: SHA256.of([1]), statistics: nil)
+      let plain = number == 1 ? Self.matrix : content[number].bytes
+      var statistics = ValueStatistics()
+      plain.withUnsafeBytes { statistics.add($0, dtype: content[number].info.dtype) }
+      writer.record(tensor: item, planes: [sink], sourceDigest: SHA256.of(plain), statistics: .init(statistics))
     }
     try writer.commit()
   }

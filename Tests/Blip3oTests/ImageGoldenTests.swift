@@ -107,10 +107,14 @@ import Tokenization
     let plain = try TextToImage(model, options).picture("Please reconstruct the given image.")
     let seen = try TextToImage(model, options).picture("Please reconstruct the given image.", image: picture(0))
     #expect(plain.width == seen.width && plain != seen)
-    #expect(throws: ModelError.self) { _ = try TextToImage(model, options).picture(features: [1, 2]) }
+    func painted(_ values: [Float], _ negative: [Float]?) throws -> Picture {
+      try TextToImage(model, options).picture(features: CLIPFeatures(values: values, negative: negative))
+    }
+    #expect(throws: ModelError.self) { _ = try painted([1, 2], nil) }
     let dit = try model.ditConfig()
     let features = [Float](repeating: 0.1, count: dit.gridSide * dit.gridSide * dit.channels)
-    #expect(try TextToImage(model, options).picture(features: features).width == plain.width)
+    #expect(throws: ModelError.self) { _ = try painted(features, [1]) }
+    #expect(try painted(features, features.map { -$0 }).width == plain.width)
   }
 
   @Test func severalPicturesAndTheirPositions() throws {

@@ -395,7 +395,8 @@ import Testing
     // A type that is listed has no values to show.
     #expect(try Command(["inspect", path, "--tensor", "IQ3_S"]).output.contains("first_values  null"))
     #expect(try Command(["inspect", path, "--layout", "IQ3_S"]).output.contains("stored as IQ3_S"))
-    let converted = try Command(["convert", path, "-o", TemporaryFolder()["x"]])
+    let folder = TemporaryFolder()
+    let converted = try Command(["convert", path, "-o", folder["x"]])
     #expect(converted.status == 65 && converted.errors.contains("is listed but not read"))
     let diff = try Command(["diff", path, Self.fixtures + "/gguf/version2.gguf"])
     #expect(diff.status == 0 && diff.output.contains("26 tensors: 22 equal, 0 changed, 4 different"))

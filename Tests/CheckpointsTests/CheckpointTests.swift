@@ -55,7 +55,7 @@ private let shards = ["m-00001-of-00002.safetensors", "m-00002-of-00002.safetens
       { if case .indexLeadsOutside = $0 { true } else { false } }
     ),
     (
-      "file in a subfolder", #"{"weight_map":{"a":"d/x.safetensors"}}"#,
+      "file outside by way of a subfolder", #"{"weight_map":{"a":"d/../../x.safetensors"}}"#,
       { if case .indexLeadsOutside = $0 { true } else { false } }
     ),
     (

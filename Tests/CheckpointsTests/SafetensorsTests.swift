@@ -41,7 +41,6 @@ private let tooManyDimensions = Array(repeating: "1", count: Limits.rank + 1).jo
     ("byte order mark", ST.bytes(header: [0xEF, 0xBB, 0xBF, 0x7B, 0x7D]), .headerDoesNotStartWithBrace(found: 0xEF)),
     ("NUL padding", ST.bytes(header: [0x7B, 0x7D, 0]), .paddingNotSpaces(offset: 2)),
     ("text behind the header", ST.bytes(header: "{} x"), .paddingNotSpaces(offset: 3)),
-    ("newline behind the header", ST.bytes(header: "{}\n"), .paddingNotSpaces(offset: 2)),
     ("second value", ST.bytes(header: "{}{}"), .paddingNotSpaces(offset: 2)),
     ("malformed JSON", ST.bytes(header: "{\"t\"}"), .json(.unexpected(offset: 4, expected: "':'"))),
     (

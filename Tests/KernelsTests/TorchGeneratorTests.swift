@@ -33,6 +33,17 @@ import Testing
     }
   }
 
+  /// `torch.manual_seed(seed); torch.randn(20)[:4]`, PyTorch 2.13: seeds that are beyond Int64, or below 0.
+  @Test(arguments: [
+    (UInt64.max, [-2.664297580718994, -1.0910485982894897, 0.45144742727279663, 0.22836069762706757]),
+    (UInt64(bitPattern: -1), [-2.664297580718994, -1.0910485982894897, 0.45144742727279663, 0.22836069762706757]),
+    (UInt64(bitPattern: .min), [-1.1258398294448853, -1.152360200881958, -0.2505785822868347, -0.4338788092136383]),
+    (UInt64(bitPattern: -5), [-2.280052423477173, 1.299684762954712, -2.4232115745544434, -0.8620450496673584]),
+  ]) func seedsOfAnySizeAreThoseOfTorch(seed: UInt64, expected: [Double]) {
+    var generator = TorchGenerator(seed: seed)
+    for (found, wanted) in zip(generator.normals(20), expected) { #expect(abs(Double(found) - wanted) <= 1e-6) }
+  }
+
   @Test func equalSeedsGiveEqualNumbers() {
     var (a, b) = (TorchGenerator(seed: 9), TorchGenerator(seed: 9))
     #expect(a.normals(100) == b.normals(100))

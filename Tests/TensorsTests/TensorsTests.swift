@@ -170,9 +170,13 @@ import Testing
     #expect(folder.bytes(of: "out") == Array("old".utf8))
   }
 
+  /// No process has this number.
+  private static let deadProcess = Int32.max
+
   @Test func leftoversOfDeadProcessesGoAndThoseOfLiveOnesStay() throws {
     let folder = TemporaryFolder()
-    folder.write("dead", to: ".out.1.partial")
+    folder.write("dead", to: ".out.\(Self.deadProcess).partial")
+    folder.write("just made by a live process", to: ".out.1.partial")
     folder.write("other", to: ".other.1.partial")
     let live = try AtomicOutputFile(path: folder["out"])
     let second = open(folder[".out.2.partial"], O_CREAT | O_RDWR, 0o600)
@@ -181,7 +185,7 @@ import Testing
     #expect(throws: FileError.self) { try AtomicOutputFile(path: folder["out"]) }  // this process has one already
     live.discard()
     try AtomicOutputFile(path: folder["out"]).commit(byteCount: 0)
-    #expect(folder.names == [".other.1.partial", ".out.2.partial", "out"])
+    #expect(folder.names == [".other.1.partial", ".out.1.partial", ".out.2.partial", "out"])
   }
 
   @Test func outputsThatCannotBeAreRefusedBeforeWork() {
@@ -221,7 +225,7 @@ import Testing
 
   @Test func staleAttemptsOfAnyNameAreFound() throws {
     let folder = TemporaryFolder()
-    folder.write("dead", to: ".模型.bantam.1.partial")
+    folder.write("dead", to: ".模型.bantam.\(Self.deadProcess).partial")
     try AtomicOutputFile(path: folder["模型.bantam"]).commit(byteCount: 0)
     #expect(folder.names == ["模型.bantam"])
   }

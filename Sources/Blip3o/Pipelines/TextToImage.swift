@@ -159,7 +159,7 @@ public final class TextToImage {
   private func paint(_ features: CLIPFeatures) throws -> Picture {
     let config = try model.ditConfig()
     let expected = config.gridSide * config.gridSide * config.channels
-    for (name, values) in [("features", features.values), ("negative features", features.negative ?? features.values)] {
+    for (name, values) in [("features", features.values), ("negative_features", features.negative ?? features.values)] {
       guard values.count == expected else {
         throw ModelError.noise(path: name, name: "", rule: "are \(values.count) values instead of \(expected)")
       }
@@ -178,7 +178,13 @@ public final class TextToImage {
     guard model.components.contains("gen_vision") else {
       throw ModelError.featuresWithoutNegative(path: model.path)
     }
-    return try PictureEncoder(model, runner).emptyFeatures()
+    let empty = try PictureEncoder(model, runner).emptyFeatures()
+    guard empty.count == features.values.count else {
+      throw ModelError.noise(
+        path: "features of an empty picture", name: "",
+        rule: "are \(empty.count) values by the model's tower instead of \(features.values.count)")
+    }
+    return empty
   }
 
   // MARK: Stages

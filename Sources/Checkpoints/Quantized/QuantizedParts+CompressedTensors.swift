@@ -6,6 +6,7 @@ extension QuantizedParts {
   mutating func scaled(_ stem: [UInt8], _ config: JSONValue?) throws(QuantizedError) -> Found? {
     let weightName = name(stem, ".weight")
     let scaleName = name(stem, ".weight_scale")
+    guard has(weightName) else { return nil }
     guard let weight = part(weightName), [.i8, .f8E4M3, .f8E5M2].contains(weight.dtype), weight.shape.count == 2 else {
       throw .otherForm(tensor: weightName, rule: "is not a matrix of I8 or 8-bit floating point")
     }

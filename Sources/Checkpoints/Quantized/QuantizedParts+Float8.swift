@@ -6,6 +6,7 @@ extension QuantizedParts {
   mutating func blockScaled(_ stem: [UInt8], _ config: JSONValue?) throws(QuantizedError) -> Found? {
     let weightName = name(stem, ".weight")
     let scaleName = name(stem, ".weight_scale_inv")
+    guard has(weightName) else { return nil }
     guard let weight = part(weightName), weight.dtype == .f8E4M3 || weight.dtype == .f8E5M2, weight.shape.count == 2
     else { throw .otherForm(tensor: weightName, rule: "is not a matrix of 8-bit floating point") }
     let sizes = (config?["quantization_config"]?["weight_block_size"]?.array ?? []).compactMap(\.int)
@@ -23,6 +24,7 @@ extension QuantizedParts {
   mutating func wholeScaled(_ stem: [UInt8]) throws(QuantizedError) -> Found? {
     let weightName = name(stem, ".weight")
     let scaleName = name(stem, ".scale_weight")
+    guard has(weightName) else { return nil }
     guard let weight = part(weightName), weight.dtype == .f8E4M3 || weight.dtype == .f8E5M2 else {
       throw .otherForm(tensor: weightName, rule: "is not 8-bit floating point")
     }

@@ -62,7 +62,7 @@ struct QuantizedTensors {
     }
 
     mutating func run(config: JSONValue?) {
-      for number in entries.indices where closed[number] == nil {
+      for number in entries.indices where closed[number] == nil && !used.contains(number) {
         parts.current.removeAll()
         do throws(QuantizedError) {
           guard let found = try parts.tensor(marked: number, config: config) else { continue }

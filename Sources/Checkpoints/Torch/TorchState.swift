@@ -10,7 +10,7 @@ struct TorchState {
   private(set) var arrays: [String] = []
 
   /// Keys under which programs keep the weights.
-  private static let wrappers = ["state_dict", "model_state_dict", "model_state", "module", "model", "net", "network"]
+  private static let wrappers = ["state_dict", "model_state_dict", "model_state", "module", "model"]
 
   /// Keys under which training programs keep what is no weight, tensors though there are below: an optimizer's moments, states of
   /// schedules and of random numbers.

@@ -72,7 +72,8 @@ struct OutputPlace {
 
 /// The name under which an output grows until it is whole: `.NAME.PID.partial` in the target folder.
 ///
-/// The maker holds a lock on it. A later run removes those whose process is dead and that nobody has locked.
+/// The maker holds a lock on it, from a moment after it was made. A later run removes those that nobody has locked, and whose process
+/// is dead or that are old: the number of a dead process may be that of another by now.
 struct PartialName {
   private let folder: String
   /// What comes before the number of the process.
@@ -102,10 +103,16 @@ struct PartialName {
       guard name.hasPrefix(".\(stem)."), name.hasSuffix(".partial"),
         let process = Int32(name.dropFirst(stem.count + 2).dropLast(8)), process > 0
       else { continue }
-      // A number is used again after a while: our own may be that of a dead one.
+      let path = Folder.join(folder, name)
       let isAlive = process != getpid() && (kill(process, 0) == 0 || errno == EPERM)
-      if !isAlive { Self.removeIfUnlocked(Folder.join(folder, name)) }
+      if !isAlive || Self.isOld(path) { Self.removeIfUnlocked(path) }
     }
+  }
+
+  /// Whether a file was made more than a minute ago, and so locked by whoever is at work on it.
+  private static func isOld(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && time(nil) - status.st_mtim.tv_sec > 60
   }
 
   private static func removeIfUnlocked(_ path: String) {

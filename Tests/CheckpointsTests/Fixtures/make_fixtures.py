@@ -3,7 +3,7 @@ that library itself reads from it in a safetensors file beside it (NAME.expected
 
     python make_fixtures.py OUTPUT_FOLDER [group ...]
 
-Groups: torch deepspeed gguf qwen quantized numpy zstd. Needs torch, safetensors, numpy, gguf, mlx, bitsandbytes,
+Groups: torch deepspeed gguf qwen quantized numpy zstd trainers scales parts. Needs torch, safetensors, numpy, gguf, mlx, bitsandbytes,
 compressed-tensors, deepspeed, zstandard. The versions that made the committed files stand in README.md.
 """
 
@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import save_file
 
 OUT = Path(sys.argv[1])
-GROUPS = sys.argv[2:] or ["torch", "deepspeed", "gguf", "qwen", "quantized", "numpy", "zstd"]
+GROUPS = sys.argv[2:] or ["torch", "deepspeed", "gguf", "qwen", "quantized", "numpy", "zstd", "trainers", "scales", "parts"]
 
 
 def expected(path, tensors):
@@ -488,6 +488,130 @@ def block_fixtures():
     save_file(parts, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"quantization_config": {"weight_block_size": [8, 8]}}))
     expected(folder / "all", values)
+
+
+# What trainers leave, and scales of other kinds
+
+
+def trainers_fixtures():
+    folder = OUT / "torch"
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(29)
+    module = Small()
+    optimizer = torch.optim.AdamW(module.parameters())
+    module.head(module.norm(module.embed(torch.arange(6)))).sum().backward()
+    optimizer.step()
+    # PyTorch's tutorial on saving and loading a general checkpoint.
+    run = {
+        "epoch": 5, "model_state_dict": module.state_dict(), "optimizer_state_dict": optimizer.state_dict(),
+        "loss": torch.tensor(0.4),
+    }
+    torch.save(run, folder / "tutorial.pt")
+    expected(folder / "tutorial.pt", module.state_dict())
+    # Weights in a dict of their own, the optimizer's state beside them.
+    torch.save({"encoder": module.state_dict(), "optimizer": optimizer.state_dict()}, folder / "beside.pt")
+    expected(folder / "beside.pt", {f"encoder.{name}": value for name, value in module.state_dict().items()})
+    arrays = {"w": torch.arange(6.0).view(2, 3), "a": np.arange(4, dtype=np.float32), "deep": {"b": np.ones((2, 2))}}
+    torch.save(arrays, folder / "with-arrays.pt")
+    expected(folder / "with-arrays.pt", {"w": arrays["w"]})
+
+
+def scales_fixtures():
+    from compressed_tensors.compressors.mxfp8.base import MXFP8QuantizationCompressor
+    from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
+
+    folder = OUT / "exponent-scales"
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(31)
+    parts, values = {}, {}
+    arguments = QuantizationArgs(num_bits=8, type="float", strategy="group", group_size=32, scale_dtype=torch.uint8)
+    scheme = QuantizationScheme(targets=["Linear"], weights=arguments)
+    for name, shift in [("near", 0), ("small", -40), ("large", 30)]:
+        codes = torch.randn(6, 96).to(torch.float8_e4m3fn)
+        scale = torch.randint(118 + shift, 136 + shift, (6, 3), dtype=torch.uint8)
+        parts |= {f"{name}.weight": codes, f"{name}.weight_scale": scale}
+        read = MXFP8QuantizationCompressor.decompress({"weight": codes, "weight_scale": scale.clone()}, scheme)
+        values[f"{name}.weight"] = read["weight"].float()
+    # The same scales in the type that PyTorch has for them, over blocks.
+    codes = torch.randn(20, 24).to(torch.float8_e4m3fn)
+    exponents = torch.randint(110, 140, (3, 3), dtype=torch.uint8)
+    parts |= {"blocks.weight": codes, "blocks.weight_scale_inv": exponents.view(torch.float8_e8m0fnu)}
+    wide = exponents.view(torch.float8_e8m0fnu).float().repeat_interleave(8, 0)[:20].repeat_interleave(8, 1)
+    values["blocks.weight"] = codes.float() * wide
+    save_file(parts, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"quantization_config": {"weight_block_size": [8, 8]}}))
+    expected(folder / "all", values)
+
+    # ComfyUI keeps one scale a matrix, and says so with an empty tensor; its own sum is weight.to(f32) * scale.
+    folder = OUT / "comfy-fp8"
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {"scaled_fp8": torch.empty(0, dtype=torch.float8_e4m3fn)}
+    values = {}
+    for name, kind in [("a", torch.float8_e4m3fn), ("b", torch.float8_e5m2)]:
+        codes = torch.randn(5, 7).to(kind)
+        scale = torch.rand(()) + 0.5
+        parts |= {f"{name}.weight": codes, f"{name}.scale_weight": scale, f"{name}.scale_input": torch.tensor(1.0)}
+        values[f"{name}.weight"] = codes.float() * scale
+    parts["a.bias"] = values["a.bias"] = torch.randn(5)
+    save_file(parts, folder / "model.safetensors")
+    expected(folder / "all", values)
+
+    import mlx.core as mx
+
+    mx.set_default_device(mx.cpu)
+    folder = OUT / "mlx-experts"
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(37)
+    parts, values = {}, {}
+    for name, shape in [("experts", (3, 4, 128)), ("matrix", (4, 128)), ("deep", (2, 2, 3, 64))]:
+        q, s, b = mx.quantize(mx.array(rng.normal(size=shape).astype(np.float32)), group_size=64, bits=4)
+        parts |= {f"{name}.weight": q, f"{name}.scales": s, f"{name}.biases": b}
+        values[f"{name}.weight"] = torch.from_numpy(np.array(mx.dequantize(q, s, b, group_size=64, bits=4)))
+    mx.save_safetensors(str(folder / "model.safetensors"), parts, metadata={"format": "mlx"})
+    (folder / "config.json").write_text(json.dumps({"model_type": "test", "quantization": {"group_size": 64, "bits": 4}}))
+    expected(folder / "all", values)
+
+    import gguf
+
+    folder = OUT / "gguf"
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(folder / "original-shape.gguf", "test")
+    weight = rng.normal(size=(4, 2, 3, 4)).astype(np.float32)
+    writer.add_array("comfy.gguf.orig_shape.conv", list(weight.shape))
+    writer.add_tensor("conv", gguf.quantize(weight.reshape(-1, 32), gguf.GGMLQuantizationType.Q8_0),
+                      raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    read = gguf.GGUFReader(folder / "original-shape.gguf")
+    tensor = read.tensors[0]
+    shape = read.get_field("comfy.gguf.orig_shape.conv").contents()
+    value = gguf.dequantize(tensor.data, tensor.tensor_type).reshape(shape)
+    expected(folder / "original-shape.gguf", {"conv": torch.from_numpy(value.copy())})
+
+
+def parts_fixtures():
+    """Parts of encodings that are not decoded, beside a weight; nothing of them is expected but their own bytes."""
+    folder = OUT / "parts"
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(41)
+
+    def words(*shape):
+        return torch.randint(-(2**31), 2**31, shape, dtype=torch.int32)
+
+    parts = {
+        "gptq.qweight": words(8, 16), "gptq.qzeros": words(1, 2), "gptq.scales": torch.rand(1, 16).half(),
+        "gptq.g_idx": torch.zeros(64, dtype=torch.int32), "gptq.bias": torch.randn(16),
+        "awq.qweight": words(64, 2), "awq.qzeros": words(1, 2), "awq.scales": torch.rand(1, 16).half(),
+        "int8.weight": torch.randint(-128, 128, (6, 48), dtype=torch.int8), "int8.SCB": torch.rand(6),
+        "int8.weight_format": torch.tensor(2, dtype=torch.uint8),
+        "fp4.weight_packed": torch.randint(0, 256, (4, 16), dtype=torch.uint8),
+        "fp4.weight_scale": torch.rand(4, 2).to(torch.float8_e4m3fn), "fp4.weight_global_scale": torch.rand(1),
+        "moments.exp_avg": torch.randn(3, 3), "moments.exp_avg_sq": torch.rand(3, 3),
+        "attention.k_scale": torch.rand(()), "plain.weight": torch.randn(4, 32), "layer.scales": torch.rand(4, 4),
+    }
+    save_file(parts, folder / "model.safetensors")
 
 
 # NumPy and zstd

@@ -68,6 +68,39 @@ exif = Image.Exif()
 exif[0x0112] = 6
 keep("orientation6.png", encode(rgb, "PNG", exif=exif))
 
+
+# Orientation elsewhere than in a JPEG's or PNG's Exif block, and animations.
+def xmp(n, as_element=False):
+    body = f"<tiff:Orientation>{n}</tiff:Orientation>" if as_element else ""
+    attribute = "" if as_element else f' tiff:Orientation="{n}"'
+    return (f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            f'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/"{attribute}>{body}</rdf:Description>'
+            f'</rdf:RDF></x:xmpmeta>').encode()
+
+
+for n in (3, 6, 8):
+    exif = Image.Exif()
+    exif[0x0112] = n
+    keep(f"orientation{n}.webp", encode(rgb, "WEBP", lossless=True, exif=exif))
+keep("xmp6.webp", encode(rgb, "WEBP", lossless=True, xmp=xmp(6)))
+keep("xmp5.jpg", encode(rgb, "JPEG", quality=95, xmp=xmp(5)))
+keep("xmp-element7.jpg", encode(rgb, "JPEG", quality=95, xmp=xmp(7, True)))
+exif = Image.Exif()
+exif[0x0112] = 8
+keep("exif8-before-xmp3.jpg", encode(rgb, "JPEG", quality=95, exif=exif, xmp=xmp(3)))
+from PIL import PngImagePlugin
+
+text = PngImagePlugin.PngInfo()
+text.add_itxt("XML:com.adobe.xmp", xmp(4).decode())
+keep("xmp4.png", encode(rgb, "PNG", pnginfo=text))
+block = exif.tobytes()
+text = PngImagePlugin.PngInfo()
+text.add_text("Raw profile type exif", f"\nexif\n{len(block):8d}\n" + "".join(block.hex()[i:i + 72] + "\n" for i in range(0, 2 * len(block), 72)), zip=True)
+keep("profile8.png", encode(rgb, "PNG", pnginfo=text))
+frames = [alpha, alpha.transpose(Image.FLIP_LEFT_RIGHT), alpha.rotate(180)]
+keep("animation.webp", encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=50, lossless=True))
+keep("animation.png", encode(rgb, "PNG", save_all=True, append_images=[rgb.rotate(180)], duration=50))
+
 # 16 bits a channel and interlacing, which PIL does not write.
 import struct
 import zlib
