@@ -23,6 +23,8 @@ struct PayloadVerifier {
     let sums: ArraySlice<UInt32>
     /// Of a run that is the whole of something.
     let facts: Facts?
+    /// The tensor whose plain values are read, where they do not lie in the file as they are: tiles.
+    var tensor: Int?
   }
 
   private let archive: Archive
@@ -48,8 +50,19 @@ struct PayloadVerifier {
     }
     for (number, tensor) in archive.index.tensors.enumerated() {
       for plane in tensor.planes {
-        add(tensor.info.name.text, plane.offset, plane.byteCount, plane.sums, Self.facts(archive, number, plane))
+        var facts: Facts?
+        if case .rowMajor = archive.index.layouts[plane.layout] { facts = Self.facts(archive, number) }
+        add(tensor.info.name.text, plane.offset, plane.byteCount, plane.sums, facts)
       }
+    }
+    for (number, tensor) in archive.index.tensors.enumerated() where tensor.planes.count == 1 {
+      guard case .tiled = archive.index.layouts[tensor.planes[0].layout], let facts = Self.facts(archive, number) else {
+        continue
+      }
+      runs.append(
+        Run(
+          name: tensor.info.name.text, offset: tensor.planes[0].offset, byteCount: tensor.info.byteCount, sums: [],
+          facts: facts, tensor: number))
     }
     for blob in archive.index.blobs {
       add(
@@ -59,12 +72,10 @@ struct PayloadVerifier {
     self.runs = runs.sorted { $0.offset < $1.offset }
   }
 
-  /// What the bytes of a plane must be: those of the source, where a tensor is stored exactly and row by row.
-  private static func facts(_ archive: Archive, _ number: Int, _ plane: ArchiveIndex.Plane) -> Facts? {
+  /// What the values of a tensor that is stored exactly must be: those of the source.
+  private static func facts(_ archive: Archive, _ number: Int) -> Facts? {
     let tensor = archive.index.tensors[number]
-    guard archive.isExact(number), let source = tensor.source, case .rowMajor = archive.index.layouts[plane.layout],
-      plane.byteCount == tensor.info.byteCount
-    else { return nil }
+    guard archive.isExact(number), let source = tensor.source else { return nil }
     return Facts(
       digest: source.digest, problem: "its bytes do not have the recorded SHA-256 of their source",
       statistics: tensor.statistics.map { (source.dtype, $0) })
@@ -84,6 +95,19 @@ struct PayloadVerifier {
     return found.withLock { $0 }
   }
 
+  /// Fills a buffer from what a run is read from. False where the bytes are damaged, which is told of their plane.
+  private func read(_ run: Run, at offset: Int, into part: UnsafeMutableRawBufferPointer) throws -> Bool {
+    guard let tensor = run.tensor else {
+      try archive.file.read(at: run.offset + offset, into: part)
+      return true
+    }
+    do throws(ArchiveError) { try archive.readPlain(tensor, at: offset, into: part) } catch {
+      if case .chunkDamaged = error { return false }
+      throw error
+    }
+    return true
+  }
+
   private func look(
     at run: Run, _ buffer: AlignedBuffer, _ cancellation: Cancellation, _ progress: (Int) -> Void
   ) throws -> [ArchiveVerifier.Finding] {
@@ -95,8 +119,8 @@ struct PayloadVerifier {
       try cancellation.check()
       let part = UnsafeMutableRawBufferPointer(
         rebasing: buffer.bytes[..<min(buffer.bytes.count, run.byteCount - offset)])
-      try archive.file.read(at: run.offset + offset, into: part)
-      for start in stride(from: 0, to: part.count, by: grain) {
+      guard try read(run, at: offset, into: part) else { return [] }
+      for start in stride(from: 0, to: run.tensor == nil ? part.count : 0, by: grain) {
         let chunk = UnsafeRawBufferPointer(rebasing: part[start..<min(part.count, start + grain)])
         if CRC32C.of(chunk) != run.sums[sum] {
           findings.append(
@@ -108,7 +132,7 @@ struct PayloadVerifier {
       }
       hash?.update(UnsafeRawBufferPointer(part))
       if let (dtype, _) = run.facts?.statistics { statistics.add(UnsafeRawBufferPointer(part), dtype: dtype) }
-      progress(part.count)
+      if run.tensor == nil { progress(part.count) }
     }
     // Damage that a checksum has shown needs no second word.
     guard findings.isEmpty, let facts = run.facts else { return findings }

@@ -14,14 +14,15 @@ enum OutputFile {
     "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "svg", "pdf", "json", "txt", "csv", "md",
   ]
 
+  /// - Parameter other: another output of the same command.
   /// - Throws: a usage error where the name promises another form than is written; ``FileError`` where no file can be made there,
   ///   or one that is read would be replaced.
-  static func check(_ path: String, form: Form) throws {
+  static func check(_ path: String, form: Form, besides other: String? = nil) throws {
+    try AtomicOutputFile.check(path: path, besides: other)
     let ending = Folder.ending(of: path).lowercased()
     guard ending == form.rawValue || !others.contains(ending) else {
       throw ValidationError(
         "'\(printable(path))' promises another format than is written here: name it *.\(form.rawValue)")
     }
-    try AtomicOutputFile.check(path: path)
   }
 }

@@ -88,7 +88,7 @@ struct Quantize: ParsableCommand {
     options.allowsRequantizing = allowRequantize
     let source = try ModelSource(path: source)
     try OutputFile.check(output, form: .bantam)
-    if let saveRecipe { try OutputFile.check(saveRecipe, form: .json) }
+    if let saveRecipe { try OutputFile.check(saveRecipe, form: .json, besides: output) }
     var plan: ConversionPlan
     do {
       plan = try ConversionPlan(source: source, options: options)

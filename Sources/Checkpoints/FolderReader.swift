@@ -17,6 +17,7 @@ struct FolderReader {
     folder: String, depth: Int, above: [FileIdentity] = [], hasSafetensors: Bool = false
   ) throws(CheckpointError) {
     let here = Folder.join(root, folder)
+    let above = depth == 0 ? Self.foldersAbove(here) : above
     guard let identity = FileIdentity(path: here), !above.contains(identity) else { return }
     let names: [String]
     do { names = try Folder.names(in: here) } catch { throw .file(error) }
@@ -28,7 +29,7 @@ struct FolderReader {
     let steps = DeepSpeedFolder.steps(among: names)
     let folders = names.filter { !$0.hasPrefix(".") && Folder.exists(Folder.join(here, $0)) }
     let checkpoints = folders.filter(Self.isTrainingCheckpoint)
-    if files.count == before, above.isEmpty, checkpoints.count > 1 {
+    if files.count == before, depth == 0, checkpoints.count > 1 {
       throw .severalCheckpoints(path: here, names: checkpoints)
     }
     for name in folders {
@@ -45,6 +46,16 @@ struct FolderReader {
         folder: Folder.join(folder, name), depth: depth + 1, above: above + [identity],
         hasSafetensors: hasSafetensors || isSafetensors)
     }
+  }
+
+  /// A folder's parents up to the root.
+  private static func foldersAbove(_ folder: String) -> [FileIdentity] {
+    var (found, path) = ([FileIdentity](), Folder.join(folder, ".."))
+    while let identity = FileIdentity(path: path), found.last != identity, found.count < 1024 {
+      found.append(identity)
+      path = Folder.join(path, "..")
+    }
+    return found
   }
 
   /// `checkpoint-500`, as trainers call them.

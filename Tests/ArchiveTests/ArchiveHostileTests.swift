@@ -253,6 +253,81 @@ import Testing
     #expect(caseName(found) == expected, "\(rule): \(String(describing: found))")
   }
 
+  /// What a file states of its bytes is checked, where all checksums hold and the statement is wrong.
+  private static let statements: [(rule: String, name: String, change: @Sendable (inout ArchiveIndex) -> Void)] = [
+    ("digest of the source", "llm.embed", { $0.tensors[0].source!.digest = SHA256.of([1]) }),
+    ("digest of a tiled tensor", "llm.tiled", { $0.tensors[1].source!.digest = SHA256.of([1]) }),
+    ("minimum", "llm.embed", { $0.tensors[0].statistics!.minimum -= 1 }),
+    ("maximum", "llm.embed", { $0.tensors[0].statistics!.maximum += 1 }),
+    ("rms", "llm.embed", { $0.tensors[0].statistics!.rms *= 2 }),
+    ("zeros", "llm.tiled", { $0.tensors[1].statistics!.zeroCount += 1 }),
+    ("values that are not finite", "vae.scalar", { $0.tensors[3].statistics!.nonfiniteCount += 1 }),
+    ("digest of a carried file", "file config.json", { $0.blobs[0].digest = SHA256.of([1]) }),
+    ("digest of an empty carried file", "file unet/config.json", { $0.blobs[1].digest = SHA256.of([1]) }),
+    ("digest of an empty tensor", "vae.empty", { $0.tensors[4].source!.digest = SHA256.of([1]) }),
+  ]
+
+  @Test(arguments: statements.indices, [1, 3]) func whatTheIndexStatesIsVerified(number: Int, threads: Int) throws {
+    let (rule, name, change) = Self.statements[number]
+    let small = try SmallArchive()
+    let archive = try Archive(path: small.path)
+    #expect(try ArchiveVerifier.verify(archive, threadCount: threads).isEmpty)
+    var changed = archive.index
+    change(&changed)
+    small.folder.write(
+      Self.file(index: changed.encoded(), of: small.folder.bytes(of: "small.bantam"), superblock: archive.superblock),
+      to: "lies")
+    let found = try ArchiveVerifier.verify(Archive(path: small.folder["lies"]), threadCount: threads)
+    #expect(found.map(\.name) == [name], "\(rule): \(found)")
+  }
+
+  // MARK: Texts
+
+  /// A file whose source files' names are aimed at ranges of one long text.
+  private func error(textByteCount: Int, aims: [(offset: Int, byteCount: Int)]) throws -> ArchiveError? {
+    let small = try SmallArchive()
+    let archive = try Archive(path: small.path)
+    var changed = archive.index
+    changed.sourceFiles += aims.map { _ in .init(path: "same", byteCount: 1) }
+    changed.sourceFiles.append(.init(path: String(repeating: "x", count: textByteCount), byteCount: 1))
+    var bytes = changed.encoded()
+    let files = try bytes.withUnsafeBytes { try SectionTable($0, path: "") }.entries[Section.files.place]
+    let last = files.offset + (files.count - 1) * files.stride
+    let text = (0..<4).reduce(0) { $0 | Int(bytes[last + $1]) << (8 * $1) }
+    for (number, aim) in aims.enumerated() {
+      let record = last - (aims.count - number) * files.stride
+      Self.put(UInt32(text + aim.offset), at: record, in: &bytes)
+      Self.put(UInt32(aim.byteCount), at: record + 4, in: &bytes)
+    }
+    // The long text is there, and no name of its own.
+    Self.put(UInt32(4), at: last + 4, in: &bytes)
+    return self.error(
+      of: Self.file(index: bytes, of: small.folder.bytes(of: "small.bantam"), superblock: archive.superblock))
+  }
+
+  @Test func overlappingTextsSpendOneBudget() throws {
+    let few = (0..<20).map { (offset: $0, byteCount: 1000) }
+    #expect(try error(textByteCount: 4096, aims: few) == nil)
+    let many = (0..<20_000).map { (offset: $0 % 3000, byteCount: 1000) }
+    // Equal references are read once, others each.
+    #expect(try error(textByteCount: 4096, aims: many.map { _ in (offset: 7, byteCount: 1000) }) == nil)
+    #expect(caseName(try error(textByteCount: 4096, aims: many)) == "textsTooLong")
+  }
+
+  @Test func textsAreNoLongerThanNames() throws {
+    let limit = Limits.nameByteCount
+    #expect(try error(textByteCount: limit + 8, aims: [(offset: 0, byteCount: limit)]) == nil)
+    #expect(caseName(try error(textByteCount: limit + 8, aims: [(offset: 0, byteCount: limit + 1)])) == "textTooLong")
+  }
+
+  /// Two references are equal when both of their numbers are.
+  @Test(arguments: [1 << 20, 1 << 21, 1 << 31]) func referencesAreNotMixedUp(step: Int) throws {
+    let found = try error(textByteCount: 64, aims: [(offset: 1, byteCount: 8), (offset: 0, byteCount: step | 8)])
+    #expect(caseName(found) == "badReference")
+    let short = try error(textByteCount: 64, aims: [(offset: 1, byteCount: 8), (offset: step, byteCount: 8)])
+    #expect(caseName(short) == "badReference")
+  }
+
   /// Changes to the bytes of the index, by offset from its start or inside a section.
   private static let byteRules:
     [(rule: String, expected: String, change: @Sendable (inout [UInt8], [String: Int]) -> Void)] = [

@@ -310,22 +310,6 @@ import Testing
     #expect(folder.names == ["m"])
   }
 
-  @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))]) func aSignalStopsTheWorkCleanly(
-    signal: Int32, status: Int32
-  ) throws {
-    let folder = TemporaryFolder()
-    let process = Command.process(["sample", folder["s"], "--scale", "small", "-q"])
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    usleep(150_000)
-    Foundation.kill(process.processIdentifier, signal)
-    process.waitUntilExit()
-    #expect(process.terminationReason == .exit)
-    #expect(process.terminationStatus == status)
-    #expect(folder.names.isEmpty)
-  }
-
   @Test func twoRunsAtOnceBothEndAndTheResultIsWhole() throws {
     let folder = TemporaryFolder()
     let runs = (0..<2).map { _ in Command.process(["convert", CommandTests.tiny, "-o", folder["m"], "-q"]) }

@@ -63,27 +63,21 @@ import Testing
     let checkpoint = try Checkpoint(path: folder.path)
     #expect(checkpoint.entries.first { $0.info.name == "good.weight" }?.info.dtype == .f32)
     #expect(Self.part("bad.weight", in: checkpoint) != nil && Self.part("bad.weight_scale", in: checkpoint) != nil)
-    #expect(checkpoint.notes.contains { $0.contains("'bad.weight_scale' does not fit") })
+    #expect(checkpoint.notes.contains { $0.contains("'bad.weight_scale' cannot be decoded") })
   }
 
   @Test func aPickleThatWritesIntoATensorIsRefused() throws {
-    // torch.save's own call, and then an item set on its result.
-    let bytes = [UInt8](FileManager.default.contents(atPath: FixtureTests.fixtures + "/torch/one-tensor.pt")!)
-    #expect(bytes.count > 0)
-    let storage = Py.persistent("0", count: 4)
-    let tensor = Py.tensor(storage, shape: [4], strides: [1])
-    for (name, value) in [("a tensor", tensor + Py.int(0) + Py.int(1) + [0x73]), ("a parameter", Py.parameter(tensor + Py.int(0) + Py.int(1) + [0x73]))] {
+    typealias Py = TorchHostileTests.Py
+    let written = Py.tensor() + Py.int(0) + Py.int(1) + [0x73]
+    let parameter = Py.call(Py.global("torch._utils", "_rebuild_parameter"), [written, Py.no, Py.dict([])])
+    for value in [written, parameter] {
       let folder = TemporaryFolder()
-      let path = folder.write(
-        ZipFile([
-          .init("archive/data.pkl", [0x80, 2] + Py.dict([("w", value)]) + [0x2E]), .init("archive/data/0", [UInt8](repeating: 0, count: 16)),
-        ]).bytes(), to: "m.pt")
+      let path = folder.write(TorchHostileTests.one(value), to: "m.pt")
       #expect {
         _ = try Checkpoint(path: path)
       } throws: {
-        "\(($0 as? any ReportingError)?.report.message ?? "")".contains("has items set by the pickle")
+        ($0 as? any ReportingError)?.report.message.contains("has items set by the pickle") == true
       }
-      _ = name
     }
   }
 }

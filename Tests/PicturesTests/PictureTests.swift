@@ -18,7 +18,7 @@ import Testing
 
   @Test func filesReadAsPILReadsThem() throws {
     let files = try #require(Self.expected["files"]?.object)
-    #expect(files.count >= 25)
+    #expect(files.count >= 36)
     for file in files {
       let picture = try Picture(path: Self.folder + "/" + file.key)
       #expect(picture.width == file.value["width"]?.int, "\(file.key)")
@@ -50,6 +50,30 @@ import Testing
     #expect(try Picture(bytes, path: "x.png") == picture)
     #expect(bytes.firstRange(of: Array("iTXtDescription".utf8)) != nil)
     #expect(bytes.firstRange(of: Array("a cat, \u{732b}".utf8)) != nil)
+  }
+
+  @Test(arguments: ["animation.png", "animation.webp"])
+  func animationsGiveTheirFirstPictureAndSaySo(name: String) throws {
+    let read = try Picture.read(path: Self.folder + "/" + name)
+    #expect(read.note?.contains("its first picture is read") == true)
+    #expect(try Picture.read(path: Self.folder + "/rgb.png").note == nil)
+  }
+
+  @Test func aPictureIsNeverLostForItsNotes() throws {
+    let picture = Picture(width: 2, height: 1, pixels: [1, 2, 3, 4, 5, 6])
+    for text in ["", "\0", "a\0b", String(repeating: "猫", count: 200_000), "\u{FFFF}\u{10FFFF}"] {
+      #expect(try Picture(picture.png(notes: ["Description": text]), path: "x.png") == picture)
+    }
+    // A keyword that PNG does not allow.
+    #expect(
+      try Picture(picture.png(notes: [String(repeating: "k", count: 200): "text", "": "text"]), path: "x.png")
+        == picture)
+  }
+
+  @Test func theMiddleOfAPictureIsCutOut() {
+    let picture = Picture(width: 3, height: 3, pixels: (0..<27).map { UInt8($0) })
+    #expect(picture.cropped(left: 1, top: 1, width: 2, height: 1).pixels == Array(12..<18))
+    #expect(picture.cropped(left: 0, top: 0, width: 3, height: 3) == picture)
   }
 
   // MARK: What is wrong
@@ -100,6 +124,7 @@ import Testing
     ("png cut in the data", Array(file("rgb.png").prefix(60))),
     ("png without width", png(width: 0, height: 21)), ("png without height", png(width: 34, height: 0)),
     ("png bomb", png(width: 60_000, height: 60_000)), ("png beyond its limit", png(width: 1 << 31, height: 1)),
+    ("png of one long row", png(width: 65_537, height: 1)), ("png of one long column", png(width: 1, height: 65_537)),
     ("png of another width", png(width: 35, height: 21)), ("png of depth 3", png(width: 34, height: 21, depth: 3)),
     ("png of type 5", png(width: 34, height: 21, colour: 5)),
     ("png without palette", png(width: 34, height: 21, colour: 3)),

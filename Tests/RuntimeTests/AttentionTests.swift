@@ -66,4 +66,22 @@ import Testing
     #expect(relativeError(one, truth(c, q, k, v)) < 3e-6)
     #expect(try y(3, inPlace: true) == one)
   }
+
+  /// Scores near the largest f32: PyTorch gives the value of the largest score, and no NaN.
+  @Test(arguments: [1, 3]) func largeScoresDoNotOverflow(threads: Int) throws {
+    let c = Case(queries: 3, keys: 40, heads: 1, keyHeads: 1, width: 8)
+    let q = [Float](repeating: 1e19, count: c.q)
+    let k = (0..<c.k).map { Float($0 / 8 + 1) * 1e17 }
+    let v = (0..<c.k).map { Float($0 / 8) }
+    let y = try execute(threads: threads) { run in
+      let query = run.input(q, batch: 1, width: c.queries, channels: c.width)
+      let key = run.input(k, batch: 1, width: c.keys, channels: c.width)
+      let value = run.input(v, batch: 1, width: c.keys, channels: c.width)
+      let out = run.take(like: query)
+      try run.attend(
+        Attention(path: "a", heads: 1, keyHeads: 1, isCausal: false), q: query, k: key, v: value, into: out)
+      return run.array(out)
+    }
+    #expect(y == [Float](repeating: 39, count: c.q))
+  }
 }

@@ -27,7 +27,21 @@ public struct Command {
   }
 
   public init(_ arguments: [String], environment: [String: String] = [:]) throws {
-    let process = Self.process(arguments, environment: environment)
+    try self.init(Self.process(arguments, environment: environment))
+  }
+
+  /// Runs a script of bash, in which `$BANTAM` is the program and `$1`, `$2` are what is given.
+  public init(script: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+    process.arguments = ["-c", script, "bash"] + arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(
+      ["BANTAM": Self.path]) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    try self.init(process)
+  }
+
+  private init(_ process: Process) throws {
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors

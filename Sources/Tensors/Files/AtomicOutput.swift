@@ -19,8 +19,18 @@ public final class AtomicOutputFile: @unchecked Sendable {
   private static let targets = Mutex<Set<String>>([])
 
   /// Checks that a file can be made at `path`, as far as that can be known without making it.
-  /// - Throws: ``FileError``: the path is no name, leads to something special or to an input, or its folder takes no file.
-  public static func check(path: String) throws(FileError) { _ = try checkedPlace(path) }
+  /// - Parameter other: another output of the same work.
+  /// - Throws: ``FileError``: the path is no name, leads to something special, to an input or to the other output, or its folder takes
+  ///   no file.
+  public static func check(path: String, besides other: String? = nil) throws(FileError) {
+    let target = try checkedPlace(path).target
+    guard let other, try OutputPlace(path: other).target == target else { return }
+    throw writtenTwice(path)
+  }
+
+  private static func writtenTwice(_ path: String) -> FileError {
+    .badOutput(path: path, reason: "is to be written twice at once")
+  }
 
   private static func checkedPlace(_ path: String) throws(FileError) -> OutputPlace {
     if path.count > 1, path.hasSuffix("/") { throw .badOutput(path: path, reason: "names a folder, not a file") }
@@ -43,7 +53,7 @@ public final class AtomicOutputFile: @unchecked Sendable {
     try name.removeEarlierAttempts()
     let target = place.target
     guard Self.targets.withLock({ $0.insert(target).inserted }) else {
-      throw .badOutput(path: path, reason: "is to be written twice at once")
+      throw Self.writtenTwice(path)
     }
     slot = clinux_remember_partial(name.path)
     do throws(FileError) { descriptor = try Self.open(name, path: path) } catch {
