@@ -105,7 +105,7 @@ public final class Archive: Sendable {
 
   /// Checks, at the end of the work, that the file has not become shorter. Notes may be added to it meanwhile.
   /// - Throws: ``FileError/shrank(path:offset:expectedByteCount:)``.
-  public func checkUnchanged() throws(FileError) { try file.checkHolds(superblock.index.end) }
+  public func checkUnchanged() throws(FileError) { try file.checkHolds(superblock.fileByteCount) }
 
   // MARK: Reading payload
 

@@ -144,7 +144,8 @@ struct AnsweringOptions: ParsableArguments {
   ) throws -> Conversation.Answer {
     let isStreamed = !json
     let answer = try conversation.answer(
-      messages, pictures: pictures, sampling: sampling(conversation.defaultSampling), maxTokens: maxTokens, ignoresEnd: ignoreEos
+      messages, pictures: pictures, sampling: sampling(conversation.defaultSampling), maxTokens: maxTokens,
+      ignoresEnd: ignoreEos
     ) { if isStreamed { Terminal.write(data: $0) } }
     if json {
       Terminal.print(document(answer).text(indent: 2))

@@ -18,7 +18,9 @@ struct PixelOptions: ParsableArguments {
   @Option(help: "Smallest area of a picture in pixels. (default: as the model's preprocessor_config.json says)")
   var minPixels: Int?
 
-  @Option(help: "Largest area of a picture in pixels; fewer are faster. (default: as the model's preprocessor_config.json says)")
+  @Option(
+    help:
+      "Largest area of a picture in pixels; fewer are faster. (default: as the model's preprocessor_config.json says)")
   var maxPixels: Int?
 
   func validate() throws {

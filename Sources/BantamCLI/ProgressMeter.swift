@@ -29,7 +29,9 @@ final class ProgressMeter: Sendable {
     guard isShown else { return }
     let (now, next) = (MonotonicClock.nanoseconds, due.load(ordering: .relaxed))
     // One of several threads gets to show it.
-    if now >= next, due.compareExchange(expected: next, desired: now + interval, ordering: .relaxed).exchanged { show() }
+    if now >= next, due.compareExchange(expected: next, desired: now + interval, ordering: .relaxed).exchanged {
+      show()
+    }
   }
 
   var seconds: Double { MonotonicClock.seconds(since: start) }

@@ -107,7 +107,9 @@ public final class Model: Sendable {
   func preprocessor(_ vision: VisionConfig, _ run: RunOptions) throws -> ImagePreprocessor {
     var config = PreprocessorConfig()
     let file = "preprocessor_config.json"
-    if let bytes = try source.companion(file) { config = try PreprocessorConfig(ConfigReader(file: file, bytes), vision) }
+    if let bytes = try source.companion(file) {
+      config = try PreprocessorConfig(ConfigReader(file: file, bytes), vision)
+    }
     let (low, high) = (run.minPixels ?? config.pixelRange.lowerBound, run.maxPixels ?? config.pixelRange.upperBound)
     guard low >= 1, low <= high, high <= PreprocessorConfig.pixelLimit else {
       throw ModelError.option(

@@ -121,7 +121,8 @@ public enum CheckpointError: ReportingError, Equatable {
         hint: "The same 'hf download' goes on where it stopped")
     case .distributed(let path):
       return bad(
-        path, "is a checkpoint of torch.distributed.checkpoint, which is not read", expected: "safetensors, PyTorch or GGUF",
+        path, "is a checkpoint of torch.distributed.checkpoint, which is not read",
+        expected: "safetensors, PyTorch or GGUF",
         hint: "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt makes one file of it")
     case .severalIndexes(let path, let first, let second):
       return bad(path, "has two indexes: '\(printable(first))' and '\(printable(second))'", expected: "one")

@@ -39,7 +39,9 @@ struct FolderReader {
         guard name == (try DeepSpeedFolder.latest(in: here, steps: steps)) else { continue }
       }
       if checkpoints.contains(name), !files.isEmpty {
-        notes.append("passed over '\(printable(Folder.join(folder, name)))': a checkpoint of the run that made the weights above it")
+        notes.append(
+          "passed over '\(printable(Folder.join(folder, name)))': a checkpoint of the run that made the weights above it"
+        )
         continue
       }
       try readTree(
@@ -69,7 +71,8 @@ struct FolderReader {
   /// Remembers what belongs to a model, so that no output takes its place.
   mutating func claim(folder: String, names: [String]) {
     let endings = [
-      ".json", ".jsonl", ".txt", ".model", ".jinja", ".py", ".md", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf",
+      ".json", ".jsonl", ".txt", ".model", ".jinja", ".py", ".md", ".safetensors", ".bin", ".pt", ".pth", ".ckpt",
+      ".gguf",
       ".npz", ".npy", ".zst", ".msgpack", ".h5", ".onnx", ".distcp",
     ]
     for name in names where endings.contains(where: name.hasSuffix) {
@@ -107,12 +110,14 @@ struct FolderReader {
       let members = entries.indices.filter { entries[$0].folder == folder }
       var stripped: [String] = []
       for _ in 0..<4 {
-        guard let prefix = Self.wrapperPrefixes.first(where: { prefix in
-          members.allSatisfy { number in
-            let name = entries[number].info.name.utf8
-            return name.count > prefix.utf8.count && name.starts(with: prefix.utf8)
-          }
-        }) else { break }
+        guard
+          let prefix = Self.wrapperPrefixes.first(where: { prefix in
+            members.allSatisfy { number in
+              let name = entries[number].info.name.utf8
+              return name.count > prefix.utf8.count && name.starts(with: prefix.utf8)
+            }
+          })
+        else { break }
         for number in members {
           let name = TensorName(utf8: Array(entries[number].info.name.utf8.dropFirst(prefix.utf8.count)))
           if let renamed = entries[number].renamed(name) { entries[number] = renamed }
@@ -120,7 +125,8 @@ struct FolderReader {
         stripped.append(prefix)
       }
       guard !stripped.isEmpty else { continue }
-      notes.append("all names\(folder.isEmpty ? "" : " in '\(printable(folder))'") begin with '\(stripped.joined())': left out")
+      notes.append(
+        "all names\(folder.isEmpty ? "" : " in '\(printable(folder))'") begin with '\(stripped.joined())': left out")
     }
   }
 
@@ -181,7 +187,9 @@ struct FolderReader {
     let others = Self.others(in: path, than: index)
     if let first = others.first {
       let more = others.count > 1 ? " and \(others.count - 1) more" : ""
-      notes.append("passed over '\(printable(first))'\(more): '\(printable(name))' does not name \(others.count > 1 ? "them" : "it")")
+      notes.append(
+        "passed over '\(printable(first))'\(more): '\(printable(name))' does not name \(others.count > 1 ? "them" : "it")"
+      )
     }
   }
 

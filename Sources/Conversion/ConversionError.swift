@@ -15,7 +15,8 @@ public enum ConversionError: ReportingError, Equatable {
     switch self {
     case .nothingToConvert(let path): ErrorReport(.badData, at: printable(path), "holds no tensor to convert")
     case .memoryTooSmall(let asked, let needed):
-      ErrorReport(.usage, at: "memory for buffers", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")
+      ErrorReport(
+        .usage, at: "memory for buffers", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")
     case .cannotCast(let name, let dtype):
       ErrorReport(.badData, at: printable(name), "cannot be cast", expected: "a floating-point type", found: dtype)
     case .nameTooLong(let name):

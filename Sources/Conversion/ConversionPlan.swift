@@ -215,7 +215,8 @@ private struct TensorPlanner {
   /// What is said where decoding makes a file larger.
   var growthNote: String? {
     guard decoded.count > 0, decoded.after > decoded.before else { return nil }
-    return "\(decoded.count) tensor\(decoded.count == 1 ? " is" : "s are") quantized in the source and will be plain numbers: "
+    return
+      "\(decoded.count) tensor\(decoded.count == 1 ? " is" : "s are") quantized in the source and will be plain numbers: "
       + "\(decoded.before) bytes become \(decoded.after)"
   }
 

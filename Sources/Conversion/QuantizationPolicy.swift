@@ -48,7 +48,8 @@ struct StorageResolver {
       if (info.shape.count < 2 || tensor.role == ModelSource.partRole) && !rule.isExact { return nil }
       if tensor.role == ModelSource.partRole {
         refusals.append(
-          .init(name: tensor.name.text, asked: encoding.shortName, reason: "it is a part of another program's encoding"))
+          .init(name: tensor.name.text, asked: encoding.shortName, reason: "it is a part of another program's encoding")
+        )
         return nil
       }
       return checked(encoding, tensor.name, info)
@@ -68,7 +69,8 @@ struct StorageResolver {
     let reason =
       info.shape.count < 2
       ? "shape \(info.shapeText) has fewer than 2 dimensions"
-      : info.elementCount == 0 ? "it has no elements" : "dtype \(info.dtype.name) is no floating-point type that is read"
+      : info.elementCount == 0
+        ? "it has no elements" : "dtype \(info.dtype.name) is no floating-point type that is read"
     refusals.append(.init(name: name.text, asked: encoding.shortName, reason: reason))
     return nil
   }

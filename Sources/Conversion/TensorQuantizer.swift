@@ -83,7 +83,8 @@ struct TensorQuantizer {
       }
     }
     let quality = ArchiveIndex.Quality(
-      method: plan.archive.index.tensors[item].quality?.method ?? encoding.method, sqnrDecibels: sums.sqnrDecibels, maximumAbsoluteError: sums.largestError,
+      method: plan.archive.index.tensors[item].quality?.method ?? encoding.method, sqnrDecibels: sums.sqnrDecibels,
+      maximumAbsoluteError: sums.largestError,
       cosine: sums.cosine)
     writer.record(
       tensor: item, planes: [codes, scales], sourceDigest: source.archive == nil ? hash.finish() : nil,

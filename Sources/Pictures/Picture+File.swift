@@ -62,6 +62,8 @@ extension Picture {
   static func check(width: Int, height: Int, path: String) throws(PictureError) {
     guard width > 0, height > 0 else { throw .empty(path: path) }
     let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
-    guard !overflow, pixels <= pixelLimit, max(width, height) <= sideLimit else { throw .tooLarge(path: path, width: width, height: height) }
+    guard !overflow, pixels <= pixelLimit, max(width, height) <= sideLimit else {
+      throw .tooLarge(path: path, width: width, height: height)
+    }
   }
 }

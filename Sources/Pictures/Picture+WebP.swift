@@ -5,7 +5,9 @@ extension Picture {
   static func webP(_ bytes: [UInt8], path: String) throws(PictureError) -> Read {
     func bad(_ reason: String) -> PictureError { .malformed(path: path, kind: "WebP", reason: reason) }
     var features = WebPBitstreamFeatures()
-    guard WebPGetFeatures(bytes, bytes.count, &features) == VP8_STATUS_OK else { throw bad("its header cannot be read") }
+    guard WebPGetFeatures(bytes, bytes.count, &features) == VP8_STATUS_OK else {
+      throw bad("its header cannot be read")
+    }
     try check(width: Int(features.width), height: Int(features.height), path: path)
     let isAnimation = features.has_animation != 0
     let picture = isAnimation ? firstOfAnimation(bytes) : still(bytes)

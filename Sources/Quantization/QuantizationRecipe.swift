@@ -131,9 +131,11 @@ public enum RecipeError: ReportingError, Equatable {
         hint: "bantam inspect --all lists the names")
     case .requantizes(let count, let first, let from):
       return ErrorReport(
-        .badData, at: "recipe", "\(count) tensor\(count == 1 ? " is" : "s are") quantized already, first '\(printable(first))'",
+        .badData, at: "recipe",
+        "\(count) tensor\(count == 1 ? " is" : "s are") quantized already, first '\(printable(first))'",
         found: from,
-        hint: "Quantize the original instead: a second rounding adds to the first. --allow-requantize does it all the same")
+        hint:
+          "Quantize the original instead: a second rounding adds to the first. --allow-requantize does it all the same")
     case .cannotMeet(let refusals):
       let first = refusals.first.map { "'\(printable($0.name))' as \($0.asked): \($0.reason)" } ?? ""
       return ErrorReport(

@@ -13,17 +13,21 @@ struct MergeTable: Sendable, Equatable {
   /// A power of two; at least one is free, so that every search ends.
   let slots: [Merge]
 
-  /// - Parameter merges: in order of rank; of equal pairs the first counts.
-  init(_ merges: [Merge]) {
+  /// - Parameter merges: in order of rank; of equal pairs the first counts. Nil where they crowd so much that searches would be long:
+  ///   real ones never do.
+  init?(_ merges: [Merge]) {
     var count = 2
     while count < 2 * merges.count { count *= 2 }
     let empty = Merge(left: 0, right: 0, rank: Self.emptyRank, result: 0)
     var slots = [Merge](repeating: empty, count: count)
     for merge in merges {
       var slot = Self.start(merge.left, merge.right, count: count)
+      var run = 0
       while slots[slot].rank != Self.emptyRank {
         if slots[slot].left == merge.left && slots[slot].right == merge.right { break }
         slot = (slot + 1) & (count - 1)
+        run += 1
+        guard run <= Self.runLimit else { return nil }
       }
       if slots[slot].rank == Self.emptyRank { slots[slot] = merge }
     }

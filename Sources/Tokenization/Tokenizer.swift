@@ -66,8 +66,9 @@ public struct Tokenizer: Sendable {
       let bytes = Array(token.text.utf8)
       tokenBytes[token.id] = ByteAlphabet.decode(bytes) ?? bytes
     }
+    guard let table = MergeTable(pairs) else { throw bad("its merges crowd one place of a table: no real ones do") }
     self.init(
-      texts: TokenTexts(tokenBytes), encoder: BytePairEncoder(byteTokens: byteTokens, merges: MergeTable(pairs)),
+      texts: TokenTexts(tokenBytes), encoder: BytePairEncoder(byteTokens: byteTokens, merges: table),
       addedTokens: addedTokens)
   }
 

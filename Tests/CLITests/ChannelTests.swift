@@ -6,7 +6,8 @@ import Testing
 /// What stands between the program and its reader may fail: that is an error, told on the other channel, never a hang.
 @Suite struct ChannelTests {
   @Test(arguments: [
-    ["--help"], ["--version"], ["convert", "--help"], ["help", "quantize"], ["inspect", "MODEL"], ["inspect", "MODEL", "--json"],
+    ["--help"], ["--version"], ["convert", "--help"], ["help", "quantize"], ["inspect", "MODEL"],
+    ["inspect", "MODEL", "--json"],
     ["verify", "MODEL", "--json", "-q"], ["doctor"], ["tokenize", "MODEL", "--text", "a"],
     ["chat", "MODEL", "a", "--max-tokens", "1", "-q"], ["inspect", "/absent/file", "--json"],
   ]) func aFullOutputIsAnError(arguments: [String]) throws {

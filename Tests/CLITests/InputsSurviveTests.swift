@@ -84,7 +84,8 @@ import Testing
           try files.linkItem(atPath: folder[input], toPath: folder["other"])
         default: break
         }
-        let done = try Command(script: "cd \"$1\"; shift; exec \"$BANTAM\" \"$@\" -q", [folder.path] + arguments + [option, output])
+        let done = try Command(
+          script: "cd \"$1\"; shift; exec \"$BANTAM\" \"$@\" -q", [folder.path] + arguments + [option, output])
         #expect(done.status == 73, "\(arguments) \(option) \(input) (\(kind)): \(done.status) \(done.errors)")
         if output == "other" { try files.removeItem(atPath: folder["other"]) }
         #expect(Self.contents(folder) == before, "\(arguments) \(option) \(input) (\(kind))")
@@ -125,7 +126,8 @@ import Testing
     }
     // A name that promises another form than the one that is written.
     for (arguments, output) in [
-      (["generate", folder["m.bantam"], "a"] + Self.quick, "x.jpg"), (["encode", folder["tiny"], folder["picture.png"]], "x.png"),
+      (["generate", folder["m.bantam"], "a"] + Self.quick, "x.jpg"),
+      (["encode", folder["tiny"], folder["picture.png"]], "x.png"),
       (["convert", folder["tiny"]], "x.safetensors"), (["trace", folder["m.bantam"], "--prompt", "a"], "x.npz"),
     ] {
       let done = try Command(arguments + ["-o", folder[output], "-q"])

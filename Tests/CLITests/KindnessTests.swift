@@ -50,9 +50,12 @@ import Testing
   /// As torch.manual_seed takes them: -1 and 2^64 - 1 are one seed.
   @Test func seedsAreTorchs() throws {
     let folder = TemporaryFolder()
-    for (name, seed) in [("a", "-1"), ("b", "18446744073709551615"), ("c", "9223372036854775808"), ("d", "-9223372036854775808")] {
+    for (name, seed) in [
+      ("a", "-1"), ("b", "18446744073709551615"), ("c", "9223372036854775808"), ("d", "-9223372036854775808"),
+    ] {
       let done = try Command(
-        ["generate", CommandTests.archive, "a", "-o", folder[name + ".png"], "--seed=\(seed)", "--json", "-q"] + Self.quick)
+        ["generate", CommandTests.archive, "a", "-o", folder[name + ".png"], "--seed=\(seed)", "--json", "-q"]
+          + Self.quick)
       #expect(done.status == 0, "\(seed): \(done.errors)")
     }
     func pixels(_ name: String) throws -> [UInt8] {
@@ -112,7 +115,9 @@ import Testing
     }
     let usual = try tokens([])
     #expect(try tokens(["--min-pixels", "50176"]) > usual)
-    #expect(try tokens(["--min-pixels", "50176", "--max-pixels", "50176"]) > tokens(["--max-pixels", "12544", "--min-pixels", "784"]))
+    #expect(
+      try tokens(["--min-pixels", "50176", "--max-pixels", "50176"])
+        > tokens(["--max-pixels", "12544", "--min-pixels", "784"]))
     // The folder's own file says the same.
     try FileManager.default.copyItem(atPath: CommandTests.tiny, toPath: folder["m"])
     let path = "m/preprocessor_config.json"

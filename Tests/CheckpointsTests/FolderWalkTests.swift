@@ -58,7 +58,9 @@ import Testing
   @Test func anIndexOfAnEarlierFormIsNamed() {
     let stale = folder([
       "model.safetensors": Self.a,
-      "model.safetensors.index.json": Self.index(["a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"]),
+      "model.safetensors.index.json": Self.index([
+        "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
+      ]),
     ])
     let text = refusal(stale)
     #expect(text.contains("model.safetensors.index.json") && text.contains("'model.safetensors'"), "\(text)")
@@ -125,7 +127,7 @@ import Testing
     cache.write("{}", to: "snapshots/r/config.json")
     withExtendedLifetime(folders) {
       for path in folders.map(\.path) + [cache["snapshots/r"]] {
-        do {
+        do throws(CheckpointError) {
           _ = try Checkpoint(path: path)
           Issue.record("was read")
         } catch {

@@ -17,7 +17,8 @@ import Testing
       "awq.qweight": "AWQ or GPTQ", "awq.qzeros": "AWQ or GPTQ", "awq.scales": "AWQ or GPTQ",
       "int8.weight": "bitsandbytes, not decoded", "int8.SCB": "bitsandbytes, not decoded",
       "int8.weight_format": "bitsandbytes, not decoded", "fp4.weight_packed": "compressed-tensors, not decoded",
-      "fp4.weight_scale": "compressed-tensors, not decoded", "fp4.weight_global_scale": "compressed-tensors, not decoded",
+      "fp4.weight_scale": "compressed-tensors, not decoded",
+      "fp4.weight_global_scale": "compressed-tensors, not decoded",
       "moments.exp_avg": "the state of an optimizer", "moments.exp_avg_sq": "the state of an optimizer",
       "attention.k_scale": "scales of quantized values", "plain.weight": nil,
       // A weight that is only called so.

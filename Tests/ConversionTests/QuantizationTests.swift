@@ -70,7 +70,8 @@ import Testing
     #expect(throws: RecipeError.nothingMatches(pattern: "llm.nrom*")) {
       try quantize(TinySample.path, to: folder["q"], nothing)
     }
-    folder.write(SafetensorsFile.bytes([("w", "F8_E8M0", [2, 2], [UInt8](repeating: 0, count: 4))]), to: "m.safetensors")
+    folder.write(
+      SafetensorsFile.bytes([("w", "F8_E8M0", [2, 2], [UInt8](repeating: 0, count: 4))]), to: "m.safetensors")
     #expect(throws: RecipeError.self) {
       try quantize(folder["m.safetensors"], to: folder["q"], .init(defaultEncoding: .int8))
     }

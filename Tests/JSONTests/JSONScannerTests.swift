@@ -144,4 +144,30 @@ private func nested(_ depth: Int) -> String {
     ])
     for indent in [nil, 2] { #expect(try ConfigJSON.parse(Array(value.text(indent: indent).utf8)) == value) }
   }
+
+  /// A tree costs memory by its values, not by its bytes.
+  @Test func valuesAreCounted() throws {
+    func list(_ item: String, _ count: Int) -> [UInt8] {
+      Array(("[" + [String](repeating: item, count: count).joined(separator: ",") + "]").utf8)
+    }
+    let limit = Limits.jsonValueCount
+    #expect(try ConfigJSON.parse(list("{}", limit - 1)).array?.count == limit - 1)
+    for item in ["{}", "[]", "0", "\"\"", "null"] {
+      #expect(throws: JSONError.self, "\(item)") { try ConfigJSON.parse(list(item, limit)) }
+    }
+    // Names of members count too.
+    #expect(throws: JSONError.self) { try ConfigJSON.parse(list(#"{"a":0}"#, limit / 2)) }
+    let long = [0x22] + [UInt8](repeating: 0x61, count: Limits.configByteCount - 2) + [0x22]
+    #expect(try ConfigJSON.parse(long).string?.utf8.count == Limits.configByteCount - 2)
+    #expect(throws: JSONError.tooLarge(byteCount: Limits.configByteCount + 1)) { try ConfigJSON.parse(long + [0x20]) }
+  }
+
+  @Test func configsMayHoldTheWordsThatPythonWrites() throws {
+    let value = try ConfigJSON.parse(Array(#"{"a": NaN, "b": [Infinity, -Infinity], "c": 1}"#.utf8))
+    #expect(value["a"]?.double?.isNaN == true)
+    #expect(value["b"]?.array?.map(\.double) == [.infinity, -.infinity])
+    for word in ["nan", "inf", "Nan", "-NaN", "+Infinity", "Infinit", "NaNs"] {
+      #expect(throws: JSONError.self, "\(word)") { try ConfigJSON.parse(Array("[\(word)]".utf8)) }
+    }
+  }
 }

@@ -101,6 +101,46 @@ enum Golden {
     #expect(Golden.tokenizer.decode(ids) == text)
   }
 
+  /// Merges that were chosen to fall on one slot, and tables that are too full, make searches long: refused.
+  @Test func tablesThatMakeSearchesLongAreRefused() throws {
+    func pairs(_ count: Int, slots: Int, crowded: Bool) -> [MergeTable.Merge] {
+      var found: [MergeTable.Merge] = []
+      for left in UInt32(0)..<4096 {
+        for right in UInt32(0)..<4096 where found.count < count {
+          let key = (UInt64(left) << 32 | UInt64(right)) &* 0x9E37_79B9_7F4A_7C15
+          guard !crowded || Int(key >> 32) & (slots - 1) == 5 else { continue }
+          found.append(.init(left: left, right: right, rank: UInt32(found.count), result: 0))
+        }
+      }
+      return found
+    }
+    let sound = try #require(MergeTable(pairs(2000, slots: 4096, crowded: false)))
+    #expect(MergeTable(slots: sound.slots, vocabularySize: 4096) == sound)
+    let crowd = pairs(2000, slots: 4096, crowded: true)
+    #expect(crowd.count == 2000)
+    #expect(MergeTable(crowd) == nil)
+    let empty = MergeTable.Merge(left: 0, right: 0, rank: MergeTable.emptyRank, result: 0)
+    let inARow = crowd + [MergeTable.Merge](repeating: empty, count: 4096 - crowd.count)
+    #expect(MergeTable(slots: inARow, vocabularySize: 4096) == nil)
+    // More than half full, without long runs.
+    let full = (0..<4096).map { $0 % 3 == 0 ? empty : crowd[$0 % 2000] }
+    #expect(MergeTable(slots: full, vocabularySize: 4096) == nil)
+  }
+
+  /// Of added tokens the longest at a place is taken, whatever their number and whatever they have in common.
+  @Test func manyAddedTokensOfOneBeginning() throws {
+    let tiny = Golden.tokenizer
+    let first = tiny.vocabularySize
+    let tokens = (0..<200_000).map { Tokenizer.AddedToken(id: first + $0, text: "<<<<<\($0)", isSpecial: false) }
+    let bytes = (0..<first).map { Array(tiny.bytes(of: $0, skipSpecial: false)) }
+    let many = Tokenizer(
+      texts: TokenTexts(bytes + tokens.map { Array($0.text.utf8) }), encoder: tiny.encoder, addedTokens: tokens)
+    #expect(many.encode("<<<<<17<<<<<199999") == [first + 17, first + 199_999])
+    // No place of this begins one: every place is tried.
+    let text = String(repeating: "<<<<<x", count: 20_000)
+    #expect(many.decode(many.encode(text)) == text)
+  }
+
   @Test func anyTextComesBackInNFC() {
     var generator = SeededGenerator(60)
     for _ in 0..<300 {

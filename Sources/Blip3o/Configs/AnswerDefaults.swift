@@ -13,8 +13,11 @@ struct AnswerDefaults: Sendable, Equatable {
     try config.close(.generation)
     sampling.repetitionPenalty = Float(try config.double("repetition_penalty", default: 1))
     try config.require(
-      sampling.repetitionPenalty > 0 && sampling.repetitionPenalty <= 100, "repetition_penalty", "is not above 0 and at most 100")
-    if config.has("eos_token_id") { endTokens = try config.ints("eos_token_id", count: config.isList("eos_token_id") ? nil : 1, in: 0...1 << 24) }
+      sampling.repetitionPenalty > 0 && sampling.repetitionPenalty <= 100, "repetition_penalty",
+      "is not above 0 and at most 100")
+    if config.has("eos_token_id") {
+      endTokens = try config.ints("eos_token_id", count: config.isList("eos_token_id") ? nil : 1, in: 0...1 << 24)
+    }
     guard try config.bool("do_sample", default: false) else { return }
     let topK = try config.int("top_k", in: 0...1 << 24, default: 50)
     // One token to draw from is the most likely one.

@@ -29,14 +29,16 @@ extension ConfigReader {
         let list = allowed.map { $0.text() }.joined(separator: " or ")
         throw .config(
           file: file, key: path(member.key),
-          rule: "is \(shown(member.value)): " + (list.isEmpty ? "it is not implemented" : "only \(list) is implemented"))
+          rule: "is \(shown(member.value)): " + (list.isEmpty ? "it is not implemented" : "only \(list) is implemented")
+        )
       }
       let isKnown =
         keys.isOpen || member.key.hasPrefix("_") || keys.honoured.contains(member.key) || keys.free.contains(member.key)
       // What is switched off changes nothing.
       guard isKnown || member.value == .bool(false) else {
         throw .config(
-          file: file, key: path(member.key), rule: "is \(shown(member.value)): this key is not known, and might change the result")
+          file: file, key: path(member.key),
+          rule: "is \(shown(member.value)): this key is not known, and might change the result")
       }
     }
   }
@@ -126,7 +128,9 @@ extension ClosedKeys {
       "timestep_spacing": ["leading"], "timestep_type": ["discrete"], "rescale_betas_zero_snr": [false],
       "final_sigmas_type": ["zero"],
     ],
-    free: ["clip_sample", "clip_sample_range", "sample_max_value", "set_alpha_to_one", "skip_prk_steps", "thresholding"])
+    free: [
+      "clip_sample", "clip_sample_range", "sample_max_value", "set_alpha_to_one", "skip_prk_steps", "thresholding",
+    ])
 
   /// Keys of other scales than the release's, which has none of them. Sizes are read off the tensors.
   static let dit = ClosedKeys(
@@ -144,7 +148,8 @@ extension ClosedKeys {
   static let preprocessor = ClosedKeys(
     honoured: ["min_pixels", "max_pixels", "size", "image_mean", "image_std"],
     fixed: [
-      "do_resize": [true], "do_rescale": [true], "do_normalize": [true], "resample": [3], "rescale_factor": [.double(1 / 255)],
+      "do_resize": [true], "do_rescale": [true], "do_normalize": [true], "resample": [3],
+      "rescale_factor": [.double(1 / 255)],
       "do_center_crop": [false], "do_pad": [false], "crop_size": [],
       "image_processor_type": [
         "Qwen2VLImageProcessor", "Qwen2VLImageProcessorFast", "Qwen2VLImageProcessorPil", "Qwen2_5_VLImageProcessor",

@@ -99,10 +99,14 @@ struct ConfigReader {
 
   /// A list of numbers.
   func doubles(_ key: String, count: Int) throws(ModelError) -> [Double] {
-    guard let items = try value(key).array, items.count == count else { throw bad(key, "is not a list of \(count) numbers") }
+    guard let items = try value(key).array, items.count == count else {
+      throw bad(key, "is not a list of \(count) numbers")
+    }
     var numbers: [Double] = []
     for item in items {
-      guard let number = item.double, number.isFinite else { throw bad(key, "has an entry that is not a finite number") }
+      guard let number = item.double, number.isFinite else {
+        throw bad(key, "has an entry that is not a finite number")
+      }
       numbers.append(number)
     }
     return numbers

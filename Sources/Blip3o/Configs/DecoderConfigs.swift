@@ -59,8 +59,10 @@ public struct UNetConfig: Sendable, Equatable {
     try config.require(
       embeddingInputs == contextWidth + 6 * timeIDWidth, "projection_class_embeddings_input_dim",
       "is not cross_attention_dim + 6 * addition_time_embed_dim")
-    try config.require(config.has("use_linear_projection"), "use_linear_projection", "is missing: only true is implemented")
-    try config.require(config.has("addition_embed_type"), "addition_embed_type", "is missing: only 'text_time' is implemented")
+    try config.require(
+      config.has("use_linear_projection"), "use_linear_projection", "is missing: only true is implemented")
+    try config.require(
+      config.has("addition_embed_type"), "addition_embed_type", "is missing: only 'text_time' is implemented")
   }
 }
 

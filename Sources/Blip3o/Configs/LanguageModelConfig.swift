@@ -33,14 +33,16 @@ public struct LanguageModelConfig: Sendable, Equatable {
     ropeTheta = try config.double("rope_theta", default: rope?.double("rope_theta", default: 1_000_000) ?? 1_000_000)
     isTied = try root.bool("tie_word_embeddings", default: false)
     queryCount = try root.int("n_query", in: 1...4096, default: 64)
-    ropeSections = try rope.flatMap { (rope) throws(ModelError) in
-      rope.has("mrope_section") ? try rope.ints("mrope_section", count: 3, in: 0...4096) : nil
-    } ?? []
+    ropeSections =
+      try rope.flatMap { (rope) throws(ModelError) in
+        rope.has("mrope_section") ? try rope.ints("mrope_section", count: 3, in: 0...4096) : nil
+      } ?? []
     try config.require(hiddenSize % headCount == 0, "hidden_size", "is no multiple of num_attention_heads")
     try config.require(
       headCount % keyValueHeadCount == 0, "num_attention_heads", "is no multiple of num_key_value_heads")
     let stated = try config.int("head_dim", in: 1...65_536, default: headWidth)
-    try config.require(stated == headWidth, "head_dim", "is \(stated): only hidden_size / num_attention_heads is implemented")
+    try config.require(
+      stated == headWidth, "head_dim", "is \(stated): only hidden_size / num_attention_heads is implemented")
     try config.require(headWidth % 2 == 0, "hidden_size", "gives heads of odd width")
     try config.requireHeads(width: headWidth, "num_attention_heads")
     try config.require(ropeTheta > 0, "rope_theta", "is not positive")

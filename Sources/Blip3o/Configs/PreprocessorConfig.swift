@@ -12,7 +12,8 @@ public struct PreprocessorConfig: Sendable, Equatable {
   init(_ config: ConfigReader, _ vision: VisionConfig) throws(ModelError) {
     try config.close(.preprocessor)
     for (key, value) in [
-      ("patch_size", vision.patchSize), ("merge_size", vision.mergeSize), ("temporal_patch_size", vision.temporalPatchSize),
+      ("patch_size", vision.patchSize), ("merge_size", vision.mergeSize),
+      ("temporal_patch_size", vision.temporalPatchSize),
     ] {
       let stated = try config.int(key, in: 1...1024, default: value)
       try config.require(stated == value, key, "is \(stated), where config.json says \(value)")

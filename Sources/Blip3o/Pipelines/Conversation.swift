@@ -63,7 +63,8 @@ public final class Conversation {
       _ = try prefill(prompt, KeyValueCache(model.language, capacity: capacity(prompt, maxTokens), isPlanning: true))
     }
     let prompt = try self.prompt(text, pictures)
-    return try complete(prompt, sampling: sampling ?? defaults.sampling, maxTokens: maxTokens, ignoresEnd: ignoresEnd, stream: stream)
+    return try complete(
+      prompt, sampling: sampling ?? defaults.sampling, maxTokens: maxTokens, ignoresEnd: ignoresEnd, stream: stream)
   }
 
   /// Reads once, without an answer, for the observer.

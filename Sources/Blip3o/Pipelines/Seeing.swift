@@ -20,7 +20,9 @@ struct SeenPicture {
 extension StageRunner {
   /// Looks at a picture whose sides are multiples of a cell.
   /// - Parameter number: counts the pictures of a prompt.
-  func look(_ picture: Picture, _ preprocessor: ImagePreprocessor, _ tower: VisionTower, number: Int) throws -> SeenPicture {
+  func look(_ picture: Picture, _ preprocessor: ImagePreprocessor, _ tower: VisionTower, number: Int) throws
+    -> SeenPicture
+  {
     let (patchRows, patchColumns) = (picture.height / preprocessor.patchSize, picture.width / preprocessor.patchSize)
     // The values are not needed to walk through.
     hold(4 * patchRows * patchColumns * tower.config.patchWidth)

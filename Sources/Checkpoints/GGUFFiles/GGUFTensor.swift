@@ -51,7 +51,8 @@ extension GGUFHeader {
       let dtype = tensor.type.plainDType ?? .f32
       // The header has checked that its sizes fit even wider elements.
       guard var info = TensorInfo(name: tensor.name, dtype: dtype, shape: tensor.shape) else { return nil }
-      if let shape = originalShapes[tensor.name.utf8], let original = TensorInfo(name: tensor.name, dtype: dtype, shape: shape),
+      if let shape = originalShapes[tensor.name.utf8],
+        let original = TensorInfo(name: tensor.name, dtype: dtype, shape: shape),
         original.elementCount == info.elementCount
       {
         info = original

@@ -19,7 +19,10 @@ enum PartNames {
       parts: [".q_weight", ".q_scale", ".q_scale_max", ".q_groups", ".q_group_map", ".q_perm", ".q_invperm"]),
     Layout(
       program: "HQQ", marks: [".W_q"],
-      parts: [".W_q", ".scale", ".zero", ".meta", ".nbits", ".group_size", ".axis", ".shape", ".packing", ".unpack_view_dtype"]),
+      parts: [
+        ".W_q", ".scale", ".zero", ".meta", ".nbits", ".group_size", ".axis", ".shape", ".packing",
+        ".unpack_view_dtype",
+      ]),
     Layout(program: "AQLM", marks: [".codes", ".codebooks"], parts: [".codes", ".codebooks", ".scales"]),
     Layout(
       program: "QuIP#", marks: [".Qidxs"],
@@ -32,7 +35,8 @@ enum PartNames {
     Layout(
       program: "compressed-tensors", marks: [".weight_packed"],
       parts: [
-        ".weight_packed", ".weight_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx", ".weight_global_scale",
+        ".weight_packed", ".weight_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx",
+        ".weight_global_scale",
         ".input_scale", ".input_zero_point", ".input_global_scale",
       ]),
     Layout(
@@ -60,7 +64,8 @@ enum PartNames {
   private static let alone: [(ending: String, program: String)] = [
     (".input_scale", scales), (".scale_input", scales), (".output_scale", scales), (".k_scale", scales),
     (".v_scale", scales), (".q_scale", scales), (".input_zero_point", scales), (".input_global_scale", scales),
-    (".weight_scale", scales), (".weight_zero_point", scales), (".weight_global_scale", scales), (".weight_scale_inv", scales),
+    (".weight_scale", scales), (".weight_zero_point", scales), (".weight_global_scale", scales),
+    (".weight_scale_inv", scales),
     (".scale_weight", scales), (".weight_format", scales), (".exp_avg", optimizer), (".exp_avg_sq", optimizer),
     (".max_exp_avg_sq", optimizer), (".momentum_buffer", optimizer),
   ]

@@ -54,7 +54,8 @@ extension QuantizedParts {
     if let format = part(name(stem, ".weight_format")) {
       let value = format.elementCount == 1 ? try? format.bytes(at: 0, count: 1).first : nil
       guard format.dtype.bitWidth == 8, value == 0 else {
-        throw .otherForm(tensor: weightName, rule: "lies in tiles (weight_format \(value.map { "\($0)" } ?? "unknown")), not in rows")
+        throw .otherForm(
+          tensor: weightName, rule: "lies in tiles (weight_format \(value.map { "\($0)" } ?? "unknown")), not in rows")
       }
     }
     guard weight.dtype == .i8, weight.shape.count == 2 else {

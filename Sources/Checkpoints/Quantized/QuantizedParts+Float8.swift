@@ -35,7 +35,8 @@ extension QuantizedParts {
     let columns = max(1, weight.shape.count < 2 ? weight.elementCount : weight.elementCount / max(1, weight.shape[0]))
     let tensor = ScaledTensor(
       encoding: "ComfyUI \(weight.dtype.name)", storedByteCount: storedByteCount, columns: columns,
-      codes: .bytes(weight), scales: .init(plane: scale, rows: max(1, weight.elementCount), columns: columns, across: 1))
+      codes: .bytes(weight), scales: .init(plane: scale, rows: max(1, weight.elementCount), columns: columns, across: 1)
+    )
     return (try info(weightName, weight.shape), tensor)
   }
 }

@@ -75,7 +75,8 @@ struct QuantizedTensors {
       }
       for (rule, failure) in failures.sorted(by: { $0.key < $1.key }) {
         let others = failure.count > 1 ? " and \(failure.count - 1) more" : ""
-        notes.append("\(failure.first)\(others) cannot be decoded: \(rule). Its parts are carried as they are, no weights")
+        notes.append(
+          "\(failure.first)\(others) cannot be decoded: \(rule). Its parts are carried as they are, no weights")
       }
     }
 

@@ -16,8 +16,10 @@ struct TorchState {
   /// schedules and of random numbers.
   private static func isTrainingState(_ key: [UInt8]) -> Bool {
     let key = String(decoding: key, as: UTF8.self).lowercased()
-    return key.hasPrefix("optim") || key.contains("optimizer") || key.hasSuffix("scheduler") || key.hasSuffix("schedulers")
-      || key.hasPrefix("rng_state") || key.hasSuffix("rng_state") || ["scaler", "grad_scaler", "amp", "loops"].contains(key)
+    return key.hasPrefix("optim") || key.contains("optimizer") || key.hasSuffix("scheduler")
+      || key.hasSuffix("schedulers")
+      || key.hasPrefix("rng_state") || key.hasSuffix("rng_state")
+      || ["scaler", "grad_scaler", "amp", "loops"].contains(key)
   }
   /// Values that wait to be looked at, and bytes of their names.
   private static let openLimit = (count: 1 << 18, nameByteCount: 16 << 20)

@@ -83,7 +83,9 @@ struct TorchTensor {
     guard isTyped || global == TorchGlobals.rebuildTensor2 || global == TorchGlobals.rebuildTensor else { return nil }
     func bad(_ rule: String) -> TorchError { .badTensor(name: name, rule: rule) }
     // In PyTorch this would write into the tensor.
-    guard values.allSatisfy({ document.count($0) == 0 }) else { throw bad("has items set by the pickle, which is not done") }
+    guard values.allSatisfy({ document.count($0) == 0 }) else {
+      throw bad("has items set by the pickle, which is not done")
+    }
     guard arguments.count >= (isTyped ? 7 : 4) else { throw bad("is described by too few values") }
     // What a tensor is marked with: its values are then another's conjugates or negatives.
     for mark in arguments.dropFirst(isTyped ? 7 : 6) where document.count(mark) > 0 {
