@@ -7,7 +7,7 @@ public struct ShardIndex: Sendable {
   public let weightMap: [(name: TensorName, file: String)]
 
   /// File names, each once, sorted.
-  public var files: [String] { Set(weightMap.map(\.file)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
+  public let files: [String]
 
   /// - Throws: ``CheckpointError``.
   public init(_ bytes: [UInt8], path: String) throws(CheckpointError) {
@@ -41,6 +41,7 @@ public struct ShardIndex: Sendable {
       guard name.utf8.count <= Limits.nameByteCount else { throw .indexNameTooLong(path: path) }
     }
     self.weightMap = weightMap
+    files = Set(weightMap.map(\.file)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   /// What the shards of an index may be.
