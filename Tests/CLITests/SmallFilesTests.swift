@@ -95,7 +95,6 @@ import Testing
   @Test(arguments: [[1, 1_830_609, 8], [1, 1 << 24, 8]]) func towersThatAskForMuchAreRefused(shape: [Int]) throws {
     let folder = TemporaryFolder()
     try FileManager.default.copyItem(atPath: CommandTests.tiny, toPath: folder["m"])
-    _ = try Command(["convert", folder["m"], "-o", folder["all"], "--components", "all", "-q"])
     folder.write(PictureFile.png, to: "p.png")
     // The tower's own table of positions, in a file of the same name, made large.
     let script = """
@@ -109,14 +108,16 @@ import Testing
           size = struct.unpack("<Q", data[:8])[0]
           header, body = json.loads(data[8:8 + size]), data[8 + size:]
           for key, entry in header.items():
-              if not key.endswith("gen_vision_tower.vision_tower.pos_embed") and not key.endswith("pos_embed"): continue
-              if len(entry["shape"]) != 3: continue
+              if not key.endswith("vision_tower.model.pos_embed"): continue
               width = entry["shape"][2]
               entry["shape"][1] = count
-              end = max(e["data_offsets"][1] for k, e in header.items() if k != "__metadata__")
+              # The old place closes, so that no byte is without an owner.
               begin, old = entry["data_offsets"]
-              # The old place becomes another tensor's, so that no byte is without an owner.
-              header["unused.weight"] = {"dtype": "U8", "shape": [old - begin], "data_offsets": [begin, old]}
+              body = body[:begin] + body[old:]
+              for other in header.values():
+                  if "data_offsets" in other and other["data_offsets"][0] >= old:
+                      other["data_offsets"] = [place - (old - begin) for place in other["data_offsets"]]
+              end = len(body)
               entry["data_offsets"] = [end, end + 2 * width * count]
               text = json.dumps(header).encode()
               with open(path, "wb") as out:
@@ -129,6 +130,6 @@ import Testing
     let patched = try Command(script: script, [folder["m"]])
     #expect(patched.status == 0, "\(patched.errors)")
     let done = try inspect(["encode", folder["m"], folder["p.png"], "-o", folder["f"], "-q"])
-    #expect(done.status == 65, "\(done.status) \(done.errors)")
+    #expect(done.status == 65 && done.errors.contains("pos_embed"), "\(done.status) \(done.errors)")
   }
 }
