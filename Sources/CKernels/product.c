@@ -1,8 +1,9 @@
 // The blocked product of f32 activations with f32 panels of weights.
 //
 // A panel holds 32 outputs, input after input: panel[k][32]. Activations are read where they lie, rows apart by their
-// stride, so that a convolution reads its padded input without unfolding it. Every output is one chain of fused
-// multiply-adds in ascending k: the same bits for any cut into rows, panels and depths.
+// stride, so that a convolution reads its padded input without unfolding it. The sum over a panel's depth starts at 0, is one
+// chain of fused multiply-adds in ascending k, and is then added to the output: the same bits for any cut into rows and
+// panels, and errors that grow with a panel's depth and the number of panels, not with their product.
 
 #include "ckernels.h"
 #include "floats.h"
@@ -14,26 +15,22 @@ void ck_panel_product_scalar(
   size_t columns) {
   for (size_t m = 0; m < rows; m++)
     for (size_t n = 0; n < columns; n++) {
-      float total = c[m * c_stride + n];
+      float total = 0;
       for (size_t k = 0; k < depth; k++) total = __builtin_fmaf(a[m * a_stride + k], panel[k * COLUMNS + n], total);
-      c[m * c_stride + n] = total;
+      c[m * c_stride + n] += total;
     }
 }
 
 // `ROWS` rows times `VECTORS` vectors of LANES outputs, from column `n`; `last` of the last vector's lanes are stored.
-#define TILE(NAME, TARGET, LANES, VECTORS, LOAD, STORE, BROADCAST, FMA, VECTOR)                                     \
+#define TILE(NAME, TARGET, LANES, VECTORS, LOAD, STORE, BROADCAST, FMA, ADD, VECTOR)                                \
   TARGET static inline __attribute__((always_inline)) void NAME(                                                    \
     const float *a, size_t a_stride, const float *panel, size_t depth, float *c, size_t c_stride, size_t columns,   \
     int rows) {                                                                                                     \
     VECTOR total[12][VECTORS];                                                                                      \
     float edge[12][LANES * VECTORS];                                                                                \
     int whole = columns >= LANES * VECTORS;                                                                         \
-    if (!whole)                                                                                                     \
-      for (int m = 0; m < rows; m++)                                                                                \
-        for (size_t n = 0; n < LANES * VECTORS; n++) edge[m][n] = n < columns ? c[m * c_stride + n] : 0;            \
     _Pragma("unroll") for (int m = 0; m < rows; m++)                                                                \
-      _Pragma("unroll") for (int v = 0; v < VECTORS; v++)                                                           \
-        total[m][v] = LOAD(whole ? c + m * c_stride + v * LANES : edge[m] + v * LANES);                             \
+      _Pragma("unroll") for (int v = 0; v < VECTORS; v++) total[m][v] = BROADCAST(0);                               \
     for (size_t k = 0; k < depth; k++) {                                                                            \
       VECTOR weights[VECTORS];                                                                                      \
       _Pragma("unroll") for (int v = 0; v < VECTORS; v++) weights[v] = LOAD(panel + k * COLUMNS + v * LANES);       \
@@ -42,12 +39,18 @@ void ck_panel_product_scalar(
         _Pragma("unroll") for (int v = 0; v < VECTORS; v++) total[m][v] = FMA(value, weights[v], total[m][v]);      \
       }                                                                                                             \
     }                                                                                                               \
+    if (whole) {                                                                                                    \
+      _Pragma("unroll") for (int m = 0; m < rows; m++)                                                              \
+        _Pragma("unroll") for (int v = 0; v < VECTORS; v++) {                                                       \
+          float *out = c + m * c_stride + v * LANES;                                                                \
+          STORE(out, ADD(LOAD(out), total[m][v]));                                                                  \
+        }                                                                                                           \
+      return;                                                                                                       \
+    }                                                                                                               \
     _Pragma("unroll") for (int m = 0; m < rows; m++)                                                                \
-      _Pragma("unroll") for (int v = 0; v < VECTORS; v++)                                                           \
-        STORE(whole ? c + m * c_stride + v * LANES : edge[m] + v * LANES, total[m][v]);                             \
-    if (!whole)                                                                                                     \
-      for (int m = 0; m < rows; m++)                                                                                \
-        for (size_t n = 0; n < columns; n++) c[m * c_stride + n] = edge[m][n];                                      \
+      _Pragma("unroll") for (int v = 0; v < VECTORS; v++) STORE(edge[m] + v * LANES, total[m][v]);                  \
+    for (int m = 0; m < rows; m++)                                                                                  \
+      for (size_t n = 0; n < columns; n++) c[m * c_stride + n] += edge[m][n];                                       \
   }
 
 // All rows of one run of columns, `MOST` at a time.
@@ -77,14 +80,14 @@ void ck_panel_product_scalar(
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-TILE(tile_avx512, TARGET_AVX512, 16, 2, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, __m512)
+TILE(tile_avx512, TARGET_AVX512, 16, 2, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps, __m512)
 SWEEP(sweep_avx512, tile_avx512, TARGET_AVX512, 12)
-TILE(tile_avx2, TARGET_AVX2, 8, 2, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, __m256)
+TILE(tile_avx2, TARGET_AVX2, 8, 2, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps, __m256)
 SWEEP(sweep_avx2, tile_avx2, TARGET_AVX2, 6)
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #define NEON_FMA(VALUE, WEIGHTS, TOTAL) vfmaq_f32(TOTAL, VALUE, WEIGHTS)
-TILE(tile_neon, , 4, 4, vld1q_f32, vst1q_f32, vdupq_n_f32, NEON_FMA, float32x4_t)
+TILE(tile_neon, , 4, 4, vld1q_f32, vst1q_f32, vdupq_n_f32, NEON_FMA, vaddq_f32, float32x4_t)
 SWEEP(sweep_neon, tile_neon, , 6)
 #endif
 
@@ -201,14 +204,14 @@ void ck_pair_product_scalar(
   size_t columns) {
   for (size_t m = 0; m < rows; m++)
     for (size_t n = 0; n < columns; n++) {
-      float total = c[m * c_stride + n];
+      float total = 0;
       for (size_t k = 0; k < depth; k += 2)
         for (size_t i = 2; i-- > 0;) {
           float value = float_of_bits(widen_bf16(a[m * a_stride + k + i]));
           float weight = float_of_bits(widen_bf16(panel[(k / 2 * COLUMNS + n) * 2 + i]));
           total = __builtin_fmaf(value, weight, total);
         }
-      c[m * c_stride + n] = total;
+      c[m * c_stride + n] += total;
     }
 }
 
@@ -223,8 +226,8 @@ TARGET_BF16 static inline __attribute__((always_inline)) void pair_tile(
   __mmask16 low = columns >= 16 ? 0xFFFF : (__mmask16)((1u << columns) - 1);
   __mmask16 high = columns >= 32 ? 0xFFFF : columns > 16 ? (__mmask16)((1u << (columns - 16)) - 1) : 0;
   _Pragma("unroll") for (int m = 0; m < rows; m++) {
-    total[m][0] = _mm512_maskz_loadu_ps(low, c + m * c_stride);
-    total[m][1] = _mm512_maskz_loadu_ps(high, c + m * c_stride + 16);
+    total[m][0] = _mm512_setzero_ps();
+    total[m][1] = _mm512_setzero_ps();
   }
   for (size_t k = 0; k < depth; k += 2) {
     __m512bh first = (__m512bh)_mm512_loadu_si512(panel + k * COLUMNS);
@@ -238,8 +241,9 @@ TARGET_BF16 static inline __attribute__((always_inline)) void pair_tile(
     }
   }
   _Pragma("unroll") for (int m = 0; m < rows; m++) {
-    _mm512_mask_storeu_ps(c + m * c_stride, low, total[m][0]);
-    _mm512_mask_storeu_ps(c + m * c_stride + 16, high, total[m][1]);
+    float *out = c + m * c_stride;
+    _mm512_mask_storeu_ps(out, low, _mm512_add_ps(_mm512_maskz_loadu_ps(low, out), total[m][0]));
+    _mm512_mask_storeu_ps(out + 16, high, _mm512_add_ps(_mm512_maskz_loadu_ps(high, out + 16), total[m][1]));
   }
 }
 

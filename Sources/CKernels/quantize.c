@@ -103,6 +103,32 @@ BODY void keep_better(const float *candidate, const float *error, float *best_sc
   }
 }
 
+// The smallest scales that f16 has, where the others are too coarse to be met by a trial: without them groups of tiny values would
+// become zeros. Other rows keep what they have.
+#define TINY_SCALE 0x1p-20f
+#define TINY_STEP 0x1p-24f
+
+BODY void search_tiny_scales(
+  const float *x, int columns, float low, float high, const float *plain, float *best_scale, float *best_error) {
+  int tiny[ROWS], any = 0;
+  FOR_ROWS {
+    tiny[r] = plain[r] != 0.0f && __builtin_fabsf(plain[r]) < TINY_SCALE;
+    any |= tiny[r];
+  }
+  if (!any) return;
+  float first[ROWS], second[ROWS], first_error[ROWS], second_error[ROWS];
+  for (int step = 1; step <= 16; step += 2) {
+    FOR_ROWS {
+      float sign = choose(plain[r] < 0.0f, -TINY_STEP, TINY_STEP);
+      first[r] = choose(tiny[r], sign * (float)step, best_scale[r]);
+      second[r] = choose(tiny[r], sign * (float)(step + 1), best_scale[r]);
+    }
+    tile_errors(x, columns, first, second, low, high, first_error, second_error);
+    keep_better(first, first_error, best_scale, best_error);
+    keep_better(second, second_error, best_scale, best_error);
+  }
+}
+
 // The scale of each row of a tile. Every trial is judged by the error of the values as they will be decoded.
 BODY void search_scales(
   const float *x, int columns, float low, float high, const float *trials, int trial_count, int refit_all,
@@ -130,6 +156,8 @@ BODY void search_scales(
   tile_refit(x, columns, best_scale, low, high, first);
   tile_error(x, columns, first, low, high, first_error);
   keep_better(first, first_error, best_scale, best_error);
+  FOR_ROWS first[r] = extreme[r] / low;
+  search_tiny_scales(x, columns, low, high, first, best_scale, best_error);
 }
 
 // Codes of a tile in the order of formats/bantam.md, section 8; sums of the errors. Words are stored as they lie in memory

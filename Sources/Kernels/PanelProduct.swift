@@ -3,8 +3,8 @@ import Tensors
 
 /// The blocked product of f32 activations with panels of 32 outputs.
 ///
-/// Every output is one chain of fused multiply-adds in ascending input order: the same bits for any cut into rows,
-/// panels and depths, and for any number of threads.
+/// Each call's sum starts at 0, is one chain of fused multiply-adds in ascending input order, and is then added to the output: the same
+/// bits for any cut into rows and panels, and for any number of threads.
 public enum PanelProduct {
   public static let columns = Int(CK_PANEL_COLUMNS)
 

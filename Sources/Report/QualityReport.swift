@@ -30,12 +30,23 @@ public struct QualityReport {
     }.sorted { ($0.quality.sqnrDecibels, $0.tensor.name) < ($1.quality.sqnrDecibels, $1.tensor.name) }
   }
 
-  /// Tensors whose NaN or infinite values were replaced.
+  /// Tensors whose NaN or infinite values were replaced, and those that lost more than their encoding should cost.
   public var warnings: [String] {
     rows.compactMap { row in
       guard let count = row.statistics?.nonfiniteCount, count > 0 else { return nil }
       return "'\(row.tensor.name)' has \(count) NaN or infinite values: NaN became 0, infinity the largest of its group"
     }
+      + rows.compactMap { row in
+        guard let floor = Self.floor(row.tensor.encoding), row.quality.sqnrDecibels < floor else { return nil }
+        return
+          "'\(row.tensor.name)' keeps only \(Self.decibelText(row.quality.sqnrDecibels)) in \(row.tensor.encoding): "
+          + "look at its values (bantam inspect --tensor), or leave it as it is (--keep)"
+      }
+  }
+
+  /// Decibels below which a tensor has values that its encoding does not suit; any real weights are far above.
+  private static func floor(_ encoding: String) -> Double? {
+    encoding.hasPrefix("int8") ? 20 : encoding.hasPrefix("int4") ? 10 : nil
   }
 
   /// A line a component: bytes, bits to a weight, signal-to-noise ratio over all quantized tensors, worst tensor.

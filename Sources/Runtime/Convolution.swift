@@ -126,7 +126,11 @@ private struct ConvolutionTiles: Sendable {
   let products: ProductPrecision
 
   /// Values that fit beside the panel and the decoded weights: the padded piece of the input.
-  private static let pieceLimit = Execution.scratchByteCount / 4 - ConvolutionTiles.weightScratch
+  private static let pieceLimit =
+    Execution.scratchByteCount / 4 - ConvolutionTiles.weightScratch - ConvolutionTiles.sumsScratch
+  /// Sums of the outputs of an item.
+  private static let sumsScratch = pixelLimit * Execution.groupLimit * PanelProduct.columns
+  private static let pixelLimit = 512
   /// Panels of a block of channels by tap, the same as packed (one channel more where pairs need it), and decoded rows.
   private static let weightScratch = PanelProduct.columns * 9 * (3 * channelBlock + 1)
   /// Channels of a panel.
@@ -136,7 +140,7 @@ private struct ConvolutionTiles: Sendable {
     stride = layer.stride
     self.products = products
     var columns = min(out.width, 128)
-    var rows = max(1, min(out.height, 512 / max(1, columns)))
+    var rows = max(1, min(out.height, Self.pixelLimit / max(1, columns)))
     func piece(_ rows: Int, _ columns: Int) -> Int {
       ((rows - 1) * layer.stride + 3) * ((columns - 1) * layer.stride + 3) * layer.channels
     }
@@ -150,7 +154,7 @@ private struct ConvolutionTiles: Sendable {
     across = (out.width + columns - 1) / columns
     let panels = (layer.outputs + PanelProduct.columns - 1) / PanelProduct.columns
     let wanted = max(1, min(panels, 4 * threadCount / max(1, out.batch * down * across)))
-    panelsInGroup = (panels + wanted - 1) / wanted
+    panelsInGroup = min(Execution.groupLimit, (panels + wanted - 1) / wanted)
     groups = (panels + panelsInGroup - 1) / panelsInGroup
   }
 
@@ -165,7 +169,7 @@ private struct ConvolutionTiles: Sendable {
     let firstColumn = tile % across * columns
     let rowCount = min(rows, out.height - firstRow)
     let columnCount = min(columns, out.width - firstColumn)
-    let piece = scratch + Self.weightScratch
+    let piece = scratch + Self.weightScratch + Self.sumsScratch
     let pieceWidth = (columnCount - 1) * stride + 3
     let narrowPiece = UnsafeMutableRawPointer(piece).assumingMemoryBound(to: UInt16.self)
     let rowLength = pieceWidth * layer.channels
@@ -183,12 +187,7 @@ private struct ConvolutionTiles: Sendable {
     let first = group * panelsInGroup * PanelProduct.columns
     let outputs = first..<min(layer.outputs, first + panelsInGroup * PanelProduct.columns)
     let corner = (sample * out.height + firstRow) * out.width + firstColumn
-    for row in 0..<rowCount {
-      for pixel in corner + row * out.width..<corner + row * out.width + columnCount {
-        Execution.start(out.row(pixel), residual?.row(pixel), outputs, layer.bias)
-      }
-    }
-    let target = out.row(corner)
+    let sums = ProductSums(scratch + Self.weightScratch, rows: rowCount * columnCount, outputs: outputs)
     let panel = scratch
     let pairPanel = UnsafeMutableRawPointer(panel).assumingMemoryBound(to: UInt16.self)
     let decoded = scratch + PanelProduct.columns * 9 * Self.channelBlock
@@ -210,21 +209,28 @@ private struct ConvolutionTiles: Sendable {
         for tap in 0..<9 {
           for row in 0..<rowCount {
             let source = ((row * stride + tap / 3) * pieceWidth + tap % 3) * layer.channels + channel
-            let result = target + row * out.width * out.channels + output
+            let result = sums.base + row * columnCount * outputs.count + output - outputs.lowerBound
             switch products {
             case .f32:
               PanelProduct.multiplyAdd(
                 a: piece + source, aStride: stride * layer.channels, rows: columnCount,
-                panel: panel + tap * count * PanelProduct.columns, depth: count, c: result, cStride: out.channels,
+                panel: panel + tap * count * PanelProduct.columns, depth: count, c: result, cStride: outputs.count,
                 columns: columnsOfPanel)
             case .bf16:
               PairProduct.multiplyAdd(
                 a: narrowPiece + source, aStride: stride * layer.channels, rows: columnCount,
-                panel: pairPanel + tap * even * PanelProduct.columns, depth: even, c: result, cStride: out.channels,
+                panel: pairPanel + tap * even * PanelProduct.columns, depth: even, c: result, cStride: outputs.count,
                 columns: columnsOfPanel)
             }
           }
         }
+      }
+    }
+    for row in 0..<rowCount {
+      for column in 0..<columnCount {
+        let pixel = corner + row * out.width + column
+        sums.finish(
+          row * columnCount + column, out: out.row(pixel), residual: residual?.row(pixel), bias: layer.bias)
       }
     }
   }

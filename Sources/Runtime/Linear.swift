@@ -26,6 +26,10 @@ extension Execution {
   static let depth = 512
   /// Rows that one item multiplies.
   private static let rowLimit = 512
+  /// Panels of an item at the most.
+  static let groupLimit = 8
+  /// Where an item's sums lie in its memory: behind decoded weights and panels.
+  private static let sumsOffset = 2 * depth * groupLimit * PanelProduct.columns
 
   /// `out = x W^T + b`, plus a residual.
   /// - Parameters:
@@ -52,19 +56,22 @@ extension Execution {
       let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
       // Enough items for all threads, panels side by side so that they share the rows of x in the cache.
       // OpenBLAS may round otherwise for other cuts: there the cut is fixed.
-      let group = blas == nil ? max(1, min(8, panels * rowBlocks / (4 * threadCount))) : 8
+      let group = blas == nil ? max(1, min(Self.groupLimit, panels * rowBlocks / (4 * threadCount))) : Self.groupLimit
       let groups = (panels + group - 1) / group
       parallel(rowBlocks * groups) { [blas] item, scratch in
         let rows = item / groups * Self.rowLimit..<min(x.rowCount, (item / groups + 1) * Self.rowLimit)
         let first = item % groups * group * PanelProduct.columns
         let outputs = first..<min(weight.outputs, first + group * PanelProduct.columns)
-        for row in rows { Self.start(out.row(row), residual?.row(row), outputs, layer.bias) }
+        let sums = ProductSums(scratch + Self.sumsOffset, rows: rows.count, outputs: outputs)
         if let narrow {
-          Self.multiplyPairs(weight, narrow, rows, outputs, into: out, scratch)
+          Self.multiplyPairs(weight, narrow, rows, outputs, into: sums, scratch)
         } else if let blas {
-          Self.multiply(blas, weight, x, rows, outputs, into: out, scratch)
+          Self.multiply(blas, weight, x, rows, outputs, into: sums, scratch)
         } else {
-          Self.multiply(weight, x, rows, outputs, into: out, scratch)
+          Self.multiply(weight, x, rows, outputs, into: sums, scratch)
+        }
+        for row in rows {
+          sums.finish(row - rows.lowerBound, out: out.row(row), residual: residual?.row(row), bias: layer.bias)
         }
       }
     }
@@ -76,10 +83,10 @@ extension Execution {
     let run = 64
     parallel((weight.outputs + run - 1) / run) { item, scratch in
       let outputs = item * run..<min(weight.outputs, (item + 1) * run)
-      Self.start(out.base, residual?.base, outputs, layer.bias)
+      let sums = ProductSums(scratch + Self.sumsOffset, rows: 1, outputs: outputs)
       weight.multiplyRow(
-        firstOutput: outputs.lowerBound, count: outputs.count, x: x.base, out: out.base + outputs.lowerBound,
-        scratch: scratch)
+        firstOutput: outputs.lowerBound, count: outputs.count, x: x.base, out: sums.base, scratch: scratch)
+      sums.finish(0, out: out.base, residual: residual?.base, bias: layer.bias)
     }
   }
 
@@ -105,7 +112,7 @@ extension Execution {
   }
 
   private static func multiplyPairs(
-    _ weight: Weight, _ x: NarrowRows, _ rows: Range<Int>, _ outputs: Range<Int>, into out: Activation,
+    _ weight: Weight, _ x: NarrowRows, _ rows: Range<Int>, _ outputs: Range<Int>, into sums: ProductSums,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let panel = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
@@ -115,7 +122,8 @@ extension Execution {
         firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
       PairProduct.multiplyAdd(
         a: x.base + rows.lowerBound * x.stride + input, aStride: x.stride, rows: rows.count, panel: panel,
-        depth: (count + 1) / 2 * 2, c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
+        depth: (count + 1) / 2 * 2, c: sums.base + output - outputs.lowerBound, cStride: outputs.count,
+        columns: columns)
     }
   }
 
@@ -131,24 +139,8 @@ extension Execution {
     }
   }
 
-  /// Starts a run of outputs of one row with bias plus residual, whichever there is.
-  static func start(
-    _ out: UnsafeMutablePointer<Float>, _ residual: UnsafePointer<Float>?, _ outputs: Range<Int>, _ bias: Vector?
-  ) {
-    let target = out + outputs.lowerBound
-    if let residual {
-      // In place, there is nothing to copy.
-      if residual != UnsafePointer(out) { target.update(from: residual + outputs.lowerBound, count: outputs.count) }
-      if let bias { Elementwise.add(bias.values + outputs.lowerBound, to: target, count: outputs.count) }
-    } else if let bias {
-      target.update(from: bias.values + outputs.lowerBound, count: outputs.count)
-    } else {
-      target.update(repeating: 0, count: outputs.count)
-    }
-  }
-
   private static func multiply(
-    _ weight: Weight, _ x: Activation, _ rows: Range<Int>, _ outputs: Range<Int>, into out: Activation,
+    _ weight: Weight, _ x: Activation, _ rows: Range<Int>, _ outputs: Range<Int>, into sums: ProductSums,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let panel = scratch
@@ -158,13 +150,13 @@ extension Execution {
         firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
       PanelProduct.multiplyAdd(
         a: x.row(rows.lowerBound) + input, aStride: x.channels, rows: rows.count, panel: panel, depth: count,
-        c: out.row(rows.lowerBound) + output, cStride: out.channels, columns: columns)
+        c: sums.base + output - outputs.lowerBound, cStride: outputs.count, columns: columns)
     }
   }
 
   private static func multiply(
     _ blas: OpenBLAS, _ weight: Weight, _ x: Activation, _ rows: Range<Int>, _ outputs: Range<Int>,
-    into out: Activation, _ scratch: UnsafeMutablePointer<Float>
+    into sums: ProductSums, _ scratch: UnsafeMutablePointer<Float>
   ) {
     for input in stride(from: 0, to: weight.inputs, by: depth) {
       let count = min(depth, weight.inputs - input)
@@ -172,8 +164,7 @@ extension Execution {
         firstOutput: outputs.lowerBound, count: outputs.count, firstInput: input, depth: count, out: scratch)
       blas.multiply(
         rows: rows.count, columns: outputs.count, depth: count, a: x.row(rows.lowerBound) + input, aStride: x.channels,
-        b: scratch, bStride: count, c: out.row(rows.lowerBound) + outputs.lowerBound, cStride: out.channels,
-        adding: true)
+        b: scratch, bStride: count, c: sums.base, cStride: outputs.count, adding: true)
     }
   }
 

@@ -96,6 +96,23 @@ import Testing
     #expect(text.contains("of values decoded from int4"), "\(text)")
   }
 
+  /// A loss beyond what the encoding costs is a warning with the tensor's name.
+  @Test func tensorsThatLoseTooMuchAreNamed() throws {
+    let folder = TemporaryFolder()
+    let good = (0..<64 * 64).flatMap { n in withUnsafeBytes(of: Float(sin(Double(n))).bitPattern) { Array($0) } }
+    // Sizes so far below what f16 can scale that little is left.
+    let lost = (0..<64 * 64).flatMap { n in withUnsafeBytes(of: Float(sin(Double(n)) * 5e-9).bitPattern) { Array($0) } }
+    folder.write(
+      SafetensorsFile.bytes([("good.weight", "F32", [64, 64], good), ("lost.weight", "F32", [64, 64], lost)]),
+      to: "m.safetensors")
+    for encoding in ["int8", "int4"] {
+      let done = try Command(["quantize", folder["m.safetensors"], "-o", folder[encoding], "--encoding", encoding])
+      #expect(done.status == 0)
+      #expect(done.errors.contains("warning: 'lost.weight' keeps only"), "\(done.errors)")
+      #expect(!done.errors.contains("'good.weight' keeps"), "\(done.errors)")
+    }
+  }
+
   @Test func growingIsSaid() throws {
     let folder = TemporaryFolder()
     _ = try Command(["quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int4", "-q"])

@@ -171,6 +171,20 @@ struct Coded {
     #expect(Coded(negativeZero, rows: 1, columns: 32, encoding).decoded().allSatisfy { $0 == 0 })
   }
 
+  /// Values near the smallest scale of f16 are held as well as it allows: a uniform error of a step of 2^-24, not zeros.
+  @Test(arguments: [Float(1e-6), 3e-7, 1e-7, 5e-8]) func tinyValuesAreNotZeroed(size: Float) throws {
+    var generator = SeededGenerator(38)
+    let values = generator.normals(16 * 64).map { $0 * size }
+    for (encoding, steps) in [(GroupEncoding.int8, Float(256)), (.int4, 16)] {
+      let coded = Coded(values, rows: 16, columns: 64, encoding)
+      let decoded = coded.decoded()
+      let noise = zip(values, decoded).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) } / Double(values.count)
+      // What steps of 2^-24 cost where they reach all values, and what as many steps as there are codes cost where they do not.
+      let step = max(Float(0x1p-24), 8 * size / steps)
+      #expect(noise.squareRoot() <= Double(step) / 12.0.squareRoot() * 1.05, "\(encoding.name): \(noise.squareRoot())")
+    }
+  }
+
   @Test(arguments: [DType.f32, .f16, .bf16]) func everySourceTypeGivesTheCodesOfItsValues(dtype: DType) {
     var generator = SeededGenerator(24)
     let exact = generator.normals(16 * 64)
