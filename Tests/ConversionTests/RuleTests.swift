@@ -111,6 +111,30 @@ import Testing
       ).isEmpty)
   }
 
+  // MARK: Files beside the weights
+
+  /// A link out of the folder may lead to anything of the user's: only what is what its name says is carried.
+  @Test func onlyWhatItsNameSaysIsCarried() throws {
+    let folder = TemporaryFolder()
+    folder.write(Self.tensors, to: "s/model.safetensors")
+    folder.write("root:x:0:0", to: "secret")
+    folder.write([0xFF, 0xFE, 0], to: "key")
+    folder.write(#"{"a": 1}"#, to: "shared.json")
+    for (name, target) in [
+      ("tokenizer_config.json", "secret"), ("vocab.json", "key"), ("merges.txt", "secret"),
+      ("generation_config.json", "shared.json"),
+    ] {
+      symlink(folder[target], folder["s/" + name])
+    }
+    let plan = try convert(folder["s"], to: folder["m"])
+    #expect(try Archive(path: folder["m"]).index.blobs.map(\.name) == ["generation_config.json"])
+    let whole = folder.bytes(of: "m")
+    #expect(whole.firstRange(of: Array("root:x".utf8)) == nil)
+    for name in ["tokenizer_config.json", "vocab.json", "merges.txt"] {
+      #expect(plan.notes.contains { $0.contains(name) }, "\(name)")
+    }
+  }
+
   // MARK: A source that does not hold still
 
   private static let tensors = SafetensorsFile.bytes([("w", "F32", [64, 64], [UInt8](repeating: 1, count: 16_384))])

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -151,6 +152,23 @@ import Testing
     #expect(empty.bytes(at: 0, count: 0).isEmpty)
   }
 
+  /// Each mapping is guarded, however many there are.
+  @Test func manyFilesAreMappedAtOnce() throws {
+    let folder = TemporaryFolder()
+    let mappings = try (0..<700).map { number in
+      try MappedFile(
+        ReadableFile(path: folder.write([UInt8](repeating: UInt8(number & 255), count: 5000), to: "f\(number)")))
+    }
+    for (number, mapping) in mappings.enumerated() {
+      #expect(mapping.bytes(at: 4999, count: 1)[0] == UInt8(number & 255))
+    }
+    truncate(folder["f650"], 10)
+    #expect(mappings[650].bytes(at: 4999, count: 1)[0] == 0)
+    truncate(folder["f3"], 0)
+    #expect(mappings[3].bytes(at: 4999, count: 1)[0] == 0)
+    #expect(mappings.enumerated().filter { $1.isTorn }.map(\.offset) == [3, 650] || mappings[3].isTorn)
+  }
+
   @Test func anOutputAppearsOnlyWhenItIsWhole() throws {
     let folder = TemporaryFolder()
     folder.write("old", to: "out")
@@ -259,4 +277,50 @@ import Testing
       #expect(!Folder.isPlainPath(bytes))
     }
   }
+}
+
+@Suite struct WorkerTests {
+  @Test(arguments: [1, 2, 7, 40]) func everyItemIsWorkedOnOnce(threads: Int) {
+    let counts = (0..<1000).map { _ in Counter() }
+    Workers.run(threadCount: threads, itemCount: counts.count) { worker, item in
+      precondition((0..<threads).contains(worker))
+      counts[item].add(1)
+    }
+    #expect(counts.allSatisfy { $0.value == 1 })
+  }
+
+  /// Work within work, and work from many threads at once, ends.
+  @Test func workMayBeNestedAndCalledFromMany() async {
+    await withTaskGroup(of: Int.self) { group in
+      for _ in 0..<24 {
+        group.addTask {
+          let sum = Counter()
+          for _ in 0..<20 {
+            Workers.run(threadCount: 3, itemCount: 5) { _, outer in
+              Workers.run(threadCount: 2, itemCount: 4) { _, inner in sum.add(outer * inner) }
+            }
+          }
+          return sum.value
+        }
+      }
+      for await sum in group { #expect(sum == 20 * (0 + 1 + 2 + 3 + 4) * (0 + 1 + 2 + 3)) }
+    }
+  }
+
+  @Test func theErrorOfTheLowestItemIsThrown() {
+    for _ in 0..<50 {
+      #expect(throws: FileError.missing(path: "0", code: 0)) {
+        try Workers.run(threadCount: 4, itemCount: 4) { (_, item) throws(FileError) in
+          throw FileError.missing(path: "\(item)", code: 0)
+        }
+      }
+    }
+  }
+}
+
+/// A sum that many threads add to.
+private final class Counter: Sendable {
+  private let sum = Atomic<Int>(0)
+  var value: Int { sum.load(ordering: .relaxed) }
+  func add(_ number: Int) { sum.add(number, ordering: .relaxed) }
 }
