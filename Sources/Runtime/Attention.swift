@@ -40,7 +40,8 @@ extension Execution {
     let pieces = zip(cuts ?? [0], (cuts ?? [0, 0]).dropFirst()).map { $0..<$1 }
     let pairCount =
       cuts == nil
-      ? q.pixelCount * k.pixelCount / (layer.isCausal ? 2 : 1) : pieces.reduce(0) { $0 + $1.count * $1.count }
+      ? q.pixelCount * k.pixelCount - (layer.isCausal ? q.pixelCount * (q.pixelCount - 1) / 2 : 0)
+      : pieces.reduce(0) { $0 + $1.count * $1.count }
     try perform(
       NetworkOperation(
         path: layer.path, kind: .attention, operationCount: 4 * q.batch * q.channels * pairCount,

@@ -48,7 +48,7 @@ import Testing
     #expect(sum(.linear, \.operationCount) == c.layerCount * 2 * n * weights)
     // The sample's weights are bf16.
     #expect(sum(.linear, \.weightByteCount) == c.layerCount * 2 * weights)
-    #expect(sum(.attention, \.operationCount) == c.layerCount * 4 * h * (n * n / 2))
+    #expect(sum(.attention, \.operationCount) == c.layerCount * 4 * h * (n * (n + 1) / 2))
     #expect(sum(.norm, \.callCount) == 2 * c.layerCount + 1)
     // x and result of each product; the residual is read once more.
     let linear = n * (h + h) + 2 * n * (h + kv) + n * (h + 2 * h) + 2 * n * (h + f) + n * (f + 2 * h)
