@@ -93,7 +93,9 @@ import Testing
   }
 
   /// Pairs that are looked at: of n queries that see m keys causally, n m - n (n - 1) / 2.
-  @Test(arguments: [(1, 513, 513), (3, 5, 12), (4, 4, 10)]) func causalPairsAreCounted(n: Int, m: Int, pairs: Int) throws {
+  @Test(arguments: [(1, 513, 513), (3, 5, 12), (4, 4, 10)]) func causalPairsAreCounted(n: Int, m: Int, pairs: Int)
+    throws
+  {
     let counter = Counter()
     let run = try Execution(arenaByteCount: 1 << 20, threadCount: 1, observer: counter)
     let (q, k) = (run.take(width: n, channels: 8), run.take(width: m, channels: 8))
