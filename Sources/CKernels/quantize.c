@@ -312,24 +312,29 @@ void ck_quantize_stripe(PARAMETERS) {
   ck_quantize_stripe_scalar(values, dtype, row_stride, rows, columns, bits, codes, scales, sums);
 }
 
+// The values of one tile, column by column, as the lines lie.
+BODY void decode_tile(const uint8_t *codes, const uint16_t *scales, int bits, float value[COLUMNS][ROWS]) {
+  int step = bits == 8 ? 4 : 8;
+  float scale[ROWS];
+  FOR_ROWS scale[r] = float_of_bits(widen_f16(scales[r]));
+  for (int c = 0; c < COLUMNS; c += step, codes += ROWS * 4) {
+    uint32_t word[ROWS];
+    memcpy(word, codes, sizeof word);
+    for (int k = 0; k < step; k++) {
+      // At 4 bits the low nibbles of the four bytes are columns 0-3, the high ones 4-7.
+      int shift = bits == 8 ? 8 * k : k % 4 * 8 + k / 4 * 4;
+      FOR_ROWS value[c + k][r] =
+        (float)((int32_t)(word[r] >> shift & (bits == 8 ? 255 : 15)) - (bits == 8 ? 128 : 8)) * scale[r];
+    }
+  }
+}
+
 BODY void ck_decode_stripe_body(
   const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
-  int step = bits == 8 ? 4 : 8, per_word = bits == 8 ? 4 : 8;
-  for (size_t first = 0; first < columns; first += COLUMNS, scales += ROWS) {
+  for (size_t first = 0; first < columns; first += COLUMNS, scales += ROWS, codes += ROWS * COLUMNS * bits / 8) {
     size_t width = columns - first < COLUMNS ? columns - first : COLUMNS;
-    float scale[ROWS], value[COLUMNS][ROWS] __attribute__((aligned(64)));
-    FOR_ROWS scale[r] = float_of_bits(widen_f16(scales[r]));
-    for (int c = 0; c < COLUMNS; c += step, codes += ROWS * 4) {
-      uint32_t word[ROWS];
-      memcpy(word, codes, sizeof word);
-      for (int k = 0; k < per_word; k++) {
-        // At 4 bits the low nibbles of the four bytes are columns 0-3, the high ones 4-7.
-        int shift = bits == 8 ? 8 * k : k % 4 * 8 + k / 4 * 4;
-        FOR_ROWS value[c + k][r] =
-          (float)((int32_t)(word[r] >> shift & (bits == 8 ? 255 : 15)) - (bits == 8 ? 128 : 8)) * scale[r];
-      }
-    }
-    float plain[ROWS][COLUMNS] __attribute__((aligned(64)));
+    float value[COLUMNS][ROWS] __attribute__((aligned(64))), plain[ROWS][COLUMNS] __attribute__((aligned(64)));
+    decode_tile(codes, scales, bits, value);
     turn_square(value[0], ROWS, plain[0], COLUMNS);
     turn_square(value[16], ROWS, &plain[0][16], COLUMNS);
     for (size_t r = 0; r < rows; r++) {
@@ -339,21 +344,47 @@ BODY void ck_decode_stripe_body(
   }
 }
 
-void ck_decode_stripe_scalar(
-  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
-  ck_decode_stripe_body(codes, scales, rows, columns, bits, out, row_stride);
+// The columns of a tile are what a panel holds: nothing turns.
+BODY void ck_decode_panel_body(const uint8_t *codes, const uint16_t *scales, size_t columns, int bits, float *panel) {
+  for (size_t first = 0; first < columns; first += COLUMNS, scales += ROWS, codes += ROWS * COLUMNS * bits / 8) {
+    size_t width = columns - first < COLUMNS ? columns - first : COLUMNS;
+    float value[COLUMNS][ROWS] __attribute__((aligned(64)));
+    decode_tile(codes, scales, bits, value);
+    for (size_t c = 0; c < width; c++) memcpy(panel + (first + c) * CK_PANEL_COLUMNS, value[c], sizeof value[c]);
+  }
 }
-#if defined(__x86_64__)
-TARGET_AVX512 static void ck_decode_stripe_avx512(
-  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
-  if (bits == 8) ck_decode_stripe_body(codes, scales, rows, columns, 8, out, row_stride);
+
+// `bits` is a constant in each call, so that both widths are compiled on their own.
+#define STRIPE_PARAMETERS \
+  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride
+#define STRIPE_CASES                                                                              \
+  if (bits == 8) ck_decode_stripe_body(codes, scales, rows, columns, 8, out, row_stride);         \
   else ck_decode_stripe_body(codes, scales, rows, columns, 4, out, row_stride);
-}
+#define PANEL_PARAMETERS const uint8_t *codes, const uint16_t *scales, size_t columns, int bits, float *panel
+#define PANEL_CASES                                                                               \
+  if (bits == 8) ck_decode_panel_body(codes, scales, columns, 8, panel);                          \
+  else ck_decode_panel_body(codes, scales, columns, 4, panel);
+
+void ck_decode_stripe_scalar(STRIPE_PARAMETERS) { STRIPE_CASES }
+#if defined(__x86_64__)
+TARGET_AVX512 static void ck_decode_stripe_avx512(STRIPE_PARAMETERS) { STRIPE_CASES }
+TARGET_AVX2 static void ck_decode_stripe_avx2(STRIPE_PARAMETERS) { STRIPE_CASES }
+TARGET_AVX512 static void ck_decode_panel_avx512(PANEL_PARAMETERS) { PANEL_CASES }
+TARGET_AVX2 static void ck_decode_panel_avx2(PANEL_PARAMETERS) { PANEL_CASES }
 #endif
-void ck_decode_stripe(
-  const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride) {
+
+void ck_decode_stripe(STRIPE_PARAMETERS) {
 #if defined(__x86_64__)
   if (ck_isa() & CK_ISA_AVX512) return ck_decode_stripe_avx512(codes, scales, rows, columns, bits, out, row_stride);
+  if (ck_isa() & CK_ISA_AVX2) return ck_decode_stripe_avx2(codes, scales, rows, columns, bits, out, row_stride);
 #endif
-  ck_decode_stripe_scalar(codes, scales, rows, columns, bits, out, row_stride);
+  STRIPE_CASES
+}
+
+void ck_decode_panel(PANEL_PARAMETERS) {
+#if defined(__x86_64__)
+  if (ck_isa() & CK_ISA_AVX512) return ck_decode_panel_avx512(codes, scales, columns, bits, panel);
+  if (ck_isa() & CK_ISA_AVX2) return ck_decode_panel_avx2(codes, scales, columns, bits, panel);
+#endif
+  PANEL_CASES
 }

@@ -76,6 +76,22 @@ public enum GroupKernels {
       codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
       rows, columns, Int32(bits), out.baseAddress, rowStride)
   }
+
+  /// Decodes a stripe into one half of a panel for ``PanelProduct``: the columns of a tile lie as a panel wants them.
+  /// - Parameters:
+  ///   - codes, scales: as for ``decode(codes:scales:rows:columns:bits:out:rowStride:useScalar:)``.
+  ///   - panel: `[columns, 32]`, of which 16 of each column are overwritten.
+  public static func decodePanel(
+    codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, columns: Int, bits: Int,
+    panel: UnsafeMutablePointer<Float>
+  ) {
+    let groups = groupCount(columns: columns)
+    precondition(bits == 8 || bits == 4)
+    precondition(codes.count >= groups * 64 * bits && scales.count >= groups * tileRows * 2)
+    ck_decode_panel(
+      codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
+      columns, Int32(bits), panel)
+  }
 }
 
 /// `10 log10(signal / noise)`, +infinity without noise.

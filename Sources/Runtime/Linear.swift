@@ -144,10 +144,8 @@ extension Execution {
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let panel = scratch
-    let decoded = scratch + depth * PanelProduct.columns
     eachPanel(weight, outputs) { input, count, output, columns in
-      weight.pack(
-        firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
+      weight.pack(firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel)
       PanelProduct.multiplyAdd(
         a: x.row(rows.lowerBound) + input, aStride: x.channels, rows: rows.count, panel: panel, depth: count,
         c: sums.base + output - outputs.lowerBound, cStride: outputs.count, columns: columns)

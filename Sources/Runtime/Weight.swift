@@ -67,22 +67,37 @@ public final class Weight: Sendable {
 
   /// Packs up to 32 outputs of a range of inputs for ``PanelProduct``.
   /// - Parameters:
-  ///   - firstInput: a multiple of 32.
+  ///   - firstOutput, firstInput: multiples of 32.
   ///   - panel: `[depth, 32]`.
-  ///   - scratch: 32 * (depth rounded up to 32) values.
-  func pack(
-    firstOutput: Int, columns: Int, firstInput: Int, depth: Int, panel: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>
-  ) {
+  func pack(firstOutput: Int, columns: Int, firstInput: Int, depth: Int, panel: UnsafeMutablePointer<Float>) {
     switch storage {
     case .plain(let dtype):
       let element = bytes! + (firstOutput * inputs + firstInput) * dtype.bitWidth / 8
       PanelProduct.packRows(element, dtype: dtype, stride: inputs, columns: columns, depth: depth, panel: panel)
-    case .group:
-      decode(firstOutput: firstOutput, count: columns, firstInput: firstInput, depth: depth, out: scratch)
-      PanelProduct.packRows(scratch, dtype: .f32, stride: depth, columns: columns, depth: depth, panel: panel)
+    case .group(let bits):
+      for half in 0..<PanelProduct.columns / 16 {
+        guard half * 16 < columns else {
+          for input in 0..<depth { (panel + input * PanelProduct.columns + half * 16).update(repeating: 0, count: 16) }
+          continue
+        }
+        let stripe = stripe(firstOutput: firstOutput + half * 16, firstInput: firstInput, depth: depth, bits: bits)
+        GroupKernels.decodePanel(
+          codes: stripe.codes, scales: stripe.scales, columns: depth, bits: bits, panel: panel + half * 16)
+      }
     case .absent: break
     }
+  }
+
+  /// Where the codes and scales of 16 outputs and a range of inputs lie.
+  private func stripe(
+    firstOutput: Int, firstInput: Int, depth: Int, bits: Int
+  ) -> (codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer) {
+    let group = firstOutput / 16 * GroupKernels.groupCount(columns: inputs) + firstInput / 32
+    let taken = GroupKernels.groupCount(columns: depth)
+    return (
+      .init(start: bytes! + group * 64 * bits, count: taken * 64 * bits),
+      .init(start: scales! + group * 32, count: taken * 32)
+    )
   }
 
   /// Adds the product of one row of activations with a run of outputs.
@@ -139,8 +154,7 @@ public final class Weight: Sendable {
   ) {
     let width = PanelProduct.columns
     pack(
-      firstOutput: firstOutput, columns: columns, firstInput: firstChannel * 9, depth: count * 9, panel: scratch,
-      scratch: scratch + width * 9 * (count + 1))
+      firstOutput: firstOutput, columns: columns, firstInput: firstChannel * 9, depth: count * 9, panel: scratch)
     if count % 2 == 1 { (scratch + width * 9 * count).update(repeating: 0, count: width * 9) }
     let pairs = (count + 1) / 2
     for pair in 0..<pairs {
@@ -155,15 +169,14 @@ public final class Weight: Sendable {
   /// - Parameters:
   ///   - firstChannel: such that the first input is a multiple of 32.
   ///   - panels: `[9, count, 32]`.
-  ///   - scratch: 2 * 32 * 9 * count values.
+  ///   - scratch: 32 * 9 * count values.
   func packTaps(
     firstOutput: Int, columns: Int, firstChannel: Int, count: Int, panels: UnsafeMutablePointer<Float>,
     scratch: UnsafeMutablePointer<Float>
   ) {
     let width = PanelProduct.columns
     pack(
-      firstOutput: firstOutput, columns: columns, firstInput: firstChannel * 9, depth: count * 9, panel: scratch,
-      scratch: scratch + width * 9 * count)
+      firstOutput: firstOutput, columns: columns, firstInput: firstChannel * 9, depth: count * 9, panel: scratch)
     for channel in 0..<count {
       for tap in 0..<9 {
         (panels + (tap * count + channel) * width).update(from: scratch + (channel * 9 + tap) * width, count: width)
@@ -183,15 +196,12 @@ public final class Weight: Sendable {
         ElementCast.widen(count: depth, from: element, dtype, to: out + row * depth)
       }
     case .group(let bits):
-      let groups = GroupKernels.groupCount(columns: inputs)
-      let taken = GroupKernels.groupCount(columns: depth)
-      for stripe in 0..<(count + 15) / 16 {
-        let group = (firstOutput / 16 + stripe) * groups + firstInput / 32
-        let rows = min(16, count - stripe * 16)
+      for first in stride(from: 0, to: count, by: 16) {
+        let stripe = stripe(firstOutput: firstOutput + first, firstInput: firstInput, depth: depth, bits: bits)
+        let rows = min(16, count - first)
         GroupKernels.decode(
-          codes: .init(start: bytes! + group * 64 * bits, count: taken * 64 * bits),
-          scales: .init(start: scales! + group * 32, count: taken * 32), rows: rows, columns: depth, bits: bits,
-          out: .init(start: out + stripe * 16 * depth, count: rows * depth), rowStride: depth)
+          codes: stripe.codes, scales: stripe.scales, rows: rows, columns: depth, bits: bits,
+          out: .init(start: out + first * depth, count: rows * depth), rowStride: depth)
       }
     case .absent: break
     }

@@ -171,6 +171,29 @@ struct Coded {
     #expect(Coded(negativeZero, rows: 1, columns: 32, encoding).decoded().allSatisfy { $0 == 0 })
   }
 
+  /// Decoding into a panel gives the bits of decoding rows and packing them.
+  @Test(arguments: GroupEncoding.all, [1, 31, 32, 33, 100]) func panelsHoldWhatRowsDecodeTo(
+    encoding: GroupEncoding, columns: Int
+  ) {
+    var generator = SeededGenerator(UInt64(columns))
+    let coded = Coded(generator.normals(16 * columns), rows: 16, columns: columns, encoding)
+    let rows = coded.decoded(useScalar: true)
+    var panel = [Float](repeating: 7, count: columns * 32)
+    panel.withUnsafeMutableBufferPointer { panel in
+      coded.codes.withUnsafeBytes { codes in
+        coded.scales.withUnsafeBytes { scales in
+          GroupKernels.decodePanel(
+            codes: codes, scales: scales, columns: columns, bits: encoding.bits, panel: panel.baseAddress! + 16)
+        }
+      }
+    }
+    for column in 0..<columns {
+      for row in 0..<32 {
+        #expect(panel[column * 32 + row] == (row < 16 ? 7 : rows[(row - 16) * columns + column]))
+      }
+    }
+  }
+
   /// Values near the smallest scale of f16 are held as well as it allows: a uniform error of a step of 2^-24, not zeros.
   @Test(arguments: [Float(1e-6), 3e-7, 1e-7, 5e-8]) func tinyValuesAreNotZeroed(size: Float) throws {
     var generator = SeededGenerator(38)

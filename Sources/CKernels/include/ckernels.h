@@ -68,6 +68,8 @@ void ck_decode_stripe_scalar(
   const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride);
 void ck_decode_stripe(
   const uint8_t *codes, const uint16_t *scales, size_t rows, size_t columns, int bits, float *out, size_t row_stride);
+// Values of a stripe as one half of a panel: panel[column * CK_PANEL_COLUMNS], 16 of each.
+void ck_decode_panel(const uint8_t *codes, const uint16_t *scales, size_t columns, int bits, float *panel);
 
 // Activations [row_count, columns] f32 to 8 bits: codes [row_count, groups, 32], a scale and a sum of codes a group.
 void ck_quantize_activations(
