@@ -206,6 +206,20 @@ import Testing
     #expect(folder.names == [".other.1.partial", ".out.1.partial", ".out.2.partial", "out"])
   }
 
+  /// A file that is an input without being open is spared, as long as it is that file: a number that the system gave on is another's.
+  @Test func claimedFilesAreSparedWhileTheyStand() throws {
+    let folder = TemporaryFolder()
+    let path = folder.write("config", to: "config.json")
+    link(path, folder["other"])
+    let claimed = ClaimedFiles(paths: [path, path])
+    for name in ["config.json", "other"] {
+      #expect(throws: FileError.outputIsInput(path: folder[name])) { try AtomicOutputFile(path: folder[name]) }
+    }
+    unlink(path)
+    #expect(throws: Never.self) { try AtomicOutputFile(path: folder["other"]).discard() }
+    withExtendedLifetime(claimed) {}
+  }
+
   @Test func outputsThatCannotBeAreRefusedBeforeWork() {
     let folder = TemporaryFolder()
     for path in [folder.path, "/dev/null", folder["absent/out"], folder.path + "/..", ""] {

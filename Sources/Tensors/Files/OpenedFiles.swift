@@ -11,6 +11,8 @@ public enum OpenedFiles {
     var counts: [FileIdentity: Int] = [:]
     var remembered: Set<FileIdentity> = []
     var remembersAll = false
+    /// Paths of files that are inputs without being open. Without a descriptor the number of one that is removed may go to another.
+    var claims: [FileIdentity: [String]] = [:]
   }
 
   private static let state = Mutex(State())
@@ -32,9 +34,26 @@ public enum OpenedFiles {
     }
   }
 
+  fileprivate static func claim(_ identity: FileIdentity, path: String) {
+    state.withLock { $0.claims[identity, default: []].append(path) }
+  }
+
+  fileprivate static func giveUp(_ identity: FileIdentity, path: String) {
+    state.withLock { state in
+      guard !state.remembersAll, var paths = state.claims[identity], let place = paths.firstIndex(of: path) else {
+        return
+      }
+      paths.remove(at: place)
+      state.claims[identity] = paths.isEmpty ? nil : paths
+    }
+  }
+
   /// Whether a file is one that this process reads.
   static func contains(_ identity: FileIdentity) -> Bool {
-    state.withLock { $0.counts[identity] != nil || $0.remembered.contains(identity) }
+    state.withLock { state in
+      state.counts[identity] != nil || state.remembered.contains(identity)
+        || state.claims[identity]?.contains { FileIdentity(path: $0) == identity } == true
+    }
   }
 }
 
@@ -42,12 +61,12 @@ public enum OpenedFiles {
 ///
 /// They count as long as this object lives.
 public final class ClaimedFiles: Sendable {
-  private let identities: [FileIdentity]
+  private let claims: [(identity: FileIdentity, path: String)]
 
   public init(paths: [String]) {
-    identities = paths.compactMap { FileIdentity(path: $0) }
-    identities.forEach(OpenedFiles.add)
+    claims = paths.compactMap { path in FileIdentity(path: path).map { ($0, path) } }
+    for claim in claims { OpenedFiles.claim(claim.identity, path: claim.path) }
   }
 
-  deinit { identities.forEach(OpenedFiles.remove) }
+  deinit { for claim in claims { OpenedFiles.giveUp(claim.identity, path: claim.path) } }
 }
