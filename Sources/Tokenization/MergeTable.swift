@@ -10,7 +10,7 @@ struct MergeTable: Sendable, Equatable {
   }
 
   static let emptyRank = UInt32.max
-  /// A power of two; at least one is free, so that every search ends.
+  /// A power of two; at most half are taken, so that every search ends.
   let slots: [Merge]
 
   /// - Parameter merges: in order of rank; of equal pairs the first counts. Nil where they crowd so much that searches would be long:
