@@ -67,7 +67,7 @@ let package = Package(
     .target(name: "Profile", dependencies: ["Runtime"], exclude: ["README.md"]),
     .target(
       name: "Report",
-      dependencies: ["Tensors", "JSON", "Kernels", "Archive", "Conversion", "Compare", "Profile"],
+      dependencies: ["Tensors", "JSON", "Kernels", "Quantization", "Archive", "Conversion", "Compare", "Profile"],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",

@@ -2,6 +2,7 @@
 
     BANTAM_KEEP_HOSTILE=FOLDER swift test -c release -Xswiftc -enable-testing --filter ArchiveHostile
     python3 tools/measure_small_files.py FOLDER
+    python3 tools/measure_small_files.py --make FOLDER      only makes the files, as the tests do
 
 Makes a config and a recipe of nothing, weights in zstd and npz that unpack to gigabytes, a vision tower that asks for pictures of
 19,000 pixels a side, and a tokenizer with 200,000 added tokens of one beginning; adds the native files of FOLDER, whose texts overlap.
@@ -96,8 +97,9 @@ def make(work):
     (work / "recipe.json").write_text('{"format":1,"encoding":"int8","rules":' + nothing + "}")
     zstd(work / "m.safetensors.zst", 6 << 30)
     npz(work / "m.npz", 1 << 30)
-    shutil.copytree(work / "tiny", work / "tower")
-    tower(work / "tower", 1369 * 1369 + 1)
+    for name, count in (("tower", 1369 * 1369 + 1), ("longest-tower", 1 << 24)):
+        shutil.copytree(work / "tiny", work / name)
+        tower(work / name, count)
     shutil.copytree(work / "tiny", work / "tokens")
     tokens = json.loads((work / "tokens/tokenizer.json").read_text())
     first = 1 + max(max(tokens["model"]["vocab"].values()), max(t["id"] for t in tokens["added_tokens"]))
@@ -107,6 +109,10 @@ def make(work):
     (work / "tokens/tokenizer.json").write_text(json.dumps(tokens))
     (work / "text").write_text("<<<<<x" * 20_000)
 
+
+if sys.argv[1:2] == ["--make"]:
+    make(Path(sys.argv[2]))
+    raise SystemExit
 
 with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as work:
     work = Path(work)

@@ -12,7 +12,7 @@ extension Checkpoint {
       try self.init(path: path, root: path)
     } else if WeightSet.isIndexName(path), Folder.hasFile(path) {
       var reader = FolderReader(root: Folder.split(path).folder)
-      do { try reader.claim(folder: "", names: try Folder.names(in: Folder.join(reader.root, ""))) } catch {}
+      if let names = try? Folder.names(in: reader.root) { reader.claim(folder: "", names: names) }
       try reader.readSharded(folder: "", index: Folder.split(path).name)
       try reader.decodeQuantized(folder: "")
       try self.init(path: path, isFolder: true, reader)

@@ -167,7 +167,8 @@ struct FolderReader {
     let bytes: [UInt8]
     do { bytes = try ReadableFile(path: indexPath).contents() } catch { throw .file(error) }
     let index = try ShardIndex(bytes, path: indexPath)
-    try checkPresent(index, name, folder: folder)
+    let others = Self.others(in: path, than: index)
+    try checkPresent(index, name, folder: folder, others: others)
     let firstFile = files.count
     let firstEntry = entries.count
     for file in index.files {
@@ -184,7 +185,6 @@ struct FolderReader {
     if let stray = shardOf.min(by: { $0.key < $1.key }) {
       throw .tensorNotInIndex(path: path, shard: stray.value, tensor: stray.key)
     }
-    let others = Self.others(in: path, than: index)
     if let first = others.first {
       let more = others.count > 1 ? " and \(others.count - 1) more" : ""
       notes.append(
@@ -203,10 +203,12 @@ struct FolderReader {
     }
   }
 
-  private func checkPresent(_ index: ShardIndex, _ name: String, folder: String) throws(CheckpointError) {
+  /// - Parameter others: weights that the index does not name.
+  private func checkPresent(
+    _ index: ShardIndex, _ name: String, folder: String, others: [String]
+  ) throws(CheckpointError) {
     let path = Folder.join(root, folder)
     let missing = index.files.filter { !Folder.somethingExists(Folder.join(path, $0)) }
-    let others = Self.others(in: path, than: index)
     // A download that is unfinished is told as such; where there is nothing of it, but other weights, the index is an old one.
     let isUnfinished = missing.contains { Folder.somethingExists(Folder.join(path, $0 + ".incomplete")) }
     if missing.count == index.files.count, !others.isEmpty, !isUnfinished {

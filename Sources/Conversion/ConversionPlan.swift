@@ -208,8 +208,8 @@ private struct TensorPlanner {
   /// What has cost a tensor its exact values, as the file records it. The first encoding is never forgotten.
   private func method(_ number: Int, _ encoding: GroupEncoding?) -> String? {
     let first = source.firstEncoding(number)
-    if let encoding { return encoding.method + (first.map { "; of values decoded from \($0)" } ?? "") }
-    return source.archive == nil ? nil : first.map { "decoded from \($0)" }
+    if let encoding { return encoding.method + (first.map { "; of values " + DecodedFrom.text($0) } ?? "") }
+    return source.archive == nil ? nil : first.map(DecodedFrom.text)
   }
 
   /// What is said where decoding makes a file larger.

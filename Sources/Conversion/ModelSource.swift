@@ -189,7 +189,7 @@ public final class ModelSource: Sendable {
     guard let quality = archive.index.tensors[archive.index.tensors[number].aliasOf ?? number].quality else {
       return isQuantized(number) ? tensors[number].encoding : nil
     }
-    if let mark = quality.method.firstRange(of: "decoded from ") { return String(quality.method[mark.upperBound...]) }
+    if let first = DecodedFrom.encoding(in: quality.method) { return first }
     let decibels = (quality.sqnrDecibels * 100).rounded() / 100
     return "\(tensors[number].encoding) at \(decibels) dB"
   }

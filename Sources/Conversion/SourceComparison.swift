@@ -71,7 +71,7 @@ public enum SourceComparison {
       if !isEqual { report("stored bytes differ from the source's") }
       // Of what a file says to have lost, nobody need be believed.
       if let quality = tensor.quality, archive.encoding(of: item) != .plain, info.dtype.isReal,
-        !quality.method.contains("decoded from"), tensor.statistics?.nonfiniteCount == 0,
+        DecodedFrom.encoding(in: quality.method) == nil, tensor.statistics?.nonfiniteCount == 0,
         try !holds(quality, stored, item, source, number, resources)
       {
         report("its recorded error is not the one that it has")

@@ -26,6 +26,9 @@ public struct GroupEncoding: Hashable, Sendable {
     "scale search with least-squares refit, " + (bits == 8 ? "9 trials" : "10 refitted trials")
   }
 
+  /// The signal-to-noise ratio in dB below which a tensor has values that the encoding does not suit; real weights are far above.
+  public var lowestDecibels: Double { bits == 8 ? 20 : 10 }
+
   public init?(shortName: String) {
     guard let found = Self.all.first(where: { $0.shortName == shortName }) else { return nil }
     self = found

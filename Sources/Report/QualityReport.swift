@@ -1,6 +1,7 @@
 import Archive
 import Conversion
 import JSON
+import Quantization
 import Tensors
 
 /// What quantization cost, from the errors that a `.bantam` file records: by component, and tensors ranked worst first.
@@ -37,16 +38,13 @@ public struct QualityReport {
       return "'\(row.tensor.name)' has \(count) NaN or infinite values: NaN became 0, infinity the largest of its group"
     }
       + rows.compactMap { row in
-        guard let floor = Self.floor(row.tensor.encoding), row.quality.sqnrDecibels < floor else { return nil }
+        guard let encoding = GroupEncoding(name: row.tensor.encoding),
+          row.quality.sqnrDecibels < encoding.lowestDecibels
+        else { return nil }
         return
           "'\(row.tensor.name)' keeps only \(Self.decibelText(row.quality.sqnrDecibels)) in \(row.tensor.encoding): "
           + "look at its values (bantam inspect --tensor), or leave it as it is (--keep)"
       }
-  }
-
-  /// Decibels below which a tensor has values that its encoding does not suit; any real weights are far above.
-  private static func floor(_ encoding: String) -> Double? {
-    encoding.hasPrefix("int8") ? 20 : encoding.hasPrefix("int4") ? 10 : nil
   }
 
   /// A line a component: bytes, bits to a weight, signal-to-noise ratio over all quantized tensors, worst tensor.

@@ -81,6 +81,7 @@ public struct SampleWriter: Sendable {
   public func write(to path: String, resources: Resources) throws {
     let folder = try AtomicOutputFolder(path: path)
     do {
+      try folder.reserve(byteCount: byteCount)
       for file in tokenizer.files { try folder.write(file.bytes, to: file.path) }
       let configs = SampleConfigs(scale: scale, tokens: tokenizer.tokens, vocabularySize: tokenizer.size)
       for (path, json) in configs.files where withDecoder || !path.hasPrefix("diffusion-decoder") {

@@ -54,6 +54,6 @@ import Testing
     let cut = try Command(
       script: #""$BANTAM" inspect "$1" --all --json -q | head -c 100 >/dev/null; echo "${PIPESTATUS[0]}""#,
       [CommandTests.archive])
-    #expect(["0", "74", "141"].contains(cut.output.trimmingCharacters(in: .whitespacesAndNewlines)), "\(cut.output)")
+    #expect(cut.output == "0\n", "a reader that has enough is no failure: \(cut.output)")
   }
 }

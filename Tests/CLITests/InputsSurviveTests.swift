@@ -122,7 +122,7 @@ import Testing
     let before = folder.names
     for output in ["-", "/dev/stdout", "/proc/self/fd/1", ""] {
       let done = try Command(["generate", folder["m.bantam"], "a", "-o", output, "-q"] + Self.quick)
-      #expect([64, 73].contains(done.status), "'\(output)': \(done.status) \(done.errors)")
+      #expect(done.status == 73, "'\(output)': \(done.status) \(done.errors)")
     }
     // A name that promises another form than the one that is written.
     for (arguments, output) in [

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Sums are as exact as PyTorch's. The figures are what torch 2.13.0 on a CPU with AVX-512 errs against f64 on normal inputs
-/// (`torch.nn.functional.linear`, `conv2d`; root mean square of the error, as a part of that of the result): at most 1.5 times that is
+/// (`benchmarks/sums.py`; root mean square of the error, as a part of that of the result): at most 1.5 times that is
 /// allowed, and where bias or residual is 100 times the product, they are no excuse.
 @Suite struct SumTests {
   private static func error(_ y: [Float], _ truth: [Double]) -> Double {

@@ -122,8 +122,11 @@ final class StageRunner {
 
   /// Tells the observer what begins.
   func enter(_ run: Execution, _ phase: String, step: Int = 0) {
-    if let rehearsal { return rehearsal.observer?.enter(phase: phase, step: step) ?? () }
-    if !run.isPlanning { observer?.enter(phase: phase, step: step) }
+    if let rehearsal {
+      rehearsal.observer?.enter(phase: phase, step: step)
+    } else if !run.isPlanning {
+      observer?.enter(phase: phase, step: step)
+    }
   }
 
   /// Runs a piece of a network whose result must be finite. Where it is not, the piece runs again under an observer that

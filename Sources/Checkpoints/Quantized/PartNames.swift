@@ -50,14 +50,16 @@ enum PartNames {
       parts: [".weight", ".weight_scale_inv", ".input_scale"]),
     Layout(
       program: "ComfyUI", marks: [".scale_weight"], parts: [".weight", ".scale_weight", ".scale_input"]),
-    Layout(
-      program: "bitsandbytes", marks: [".absmax"],
-      parts: [
-        "", ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", ".quant_state.bitsandbytes__nf4",
-        ".quant_state.bitsandbytes__fp4",
-      ]),
+    Layout(program: "bitsandbytes", marks: [".absmax"], parts: codebookParts),
+    Layout(program: "bitsandbytes", marks: [".quant_state.bitsandbytes__nf4"], parts: codebookParts),
+    Layout(program: "bitsandbytes", marks: [".quant_state.bitsandbytes__fp4"], parts: codebookParts),
     Layout(program: "bitsandbytes", marks: [".SCB"], parts: [".weight", ".SCB", ".weight_format"]),
     Layout(program: "MLX", marks: [], parts: [".weight", ".scales", ".biases"]),
+  ]
+
+  private static let codebookParts = [
+    "", ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", ".quant_state.bitsandbytes__nf4",
+    ".quant_state.bitsandbytes__fp4",
   ]
 
   /// Endings that say by themselves what a tensor is: nothing that a network's weights are called.
@@ -94,19 +96,20 @@ enum PartNames {
     var places: [TensorName: Int] = [:]
     for (place, name) in names.enumerated() { places[name] = place }
     var found: [Int: String] = [:]
-    for (place, name) in names.enumerated() {
-      for layout in layouts {
+    // A layout that says more comes first.
+    for layout in layouts {
+      for name in names {
         guard let mark = layout.marks.first, QuantizedParts.ends(name.utf8, mark) else { continue }
         let stem = Array(name.utf8.dropLast(mark.utf8.count))
         func sibling(_ ending: String) -> Int? { places[TensorName(utf8: stem + Array(ending.utf8))] }
         guard layout.marks.allSatisfy({ sibling($0) != nil }) else { continue }
         for part in layout.parts.compactMap(sibling) where found[part] == nil { found[part] = layout.program }
       }
-      if found[place] == nil {
-        found[place] =
-          alone.first { QuantizedParts.ends(name.utf8, $0.ending) }?.program
-          ?? markers.first { $0.name.utf8.elementsEqual(name.utf8) }?.program
-      }
+    }
+    for (place, name) in names.enumerated() where found[place] == nil {
+      found[place] =
+        alone.first { QuantizedParts.ends(name.utf8, $0.ending) }?.program
+        ?? markers.first { $0.name.utf8.elementsEqual(name.utf8) }?.program
     }
     return found
   }

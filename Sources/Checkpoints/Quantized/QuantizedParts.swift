@@ -59,15 +59,10 @@ struct QuantizedParts {
     let name = entries[number].info.name
     guard let mark = Self.marks.first(where: { Self.ends(name.utf8, $0.ending) }) else { return ("unknown", [number]) }
     let stem = Array(name.utf8.dropLast(mark.ending.utf8.count))
-    let program =
-      switch mark.layout {
-      case .compressed, .scaled: "compressed-tensors"
-      case .codebook, .rowScaled: "bitsandbytes"
-      case .blockScaled: "float8 by blocks"
-      case .wholeScaled: "ComfyUI"
-      case .affine: "MLX"
-      }
-    return (program, Set(PartNames.siblings(stem).compactMap { numbers[$0] } + [number]))
+    let members = PartNames.siblings(stem).compactMap { numbers[$0] } + [number]
+    // Names alone do not tell MLX's.
+    let programs = PartNames.found(in: members.map { entries[$0].info.name })
+    return (programs[members.count - 1] ?? "MLX", Set(members))
   }
 
   // MARK: Parts

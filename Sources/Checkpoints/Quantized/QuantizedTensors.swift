@@ -22,7 +22,7 @@ struct QuantizedTensors {
     let found = PartNames.found(in: left.map { entries[$0].info.name })
     var programs: [Int: String] = decoding.closed
     for (place, program) in found { programs[left[place]] = program }
-    notes = decoding.notes + Self.notes(programs: found.mapValues { $0 }, entries: left.map { entries[$0] })
+    notes = decoding.notes + Self.notes(programs: found, entries: left.map { entries[$0] })
     for (number, entry) in entries.enumerated() {
       if let (info, decoder) = decoding.decoded[number] {
         self.entries.append(

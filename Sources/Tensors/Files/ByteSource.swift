@@ -3,8 +3,6 @@ public protocol ByteSource: AnyObject, Sendable {
   /// The file as the user named it.
   var path: String { get }
   var byteCount: Int { get }
-  /// The file that is read.
-  var identity: FileIdentity { get }
 
   /// Fills `buffer` with the bytes from `offset` on.
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)

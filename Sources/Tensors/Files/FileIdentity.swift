@@ -2,15 +2,13 @@ import Glibc
 
 /// Tells whether two paths name one file.
 public struct FileIdentity: Hashable, Sendable {
-  public let device: UInt64
-  public let inode: UInt64
+  private let device: UInt64
+  private let inode: UInt64
 
-  public init(device: UInt64, inode: UInt64) {
-    self.device = device
-    self.inode = inode
+  init(_ status: stat) {
+    device = UInt64(status.st_dev)
+    inode = UInt64(status.st_ino)
   }
-
-  init(_ status: stat) { self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) }
 
   /// The identity of what stands at `path`, following links; nil when nothing does.
   public init?(path: String) {

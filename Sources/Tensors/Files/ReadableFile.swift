@@ -10,8 +10,6 @@ public final class ReadableFile: ByteSource {
   public let path: String
   /// Size in bytes when the file was opened.
   public let byteCount: Int
-  /// Device and inode: tells whether two paths name one file.
-  public var identity: FileIdentity { state.identity }
   let descriptor: Int32
   private let state: FileState
   private let isInput: Bool

@@ -61,7 +61,6 @@ public final class TemporarySpace: Sendable {
 public final class SpooledFile: ByteSource {
   public var path: String { packed.path }
   public let byteCount: Int
-  public var identity: FileIdentity { packed.identity }
   private let packed: any ByteSource
 
   private struct State: ~Copyable {
