@@ -8,7 +8,8 @@ let package = Package(
     .library(
       name: "Bantam",
       targets: [
-        "Tensors", "JSON", "Zip", "Pickle", "GGUF", "Checkpoints", "Archive", "Quantization", "Conversion", "Compare",
+        "Tensors", "JSON", "Encodings", "Zip", "Pickle", "GGUF", "Checkpoints", "Archive", "Quantization", "Conversion",
+        "Compare",
         "Samples", "Report", "Tokenization", "Runtime", "Pictures", "Blip3o", "Profile",
       ]),
   ],
@@ -38,15 +39,17 @@ let package = Package(
     .target(name: "Kernels", dependencies: ["CKernels", "CCrypto", "Tensors"], exclude: ["README.md"]),
     .target(name: "Zip", dependencies: ["CZlib", "Tensors"], exclude: ["README.md"]),
     .target(name: "Pickle", dependencies: ["Tensors"], exclude: ["README.md"]),
-    .target(name: "GGUF", dependencies: ["Tensors"], exclude: ["README.md"]),
+    .target(name: "Encodings", dependencies: ["Tensors", "Kernels"], exclude: ["README.md"]),
+    .target(name: "GGUF", dependencies: ["Tensors", "Encodings"], exclude: ["README.md"]),
     .target(
-      name: "Checkpoints", dependencies: ["Tensors", "JSON", "Zip", "Pickle", "GGUF", "CZstd"], exclude: ["README.md"]),
-    .target(name: "Archive", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
-    .target(name: "Quantization", dependencies: ["Tensors", "JSON", "Kernels"], exclude: ["README.md"]),
+      name: "Checkpoints", dependencies: ["Tensors", "Encodings", "JSON", "Zip", "Pickle", "GGUF", "CZstd"],
+      exclude: ["README.md"]),
+    .target(name: "Archive", dependencies: ["Tensors", "JSON", "Kernels", "Encodings"], exclude: ["README.md"]),
+    .target(name: "Quantization", dependencies: ["Tensors", "JSON", "Encodings"], exclude: ["README.md"]),
     .target(
       name: "Conversion",
       dependencies: [
-        "Tensors", "JSON", "Kernels", "Quantization", "Tokenization", "Checkpoints", "Archive", "Formats",
+        "Tensors", "JSON", "Kernels", "Encodings", "Quantization", "Tokenization", "Checkpoints", "Archive", "Formats",
       ],
       exclude: ["README.md"]),
     .target(
@@ -55,7 +58,7 @@ let package = Package(
     ),
     .target(name: "Tokenization", dependencies: ["Tensors", "JSON", "CUTF8Proc"], exclude: ["README.md"]),
     .target(name: "Pictures", dependencies: ["Tensors", "CSPNG", "CTurboJPEG", "CWebP"], exclude: ["README.md"]),
-    .target(name: "Runtime", dependencies: ["Tensors", "Kernels"], exclude: ["README.md"]),
+    .target(name: "Runtime", dependencies: ["Tensors", "Kernels", "Encodings"], exclude: ["README.md"]),
     .target(
       name: "Blip3o",
       dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures"],
@@ -67,7 +70,7 @@ let package = Package(
     .target(name: "Profile", dependencies: ["Runtime"], exclude: ["README.md"]),
     .target(
       name: "Report",
-      dependencies: ["Tensors", "JSON", "Kernels", "Quantization", "Archive", "Conversion", "Compare", "Profile"],
+      dependencies: ["Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Compare", "Profile"],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
@@ -77,7 +80,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(
-      name: "bantam-bench", dependencies: ["Archive", "Blip3o", "Kernels", "Quantization", "Runtime", "Tensors"],
+      name: "bantam-bench", dependencies: ["Archive", "Blip3o", "Encodings", "Kernels", "Runtime", "Tensors"],
       path: "benchmarks/Bench"),
     // Examples.
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
@@ -85,20 +88,21 @@ let package = Package(
     .executableTarget(name: "example-export", dependencies: ["Archive", "Conversion"], path: "examples/Export"),
     .executableTarget(name: "example-generate", dependencies: ["Blip3o"], path: "examples/Generate"),
     // Tests.
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Encodings", "Kernels", "Tensors"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"]),
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "CKernels", "JSON", "Tensors", "TestSupport"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Kernels", "Tensors", "TestSupport"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Encodings", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(
       name: "PicturesTests", dependencies: ["Pictures", "JSON", "Kernels", "TestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "Blip3oTests",
       dependencies: [
-        "Blip3o", "Conversion", "JSON", "Pictures", "Quantization", "Runtime", "Tensors", "Tokenization", "TestSupport",
+        "Blip3o", "Conversion", "Encodings", "JSON", "Pictures", "Quantization", "Runtime", "Tensors", "Tokenization",
+        "TestSupport",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ZipTests", dependencies: ["Zip", "Tensors", "TestSupport"]),
@@ -108,17 +112,20 @@ let package = Package(
       name: "CheckpointsTests",
       dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "ArchiveTests", dependencies: ["Archive", "JSON", "Kernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "ArchiveTests", dependencies: ["Archive", "Encodings", "JSON", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Conversion", "Compare", "Samples", "Quantization", "Archive", "Checkpoints", "JSON", "Kernels", "Tensors",
+        "Conversion", "Compare", "Encodings", "Samples", "Quantization", "Archive", "Checkpoints", "JSON", "Kernels",
+        "Tensors",
         "TestSupport",
       ],
       exclude: ["Fixtures"]),
     .testTarget(
-      name: "QuantizationTests",
-      dependencies: ["Quantization", "JSON", "Kernels", "CKernels", "Tensors", "TestSupport"]),
+      name: "EncodingsTests", dependencies: ["Encodings", "Kernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "QuantizationTests", dependencies: ["Quantization", "Encodings", "JSON", "Tensors", "TestSupport"]),
     .testTarget(
       name: "TokenizationTests",
       dependencies: ["Tokenization", "Samples", "Conversion", "JSON", "Tensors", "TestSupport"],
@@ -126,7 +133,8 @@ let package = Package(
     .testTarget(
       name: "CompareTests",
       dependencies: [
-        "Compare", "Blip3o", "Conversion", "Kernels", "Pictures", "Quantization", "Runtime", "Samples", "Tensors",
+        "Compare", "Blip3o", "Conversion", "Encodings", "Kernels", "Pictures", "Quantization", "Runtime", "Samples",
+        "Tensors",
         "TestSupport",
       ]),
     .testTarget(

@@ -13,7 +13,7 @@ SUPERBLOCK = fields("magic:14s minor:H generation:8s size:Q index_at:Q index_siz
                     "meta_size:Q meta_sha:32s fixed:12s _:4s required:512s optional:512s _:2924s crc:I")
 SECTION_ENTRY = fields("name:4s flags:I at:Q count:Q width:I crc:I _:8s")
 RECORDS = {"TEXT": "byte:B", "DIMS": "length:Q", "COMP": "name:T first:I count:I offset:Q size:Q",
-           "ENCO": "name:T parameters:T", "LAYT": "kind:H bits:H R:H C:H T:H S:H order:H _:18s",
+           "ENCO": "name:T parameters:T", "LAYT": "kind:H bits:H R:H C:H T:H S:H order:H taps:H segment:I _:12s",
            "FILE": "path:T size:Q", "TENS": "name:T role:T component:I dtype:H rank:H dims:I encoding:I "
            "first_plane:I planes:I alias:I flags:I file:I source_dtype:H _:2s source:128s _:72s",
            "PLNE": "kind:H _:2s layout:I offset:Q size:Q first_sum:I sums:I _:16s", "SUMS": "crc:I",
@@ -22,7 +22,7 @@ DTYPES = [item.split(":") for item in (  # section 5: names and bits, in the ord
     "BOOL:8 F4:4 F6_E2M3:6 F6_E3M2:6 U8:8 I8:8 F8_E5M2:8 F8_E4M3:8 F8_E8M0:8 F8_E4M3FNUZ:8 F8_E5M2FNUZ:8 "
     "I16:16 U16:16 F16:16 BF16:16 I32:32 U32:32 F32:32 C64:64 F64:64 I64:64 U64:64").split()]
 MAGIC = b"\x89BTM\r\n\x1a\n\4\3\2\1\1\0"  # section 3: with the byte order, and the major version
-VALUES, ROW_MAJOR, TILED, HALVES = 1, 0, 1, 1
+VALUES, ROW_MAJOR, TILED, SEGMENTED, HALVES, TAP_MAJOR = 1, 0, 1, 2, 1, 1
 
 def need(condition, message):
     if not condition:
@@ -57,20 +57,40 @@ def row_major(layout, data, bits, shape):
     plain = b"".join([b"".join([data[at:at + run] for at in line])[:columns * width] for line in starts])
     return plain if bits > 4 else bytes(low | high << 4 for low, high in zip(plain[::2], plain[1::2]))
 
+def padded_segments(layout, shape):
+    """Section 7, kind 2: the matrix as one row of whole tiles for each segment, and where each column of the source lies."""
+    columns = math.prod(shape[1:])
+    if layout["kind"] != SEGMENTED:
+        need(not layout["taps"] and not layout["segment"], "a layout of kind 0 or 1 has segments")
+        return [shape[0], -(-columns // layout["C"]) * layout["C"]], range(columns)
+    need(layout["taps"] or layout["segment"], "a layout of kind 2 has neither an order nor segments")
+    taps = math.prod(shape[2:]) if layout["taps"] == TAP_MAJOR and len(shape) == 4 else 1
+    segment = layout["segment"] or columns
+    need(layout["taps"] <= TAP_MAJOR and columns % segment == 0, "a layout's segments do not fit")
+    places = [c % taps * (columns // taps) + c // taps for c in range(columns)]
+    width = -(-segment // layout["C"]) * layout["C"]
+    return [shape[0], columns // segment * width], [p // segment * width + p % segment for p in places]
+
 def decode_plain(tensor, planes):
     need(len(planes) == 1 and planes[0][0] == VALUES, f"{tensor['name']!r}: not one plane of values")
-    return row_major(*planes[0][1:], int(tensor["bits"]), tensor["shape"])
+    (_, layout, data), bits, shape = planes[0], int(tensor["bits"]), tensor["shape"]
+    if layout["kind"] != SEGMENTED:
+        return row_major(layout, data, bits, shape)
+    padded, places = padded_segments(layout, shape)
+    need(bits >= 8, "elements of less than a byte in segments")
+    plain, width = row_major(layout | {"kind": TILED}, data, bits, padded), bits // 8
+    return b"".join(plain[(r * padded[1] + p) * width:][:width] for r in range(shape[0]) for p in places)
 
 def decode_group(tensor, planes):  # section 8: rows of whole groups first, then the columns that there are
     (_, code_layout, codes), (_, scale_layout, scales) = planes
-    rows, columns, bits = tensor["shape"][0], math.prod(tensor["shape"][1:]), code_layout["bits"]
-    groups = -(-columns // 32)
-    codes = row_major(code_layout, codes, bits, [rows, groups * 32])
+    (rows, columns), places = padded_segments(code_layout, tensor["shape"])
+    bits, groups = code_layout["bits"], columns // 32
+    codes = row_major(code_layout | {"kind": TILED}, codes, bits, [rows, columns])
     codes = codes if bits == 8 else bytes(nibble for byte in codes for nibble in (byte & 15, byte >> 4))
     scale = struct.unpack(f"<{rows * groups}e", row_major(scale_layout, scales, 16, [rows, groups]))
-    values = ((codes[r * groups * 32 + c] - (1 << bits - 1)) * scale[r * groups + c // 32]
-              for r in range(rows) for c in range(columns))
-    return struct.pack(f"<{rows * columns}f", *values)
+    values = ((codes[r * columns + p] - (1 << bits - 1)) * scale[r * groups + p // 32]
+              for r in range(rows) for p in places)
+    return struct.pack(f"<{rows * len(places)}f", *values)
 
 # Further encodings go here: functions of a tensor and its planes, each of which is (kind, layout, bytes).
 DECODERS = {"plain": decode_plain, "int8-g32": decode_group, "int4-g32": decode_group}
@@ -85,7 +105,7 @@ class BantamFile:
     def unpack(self, record_fields, data, at=0):
         row = {}
         for (name, code), value in zip(record_fields[0], record_fields[1].unpack_from(data, at)):
-            need(name != "_" or self.minor > 0 or not any(value), "reserved bytes are not zero")
+            need(name != "_" or self.minor > 1 or not any(value), "reserved bytes are not zero")
             need(code != "Q" or value < 1 << 63, f"{name}: {value} is out of range")
             if code == "T":  # the offset is in the low half, the length in the high one
                 value = self.run("TEXT", value & 0xFFFFFFFF, value >> 32).decode()
@@ -167,7 +187,7 @@ class BantamFile:
     def plain_bytes(self, tensor):
         """The elements, row-major in the tensor's dtype; None where the encoding or a layout is unknown."""
         planes = [(p["kind"], *self.run("LAYT", p["layout"]), self.checked(p)) for p in tensor["planes"]]
-        known = tensor["encoding"] in DECODERS and all(layout["kind"] <= TILED for _, layout, _ in planes)
+        known = tensor["encoding"] in DECODERS and all(layout["kind"] <= SEGMENTED for _, layout, _ in planes)
         return DECODERS[tensor["encoding"]](tensor, planes) if known else None
 
 def listing(file):

@@ -1,3 +1,4 @@
+import Encodings
 import Tensors
 
 /// A range of bytes in a file that belongs to something.
@@ -51,7 +52,7 @@ extension ArchiveIndex {
             path: path, name: tensor.info.name.text, expected: chunkCount(plane.byteCount), found: plane.sums.count)
         }
       }
-      try checkPlainPlanes(tensor, path: path)
+      try checkPlanes(tensor, path: path)
     }
     var previous: Extent?
     for extent in extents() where extent.byteCount > 0 {
@@ -62,26 +63,20 @@ extension ArchiveIndex {
     }
   }
 
-  /// A plain tensor has one plane of values, of the size that its layout asks for.
-  private func checkPlainPlanes(_ tensor: Tensor, path: String) throws(ArchiveError) {
-    guard tensor.aliasOf == nil, encodings[tensor.encoding] == .plain else { return }
-    guard tensor.planes.count == 1, tensor.planes[0].kind == .values else {
-      throw .planeMissing(path: path, tensor: tensor.info.name)
+  /// Planes of an encoding that is known have the kinds and sizes that it asks for. A layout that is not known spoils only its tensor.
+  private func checkPlanes(_ tensor: Tensor, path: String) throws(ArchiveError) {
+    let stored = encodings[tensor.encoding]
+    guard tensor.aliasOf == nil, let encoding = KnownEncodings.named(stored.name, parameters: stored.parameters) else {
+      return
     }
-    let expected: Int
-    switch layouts[tensor.planes[0].layout] {
-    case .rowMajor: expected = tensor.info.byteCount
-    case .tiled(let tile):
-      let (rows, columns) = tensor.info.matrix
-      guard tile.elementBits == tensor.info.dtype.bitWidth, tile.tileScaleByteCount == 0,
-        let count = tile.planeByteCount(rows: rows, columns: columns)
-      else { throw .badLayout(path: path, index: tensor.planes[0].layout) }
-      expected = count
-    case .unknown: return
-    }
-    guard tensor.planes[0].byteCount == expected else {
-      throw .planeSize(
-        path: path, tensor: tensor.info.name, expected: expected, found: tensor.planes[0].byteCount)
+    do throws(PlaneProblem) { _ = try encoding.shape(of: tensor.info, planes: shapes(of: tensor.planes)) } catch {
+      switch error {
+      case .unknownLayout: return
+      case .notOfEncoding: throw .planeMissing(path: path, tensor: tensor.info.name)
+      case .badLayout(let plane): throw .badLayout(path: path, index: tensor.planes[plane].layout)
+      case .size(_, let expected, let found):
+        throw .planeSize(path: path, tensor: tensor.info.name, expected: expected, found: found)
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import Kernels
 import Tensors
 
@@ -5,7 +6,7 @@ extension ArchiveIndex {
   /// Reads an index, every reference checked. Ranges of planes are checked by ``checkRanges(path:payloadEnd:geometry:)``.
   /// - Throws: ``ArchiveError``.
   /// - Parameter minor: minor version of the file; in later ones reserved bytes may have a meaning.
-  init(_ bytes: [UInt8], minor: Int = 0, path: String) throws(ArchiveError) {
+  init(_ bytes: [UInt8], minor: Int = Superblock.currentMinor, path: String) throws(ArchiveError) {
     let result: Result<ArchiveIndex, ArchiveError> = bytes.withUnsafeBytes { buffer in
       do throws(ArchiveError) {
         var decoder = try IndexDecoder(buffer, minor: minor, path: path)
@@ -36,7 +37,7 @@ private struct IndexDecoder {
   private var claimedBudget = Limits.claimedByteCount
 
   init(_ bytes: UnsafeRawBufferPointer, minor: Int, path: String) throws(ArchiveError) {
-    checksReserved = minor == 0
+    checksReserved = minor <= Superblock.currentMinor
     self.bytes = bytes
     self.path = path
     let table = try SectionTable(bytes, path: path)
@@ -159,19 +160,24 @@ private struct IndexDecoder {
     return index
   }
 
-  private func layout(_ number: Int) throws(ArchiveError) -> ArchiveIndex.Layout {
+  private func layout(_ number: Int) throws(ArchiveError) -> PlaneLayout {
     let record = record(.layouts, number)
     func isZero(from offset: Int) -> Bool { record.bytes(offset, 32 - offset).allSatisfy { $0 == 0 } }
     switch record.u16(0) {
     case 0:
       guard !checksReserved || isZero(from: 2) else { throw .reservedNotZero(path: path, part: "layout table") }
       return .rowMajor
-    case 1:
-      guard !checksReserved || isZero(from: 14) else { throw .reservedNotZero(path: path, part: "layout table") }
-      guard let order = UInt8(exactly: record.u16(12)).flatMap(TileLayout.NibbleOrder.init(rawValue:)),
+    case let kind where kind <= 2:
+      // Kind 2 is kind 1 with an order and segments of the columns; what kind 1 can say is not said in another way.
+      guard !checksReserved || isZero(from: kind == 1 ? 14 : 20) else {
+        throw .reservedNotZero(path: path, part: "layout table")
+      }
+      guard let nibbles = UInt8(exactly: record.u16(12)).flatMap(TileLayout.NibbleOrder.init(rawValue:)),
+        let order = UInt8(exactly: kind == 1 ? 0 : record.u16(14)).flatMap(TileLayout.ColumnOrder.init(rawValue:)),
         let tile = TileLayout(
           elementBits: record.u16(2), tileRows: record.u16(4), tileColumns: record.u16(6),
-          turnColumns: record.u16(8), nibbleOrder: order, tileScaleByteCount: record.u16(10))
+          turnColumns: record.u16(8), nibbleOrder: nibbles, tileScaleByteCount: record.u16(10), columnOrder: order,
+          segmentColumns: kind == 1 ? 0 : record.u32(16)), tile.isSegmented == (kind == 2)
       else { throw .badLayout(path: path, index: number) }
       return .tiled(tile)
     default: return .unknown(kind: record.u16(0))
@@ -256,7 +262,7 @@ private struct IndexDecoder {
       throw .reservedNotZero(path: path, part: "plane table")
     }
     return ArchiveIndex.Plane(
-      kind: ArchiveIndex.Plane.Kind(rawValue: record.u16(0)), layout: record.u32(4),
+      kind: PlaneKind(rawValue: record.u16(0)), layout: record.u32(4),
       offset: try size(record, 8, owner(), "plane offset"),
       byteCount: try size(record, 16, owner(), "plane size"),
       sums: try sums(range(record, 24, in: .sums, owner(), "checksums"), owner()))

@@ -1,3 +1,4 @@
+import Encodings
 import Kernels
 import Tensors
 
@@ -143,18 +144,21 @@ private struct IndexEncoder {
     }
   }
 
-  private static func put(_ layout: ArchiveIndex.Layout, to out: inout LittleEndianWriter) {
+  private static func put(_ layout: PlaneLayout, to out: inout LittleEndianWriter) {
     switch layout {
     case .rowMajor: out.put(UInt16(0))
     case .unknown(let kind): out.put(UInt16(kind))
     case .tiled(let tile):
-      out.put(UInt16(1))
+      out.put(UInt16(tile.isSegmented ? 2 : 1))
       for value in [
         tile.elementBits, tile.tileRows, tile.tileColumns, tile.turnColumns, tile.tileScaleByteCount,
         Int(tile.nibbleOrder.rawValue),
       ] {
         out.put(UInt16(value))
       }
+      guard tile.isSegmented else { return }
+      out.put(UInt16(tile.columnOrder.rawValue))
+      out.put(UInt32(tile.segmentColumns))
     }
   }
 

@@ -1,3 +1,4 @@
+import Encodings
 import Kernels
 import Tensors
 
@@ -5,7 +6,7 @@ import Tensors
 public struct ArchiveIndex: Sendable, Equatable {
   public var components: [Component] = []
   public var encodings: [Encoding] = []
-  public var layouts: [Layout] = []
+  public var layouts: [PlaneLayout] = []
   public var sourceFiles: [SourceFile] = []
   /// In execution order, component after component.
   public var tensors: [Tensor] = []
@@ -35,13 +36,6 @@ public struct ArchiveIndex: Sendable, Equatable {
 
     /// Elements of the tensor's own dtype.
     public static let plain = Encoding(name: "plain")
-  }
-
-  public enum Layout: Sendable, Hashable {
-    case rowMajor
-    case tiled(TileLayout)
-    /// A kind of a later version, kept as it was read.
-    case unknown(kind: Int)
   }
 
   public struct SourceFile: Sendable, Hashable {
@@ -128,15 +122,8 @@ public struct ArchiveIndex: Sendable, Equatable {
   }
 
   public struct Plane: Sendable, Equatable {
-    public enum Kind: Int, Sendable {
-      case values = 1
-      case codes = 2
-      case scales = 3
-      case codebook = 4
-    }
-
     /// Nil for a kind of a later version.
-    public var kind: Kind?
+    public var kind: PlaneKind?
     public var layout: Int
     /// From the start of the file.
     public var offset: Int
@@ -144,7 +131,7 @@ public struct ArchiveIndex: Sendable, Equatable {
     /// CRC-32C of each chunk, counted from the plane's start.
     public var sums: [UInt32]
 
-    public init(kind: Kind?, layout: Int, offset: Int, byteCount: Int, sums: [UInt32]) {
+    public init(kind: PlaneKind?, layout: Int, offset: Int, byteCount: Int, sums: [UInt32]) {
       self.kind = kind
       self.layout = layout
       self.offset = offset

@@ -1,3 +1,4 @@
+import Encodings
 import JSON
 import Kernels
 import Tensors
@@ -9,7 +10,7 @@ public struct ArchivePlan: Sendable {
     public var info: TensorInfo
     public var role: String
     public var encoding: ArchiveIndex.Encoding
-    public var planes: [Plane]
+    public var planes: [PlaneShape]
     /// Number of the tensor whose planes this one shares; its own planes are then empty.
     public var aliasOf: Int?
     public var source: ArchiveIndex.Source?
@@ -18,7 +19,7 @@ public struct ArchivePlan: Sendable {
     public var method: String?
 
     public init(
-      info: TensorInfo, role: String, encoding: ArchiveIndex.Encoding, planes: [Plane], aliasOf: Int? = nil,
+      info: TensorInfo, role: String, encoding: ArchiveIndex.Encoding, planes: [PlaneShape], aliasOf: Int? = nil,
       source: ArchiveIndex.Source?, hasStatistics: Bool, method: String? = nil
     ) {
       self.info = info
@@ -29,18 +30,6 @@ public struct ArchivePlan: Sendable {
       self.source = source
       self.hasStatistics = hasStatistics
       self.method = method
-    }
-  }
-
-  public struct Plane: Sendable {
-    public var kind: ArchiveIndex.Plane.Kind
-    public var layout: ArchiveIndex.Layout
-    public var byteCount: Int
-
-    public init(kind: ArchiveIndex.Plane.Kind, layout: ArchiveIndex.Layout, byteCount: Int) {
-      self.kind = kind
-      self.layout = layout
-      self.byteCount = byteCount
     }
   }
 
@@ -70,7 +59,7 @@ public struct ArchivePlan: Sendable {
       [UInt32](repeating: 0, count: (byteCount + geometry.chunkByteCount - 1) / geometry.chunkByteCount)
     }
     var encodings: [ArchiveIndex.Encoding: Int] = [:]
-    var layouts: [ArchiveIndex.Layout: Int] = [:]
+    var layouts: [PlaneLayout: Int] = [:]
     for (name, tensors) in components {
       let first = index.tensors.count
       position = roundUp(position, to: geometry.arenaAlignment)

@@ -7,6 +7,8 @@ import Tensors
 public struct Superblock: Sendable, Equatable {
   public static let byteCount = 4096
   static let magic: [UInt8] = [0x89, 0x42, 0x54, 0x4D, 0x0D, 0x0A, 0x1A, 0x0A]
+  /// The minor version that is written; bytes that it leaves reserved are zero in its files.
+  static let currentMinor = 1
   static let featureTextByteCount = 512
   /// Required features that this program implements. Version 1 has none.
   static let knownFeatures: Set<String> = []
@@ -19,7 +21,7 @@ public struct Superblock: Sendable, Equatable {
     public var end: Int { offset + byteCount }
   }
 
-  public var minor = 0
+  public var minor = Superblock.currentMinor
   /// Grows by one with each edit. The valid superblock with the higher one counts.
   public var generation: Int
   public var fileByteCount: Int
@@ -134,7 +136,7 @@ public struct Superblock: Sendable, Equatable {
     for feature in requiredFeatures where !Self.knownFeatures.contains(feature) {
       throw .unknownFeature(path: path, feature: feature)
     }
-    if minor == 0,
+    if minor <= Self.currentMinor,
       record.bytes(140, 4).contains(where: { $0 != 0 }) || record.bytes(1168, 4092 - 1168).contains(where: { $0 != 0 })
     {
       throw .reservedNotZero(path: path, part: "superblock")

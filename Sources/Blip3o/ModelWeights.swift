@@ -24,41 +24,36 @@ struct ModelWeights: WeightSource {
   /// The shape of a tensor, or nil.
   func shape(_ name: String) -> [Int]? { numbers[name].map { source.tensors[$0].info.shape } }
 
-  private func tensor(_ name: String, shape: [Int]) throws -> SourceMapping.Tensor {
+  /// The number of a tensor of real numbers of a shape.
+  private func number(_ name: String, shape: [Int]) throws -> Int {
     guard let number = numbers[name] else { throw RuntimeError.weightMissing(path: path, name: name) }
-    let tensor = try mapping.tensor(number)
+    let info = source.tensors[number].info
     // Older files keep a product as a convolution with a kernel of 1; the values lie alike.
-    let found = tensor.info.shape
+    let found = info.shape
     guard found == shape || (found.starts(with: shape) && found.dropFirst(shape.count).allSatisfy { $0 == 1 }) else {
       throw RuntimeError.weightShape(path: path, name: name, expected: shape, found: found)
     }
-    if case .plain(let dtype) = tensor.storage, !dtype.isCastable {
-      throw RuntimeError.weightDType(path: path, name: name, found: dtype.name)
+    guard info.dtype.isCastable else {
+      throw RuntimeError.weightDType(path: path, name: name, found: info.dtype.name)
     }
-    return tensor
+    return number
   }
 
   func weight(_ name: String, shape: [Int]) throws -> Weight {
-    let tensor = try tensor(name, shape: shape)
-    let storage: Weight.Storage
-    switch tensor.storage {
-    case .plain(let dtype): storage = .plain(dtype)
-    case .group(let encoding): storage = .group(bits: encoding.bits)
-    }
+    let tensor = try mapping.tensor(number(name, shape: shape))
     return Weight(
-      name: name, outputs: shape[0], inputs: shape.dropFirst().reduce(1, *), storage: storage, bytes: tensor.bytes,
-      scales: tensor.scales, owner: tensor.owner, check: tensor.check, isTorn: tensor.isTorn)
+      name: name, outputs: shape[0], inputs: shape.dropFirst().reduce(1, *), matrix: tensor.matrix,
+      owner: tensor.owner, check: tensor.check, isTorn: tensor.isTorn)
   }
 
   func vector(_ name: String, shape: [Int]) throws -> Vector {
-    let tensor = try tensor(name, shape: shape)
-    try tensor.check()
-    return try Vector(count: tensor.info.elementCount) { values in
-      guard let base = values.baseAddress, let bytes = tensor.bytes.baseAddress else { return }
-      switch tensor.storage {
-      case .plain(let dtype): ElementCast.widen(count: values.count, from: bytes, dtype, to: base)
-      case .group: try source.read(numbers[name]!, at: 0, into: UnsafeMutableRawBufferPointer(values))
-      }
+    let number = try number(name, shape: shape)
+    let info = source.tensors[number].info
+    let stored = try AlignedBuffer(byteCount: info.byteCount)
+    try source.read(number, at: 0, into: stored.bytes)
+    return try Vector(count: info.elementCount) { values in
+      guard let base = values.baseAddress, let bytes = stored.bytes.baseAddress else { return }
+      ElementCast.widen(count: values.count, from: bytes, info.dtype, to: base)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import Synchronization
 import Tensors
 
@@ -8,7 +9,7 @@ public struct Checkpoint: Sendable {
     /// Plain row-major bytes, one after another in the file.
     case plain
     /// They come out of a decoder.
-    case decoded(any TensorDecoder)
+    case decoded(any StoredTensor)
     /// The tensor can be listed, but its form is not read.
     case listedOnly(encoding: String, byteCount: Int)
   }
@@ -61,7 +62,7 @@ public struct Checkpoint: Sendable {
       if let part { return "part: \(part)" }
       return switch content {
       case .plain: "plain"
-      case .decoded(let decoder): decoder.encoding
+      case .decoded(let decoder): decoder.encodingName
       case .listedOnly(let encoding, _): encoding
       }
     }
@@ -128,9 +129,7 @@ public struct Checkpoint: Sendable {
   ///   - offset: from the tensor's first byte.
   ///   - buffer: filled whole; must lie within the tensor.
   /// - Precondition: the tensor is not of a form that can only be listed.
-  public func read(
-    _ entry: Entry, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws(FileError) {
+  public func read(_ entry: Entry, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     precondition(offset >= 0 && offset + buffer.count <= entry.info.byteCount, "range outside the tensor")
     switch entry.content {
     case .plain: try files[entry.fileIndex].source.read(at: entry.offset + offset, into: buffer)

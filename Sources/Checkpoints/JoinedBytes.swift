@@ -1,14 +1,15 @@
+import Encodings
 import Tensors
 
 /// Plain bytes that lie in several runs, perhaps in several files. What is left over at the end is padding.
-struct JoinedBytes: TensorDecoder {
+struct JoinedBytes: StoredTensor {
   struct Piece {
     let source: any ByteSource
     let offset: Int
     let byteCount: Int
   }
 
-  let encoding: String
+  let encodingName: String
   var isLossy: Bool { false }
   let pieces: [Piece]
 

@@ -1,20 +1,21 @@
+import Encodings
 import Tensors
 
 /// Several tensors as one: laid one after another along a dimension that they have, or along a new one.
-struct JoinedTensor: TensorDecoder {
+struct JoinedTensor: StoredTensor {
   struct Part {
-    let reader: any TensorDecoder
+    let reader: any StoredTensor
     /// Bytes of one run of this part.
     let runByteCount: Int
   }
 
-  let encoding: String
+  let encodingName: String
   let parts: [Part]
 
   var storedByteCount: Int { parts.reduce(0) { $0 + $1.reader.storedByteCount } }
   var isLossy: Bool { parts.contains { $0.reader.isLossy } }
 
-  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
+  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     // Runs of the parts take turns: one of each makes a row.
     let rowByteCount = parts.reduce(0) { $0 + $1.runByteCount }
     var done = 0
@@ -79,17 +80,17 @@ extension Checkpoint {
     }
     return Entry(
       info: info, folder: first.folder, fileIndex: first.fileIndex, offset: first.offset,
-      content: .decoded(JoinedTensor(encoding: first.encoding + ", joined", parts: parts)),
+      content: .decoded(JoinedTensor(encodingName: first.encoding + ", joined", parts: parts)),
       sourceName: first.sourceName)
   }
 
-  private func reader(of entry: Entry) -> (any TensorDecoder)? {
+  private func reader(of entry: Entry) -> (any StoredTensor)? {
     switch entry.content {
     case .decoded(let decoder): decoder
     case .listedOnly: nil
     case .plain:
       JoinedBytes(
-        encoding: "plain",
+        encodingName: "plain",
         pieces: [
           .init(source: files[entry.fileIndex].source, offset: entry.offset, byteCount: entry.info.byteCount)
         ])

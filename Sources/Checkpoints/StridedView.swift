@@ -1,9 +1,10 @@
+import Encodings
 import Synchronization
 import Tensors
 
 /// A view whose elements do not lie one after another: transposed, cut out, repeated.
-final class StridedView: TensorDecoder {
-  let encoding = "view"
+final class StridedView: StoredTensor {
+  let encodingName = "view"
   var isLossy: Bool { false }
   let storedByteCount: Int
   private let source: any ByteSource

@@ -1,4 +1,5 @@
 import Archive
+import Encodings
 import JSON
 import Kernels
 import Quantization
@@ -50,7 +51,7 @@ public struct ConversionPlan: Sendable {
   /// For each tensor of the archive, its number in the source.
   let sourceNumbers: [Int]
   /// How each tensor is quantized, nil where it is not.
-  let encodings: [GroupEncoding?]
+  let encodings: [(any Encoding)?]
   /// Number of tensors that are quantized.
   public var quantizedCount: Int { encodings.count { $0 != nil } }
   /// Bytes of payload that are read.
@@ -153,7 +154,7 @@ private struct TensorPlanner {
   let options: ConversionOptions
   var files: [ArchiveIndex.SourceFile] = []
   var numbers: [Int] = []
-  var encodings: [GroupEncoding?] = []
+  var encodings: [(any Encoding)?] = []
   var inputByteCount = 0
   /// Tensors that are quantized, and were before.
   var requantized: [(name: TensorName, number: Int)] = []
@@ -169,7 +170,7 @@ private struct TensorPlanner {
     for (number, file) in files.enumerated() { fileNumbers[file.path] = number }
   }
 
-  mutating func plan(_ tensor: ModelMap.Tensor, encoding: GroupEncoding?) throws -> ArchivePlan.Tensor {
+  mutating func plan(_ tensor: ModelMap.Tensor, encoding: (any Encoding)?) throws -> ArchivePlan.Tensor {
     let origin = source.tensors[tensor.number]
     guard tensor.name.utf8.count <= Limits.nameByteCount else {
       throw ConversionError.nameTooLong(name: tensor.name.text)
@@ -206,9 +207,11 @@ private struct TensorPlanner {
   }
 
   /// What has cost a tensor its exact values, as the file records it. The first encoding is never forgotten.
-  private func method(_ number: Int, _ encoding: GroupEncoding?) -> String? {
+  private func method(_ number: Int, _ encoding: (any Encoding)?) -> String? {
     let first = source.firstEncoding(number)
-    if let encoding { return encoding.method + (first.map { "; of values " + DecodedFrom.text($0) } ?? "") }
+    if let encoding {
+      return (encoding.solver?.method ?? encoding.name) + (first.map { "; of values " + DecodedFrom.text($0) } ?? "")
+    }
     return source.archive == nil ? nil : first.map(DecodedFrom.text)
   }
 
@@ -220,20 +223,13 @@ private struct TensorPlanner {
       + "\(decoded.before) bytes become \(decoded.after)"
   }
 
-  private func planes(_ info: TensorInfo, _ encoding: GroupEncoding?) throws -> [ArchivePlan.Plane] {
-    let (rows, columns) = info.matrix
-    if let encoding {
-      guard let sizes = encoding.planeByteCounts(rows: rows, columns: columns) else {
-        throw ConversionError.cannotCast(name: info.name.text, dtype: encoding.name)
-      }
-      return [
-        .init(kind: .codes, layout: .tiled(encoding.codeLayout), byteCount: sizes.codes),
-        .init(kind: .scales, layout: .tiled(GroupEncoding.scaleLayout), byteCount: sizes.scales),
-      ]
+  private func planes(_ info: TensorInfo, _ encoding: (any Encoding)?) throws -> [PlaneShape] {
+    let form = encoding ?? PlainEncoding()
+    guard let shape = form.shape(forWriting: info), let planes = form.planes(of: shape) else {
+      throw ConversionError.cannotCast(name: info.name.text, dtype: form.name)
     }
-    let tile = options.layout?(info)
-    let byteCount = tile?.planeByteCount(rows: rows, columns: columns) ?? info.byteCount
-    return [.init(kind: .values, layout: tile.map { .tiled($0) } ?? .rowMajor, byteCount: byteCount)]
+    guard encoding == nil, let tile = options.layout?(info), tile.fits(info.matrix) else { return planes }
+    return [PlaneShape(kind: .values, layout: .tiled(tile), byteCount: tile.planeByteCount(info.matrix) ?? 0)]
   }
 
   /// Where a tensor came from. A tensor of a `.bantam` file keeps the origin that the file records.
@@ -247,8 +243,10 @@ private struct TensorPlanner {
   }
 
   /// The planned tensor whose bytes this one repeats, if the map says that it may and the bytes are indeed equal.
-  private func alias(_ tensor: ModelMap.Tensor, encoding: GroupEncoding?) throws -> Int? {
-    guard let name = tensor.sameAs, let number = planned[name], encodings[number] == encoding else { return nil }
+  private func alias(_ tensor: ModelMap.Tensor, encoding: (any Encoding)?) throws -> Int? {
+    guard let name = tensor.sameAs, let number = planned[name], encodings[number]?.name == encoding?.name else {
+      return nil
+    }
     let (a, b) = (tensor.number, numbers[number])
     if let archive = source.archive { return archive.index.tensors[a].aliasOf == b ? number : nil }
     guard source.tensors[a].info.dtype == source.tensors[b].info.dtype,

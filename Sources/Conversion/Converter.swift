@@ -1,4 +1,5 @@
 import Archive
+import Encodings
 import Kernels
 import Tensors
 
@@ -71,27 +72,26 @@ public enum Converter {
 /// Turns a stream of row-major bytes into the tiles of a layout, one row of tiles at a time.
 private final class Tiler {
   private let tile: TileLayout
-  private let rows: Int
-  private let columns: Int
+  private let shape: MatrixShape
   private var plain: [UInt8] = []
   private var row = 0
 
-  init?(_ layout: ArchiveIndex.Layout, info: TensorInfo) {
+  init?(_ layout: PlaneLayout, info: TensorInfo) {
     guard case .tiled(let tile) = layout else { return nil }
     self.tile = tile
-    (rows, columns) = info.matrix
+    shape = info.matrix
   }
 
   func append(_ bytes: UnsafeRawBufferPointer, to sink: PlaneSink) throws(FileError) {
     plain.append(contentsOf: bytes)
-    while row < rows {
-      let count = min(tile.tileRows, rows - row)
-      let byteCount = count * columns * tile.elementBits / 8
+    while row < shape.rows {
+      let count = min(tile.tileRows, shape.rows - row)
+      let byteCount = count * shape.columns * tile.elementBits / 8
       guard plain.count >= byteCount else { return }
-      let stripe = try AlignedBuffer(byteCount: tile.tilesAcross(columns: columns) * tile.tileByteCount)
+      let stripe = try AlignedBuffer(byteCount: tile.tilesAcross(columns: shape.columns) * tile.tileByteCount)
       stripe.bytes.initializeMemory(as: UInt8.self, repeating: 0)
       plain.withUnsafeMutableBytes { buffer in
-        tile.copy(rowRange: 0..<count, columns: columns, plane: stripe.bytes, plain: buffer, toPlain: false)
+        tile.copy(rowRange: 0..<count, shape: shape, plane: stripe.bytes, plain: buffer, toPlain: false)
       }
       try sink.append(UnsafeRawBufferPointer(stripe.bytes))
       plain.removeFirst(byteCount)

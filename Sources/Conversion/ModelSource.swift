@@ -119,11 +119,7 @@ public final class ModelSource: Sendable {
     {
       throw CheckpointError.notRead(path: path, tensor: tensors[number].info.name, encoding: encoding)
     }
-    guard let archive, archive.encoding(of: number) != .plain, try QuantizedReader(archive, number) == nil else {
-      return
-    }
-    throw ArchiveError.unknownEncoding(
-      path: path, tensor: tensors[number].info.name, encoding: archive.encoding(of: number).name)
+    _ = try archive?.readable(number)
   }
 
   /// Whether a tensor's values can be read, and not only its name and shape.
@@ -138,12 +134,7 @@ public final class ModelSource: Sendable {
     case .checkpoint(let checkpoint):
       try checkReadable(number)
       try checkpoint.read(checkpoint.entries[number], at: offset, into: buffer)
-    case .archive(let archive):
-      if let reader = try QuantizedReader(archive, number) {
-        try reader.read(at: offset, into: buffer)
-      } else {
-        try archive.readPlain(number, at: offset, into: buffer)
-      }
+    case .archive(let archive): try archive.readable(number).read(at: offset, into: buffer)
     }
   }
 
@@ -204,18 +195,22 @@ public final class ModelSource: Sendable {
     }
   }
 
-  /// Streams a tensor's plain bytes through a buffer.
+  /// Holds a block of ``ValueStatistics`` of 64-bit elements, and a whole number of blocks of narrower ones.
+  private static let blockByteCount = 32 << 10
+
+  /// Streams a tensor's plain bytes in pieces that fit a buffer of at least 32 KiB.
   /// - Parameter body: gets each piece, in order; pieces are whole blocks of ``ValueStatistics``, save the last.
   public func stream(
     _ number: Int, through buffer: AlignedBuffer, cancellation: Cancellation = .init(),
     _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
-    if let archive, let reader = try QuantizedReader(archive, number) {
-      return try reader.stream(cancellation: cancellation, body)
+    if let archive {
+      return try archive.readable(number).stream(
+        pieceByteCount: buffer.bytes.count / Self.blockByteCount * Self.blockByteCount, cancellation: cancellation, body
+      )
     }
     let byteCount = tensors[number].info.byteCount
-    // 32 KiB hold a block of 64-bit elements, and a whole number of blocks of narrower ones.
-    let piece = max(32 << 10, buffer.bytes.count / (32 << 10) * (32 << 10))
+    let piece = buffer.bytes.count / Self.blockByteCount * Self.blockByteCount
     let ahead = 16 << 20
     var offset = 0
     while offset < byteCount {

@@ -1,3 +1,4 @@
+import Encodings
 import Quantization
 import Tensors
 
@@ -40,7 +41,7 @@ struct StorageResolver {
   }
 
   /// The encoding of a tensor; nil keeps it as it is.
-  mutating func encoding(_ tensor: ModelMap.Tensor, component: String, info: TensorInfo) -> GroupEncoding? {
+  mutating func encoding(_ tensor: ModelMap.Tensor, component: String, info: TensorInfo) -> (any Encoding)? {
     for (number, rule) in recipe.rules.enumerated() where rule.matches(tensor.name) { matched.insert(number) }
     if let rule = recipe.rule(for: tensor.name) {
       guard case .encode(let encoding) = rule.action else { return nil }
@@ -59,13 +60,13 @@ struct StorageResolver {
     }
     switch policy.level(role: tensor.role, component: component) {
     case .keep: return nil
-    case .int8: return checked(.int8, tensor.name, info)
+    case .int8: return checked(GroupEncoding.int8, tensor.name, info)
     case .default: return checked(encoding, tensor.name, info)
     }
   }
 
-  private mutating func checked(_ encoding: GroupEncoding, _ name: TensorName, _ info: TensorInfo) -> GroupEncoding? {
-    if GroupEncoding.canStore(info) { return encoding }
+  private mutating func checked(_ encoding: any Encoding, _ name: TensorName, _ info: TensorInfo) -> (any Encoding)? {
+    if encoding.shape(forWriting: info) != nil { return encoding }
     let reason =
       info.shape.count < 2
       ? "shape \(info.shapeText) has fewer than 2 dimensions"

@@ -1,26 +1,15 @@
 import Archive
 import Checkpoints
+import Encodings
 import Kernels
-import Quantization
 import Tensors
 
-/// A source's tensors as memory, each where it lies: nothing is copied that need not be.
+/// A source's tensors as memory, each where it lies and as it is stored: nothing is copied that need not be.
 public final class SourceMapping: Sendable {
-  /// One tensor's bytes as they are stored.
   public struct Tensor: Sendable {
-    public enum Storage: Sendable {
-      /// Row-major elements, aligned to their size.
-      case plain(DType)
-      /// Codes and scales of a group encoding.
-      case group(GroupEncoding)
-    }
-
     public let info: TensorInfo
-    public let storage: Storage
-    /// Elements or codes. Valid as long as `owner` lives.
-    public nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
-    /// Scales of a group encoding.
-    public nonisolated(unsafe) let scales: UnsafeRawBufferPointer
+    /// Its bytes are valid as long as `owner` lives.
+    public let matrix: EncodedMatrix
     public let owner: any Sendable
     /// Checks the bytes against their checksums, and that the file still has them. Call it before they are trusted.
     public let check: @Sendable () throws -> Void
@@ -36,48 +25,46 @@ public final class SourceMapping: Sendable {
   /// - Throws: ``ArchiveError``, ``CheckpointError`` or ``FileError``.
   public func tensor(_ number: Int) throws -> Tensor {
     switch source.storage {
-    case .checkpoint(let checkpoint):
-      let entry = checkpoint.entries[number]
-      guard case .plain = entry.content, let file = checkpoint.files[entry.fileIndex].source as? ReadableFile else {
-        return try copy(number)
-      }
-      let mapping = try file.mapped()
-      let bytes = mapping.bytes(at: entry.offset, count: entry.info.byteCount)
-      guard Self.isAligned(bytes, entry.info.dtype) else { return try copy(number) }
-      return Tensor(
-        info: entry.info, storage: .plain(entry.info.dtype), bytes: bytes, scales: .init(start: nil, count: 0),
-        owner: mapping,
-        check: {
-          if mapping.isTorn {
-            throw FileError.shrank(path: mapping.path, offset: entry.offset, expectedByteCount: mapping.byteCount)
-          }
-        }, isTorn: { mapping.isTorn })
-    case .archive(let archive): return try tensor(number, of: archive)
+    case .checkpoint(let checkpoint): try tensor(number, of: checkpoint)
+    case .archive(let archive): try tensor(number, of: archive)
     }
   }
 
+  private func tensor(_ number: Int, of checkpoint: Checkpoint) throws -> Tensor {
+    let entry = checkpoint.entries[number]
+    guard let file = checkpoint.files[entry.fileIndex].source as? ReadableFile else { return try copy(number) }
+    let (encoding, shape): (any Encoding, EncodedShape)
+    switch entry.content {
+    case .plain: (encoding, shape) = (PlainEncoding(), EncodedShape(entry.info.matrix, dtype: entry.info.dtype))
+    case .decoded(let stored as EncodedTensor) where Self.canRun(stored):
+      (encoding, shape) = (stored.encoding, stored.shape)
+    default: return try copy(number)
+    }
+    let mapping = try file.mapped()
+    let bytes = mapping.bytes(at: entry.offset, count: entry.storedByteCount)
+    guard Self.isAligned(bytes, encoding, shape) else { return try copy(number) }
+    return Tensor(
+      info: entry.info, matrix: EncodedMatrix(encoding, shape, planes: [bytes]), owner: mapping,
+      check: {
+        if mapping.isTorn {
+          throw FileError.shrank(path: mapping.path, offset: entry.offset, expectedByteCount: mapping.byteCount)
+        }
+      }, isTorn: { mapping.isTorn })
+  }
+
   private func tensor(_ number: Int, of archive: Archive) throws -> Tensor {
-    let info = source.tensors[number].info
+    let stored = try archive.readable(number)
     let owner = archive.owner(of: number)
     let mapping = try archive.file.mapped()
-    let planes = owner.planes
-    let check: @Sendable () throws -> Void = {
-      for plane in planes { _ = try archive.bytes(of: plane, named: owner.info.name, in: mapping) }
+    let planes = owner.planes.map { mapping.bytes(at: $0.offset, count: $0.byteCount) }
+    guard Self.canRun(stored), planes.allSatisfy({ Self.isAligned($0, stored.encoding, stored.shape) }) else {
+      return try copy(number)
     }
-    func bytes(_ plane: Int) -> UnsafeRawBufferPointer {
-      mapping.bytes(at: planes[plane].offset, count: planes[plane].byteCount)
-    }
-    if let reader = try QuantizedReader(archive, number) {
-      return Tensor(
-        info: info, storage: .group(reader.encoding), bytes: bytes(0), scales: bytes(1), owner: mapping, check: check,
-        isTorn: { mapping.isTorn })
-    }
-    guard archive.encoding(of: number) == .plain, case .rowMajor = archive.index.layouts[planes[0].layout],
-      Self.isAligned(bytes(0), info.dtype)
-    else { return try copy(number) }
     return Tensor(
-      info: info, storage: .plain(info.dtype), bytes: bytes(0), scales: .init(start: nil, count: 0), owner: mapping,
-      check: check, isTorn: { mapping.isTorn })
+      info: stored.info, matrix: EncodedMatrix(stored.encoding, stored.shape, planes: planes), owner: mapping,
+      check: {
+        for plane in owner.planes { _ = try archive.bytes(of: plane, named: owner.info.name, in: mapping) }
+      }, isTorn: { mapping.isTorn })
   }
 
   /// For what does not lie in memory as it is computed with: bytes at odd places, other layouts.
@@ -86,12 +73,21 @@ public final class SourceMapping: Sendable {
     let info = source.tensors[number].info
     let buffer = try AlignedBuffer(byteCount: info.byteCount)
     try source.read(number, at: 0, into: buffer.bytes)
+    let shape = EncodedShape(info.matrix, dtype: info.dtype)
     return Tensor(
-      info: info, storage: .plain(info.dtype), bytes: UnsafeRawBufferPointer(buffer.bytes),
-      scales: .init(start: nil, count: 0), owner: buffer, check: {}, isTorn: { false })
+      info: info, matrix: EncodedMatrix(PlainEncoding(), shape, planes: [UnsafeRawBufferPointer(buffer.bytes)]),
+      owner: buffer, check: {}, isTorn: { false })
   }
 
-  private static func isAligned(_ bytes: UnsafeRawBufferPointer, _ dtype: DType) -> Bool {
-    Int(bitPattern: bytes.baseAddress) % max(1, dtype.bitWidth / 8) == 0
+  /// Whether products can read it as it lies: kernels of convolutions are cut where no wide block may be.
+  private static func canRun(_ tensor: EncodedTensor) -> Bool {
+    tensor.isReadyToRun && (tensor.shape.matrix.taps == 1 || tensor.encoding.grain.columns <= 32)
+  }
+
+  /// Elements are read as what they are; codes byte by byte.
+  private static func isAligned(_ bytes: UnsafeRawBufferPointer, _ encoding: any Encoding, _ shape: EncodedShape)
+    -> Bool
+  {
+    encoding.isLossy || Int(bitPattern: bytes.baseAddress) % max(1, shape.dtype.bitWidth / 8) == 0
   }
 }

@@ -1,94 +1,138 @@
 import Archive
+import Encodings
 import Kernels
 import Quantization
 import Tensors
 
-/// Buffers for a stripe of 16 rows.
-struct StripeBuffers {
+/// Bytes of the buffers of one quantizing thread.
+enum StripeBuffers {
   /// Bytes of source values that are held at once.
   static let valueByteCount = 4 << 20
-  /// All buffers of one thread: values, 8-bit codes and scales of as many 16-bit values.
-  static let byteCount = valueByteCount + valueByteCount / 2 + valueByteCount / 16 + 16 * 1024
-
-  let values: AlignedBuffer
-  let codes: AlignedBuffer
-  let scales: AlignedBuffer
-
-  init() throws(FileError) {
-    values = try AlignedBuffer(byteCount: Self.valueByteCount)
-    codes = try AlignedBuffer(byteCount: Self.valueByteCount / 2 + 8192)
-    scales = try AlignedBuffer(byteCount: Self.valueByteCount / 16 + 8192)
-  }
+  /// Values in both orders of their columns, and planes of 8-bit codes with scales of as many 16-bit values.
+  static let byteCount = 2 * valueByteCount + valueByteCount / 2 + valueByteCount / 16 + 16 * 1024
 }
 
-/// Quantizes one tensor: stripes of 16 rows are read, hashed, measured, coded and written.
+/// Quantizes one tensor: stripes of rows are read, hashed, measured, coded and written.
 struct TensorQuantizer {
   let plan: ConversionPlan
   let item: Int
-  let encoding: GroupEncoding
+  let encoding: any Encoding
+  let solver: any Solver
+  let shape: EncodedShape
+
+  init(plan: ConversionPlan, item: Int, encoding: any Encoding) {
+    self.plan = plan
+    self.item = item
+    self.encoding = encoding
+    guard let solver = encoding.solver, let shape = encoding.shape(forWriting: plan.archive.index.tensors[item].info)
+    else { preconditionFailure("the plan gives a tensor only what can be written") }
+    self.solver = solver
+    self.shape = shape
+  }
 
   private var source: ModelSource { plan.source }
   private var number: Int { plan.sourceNumbers[item] }
   private var info: TensorInfo { source.tensors[number].info }
 
   func run(_ writer: ArchiveWriter, _ stream: StreamBuffers) throws {
-    let buffers = try StripeBuffers()
-    let (codes, scales) = (writer.sink(tensor: item, plane: 0), writer.sink(tensor: item, plane: 1))
+    let (rows, columns) = (shape.rows, shape.columns)
+    let height = encoding.grain.rows
+    let width = info.dtype.bitWidth / 8
+    let held = try AlignedBuffer(byteCount: StripeBuffers.valueByteCount)
+    let other = try AlignedBuffer(byteCount: StripeBuffers.valueByteCount)
+    let planes = plan.archive.index.tensors[item].planes.indices.map { writer.sink(tensor: item, plane: $0) }
+    // Values that the solver does not read are widened to f32 first. A run begins where a piece may.
+    let limit =
+      StripeBuffers.valueByteCount / (height * max(width, info.dtype.isCastable ? width : 4))
+      / encoding.grain.columns * encoding.grain.columns
+    precondition(shape.order == .source || columns <= limit, "wider rows keep the order of the source")
+    let buffers = try planes.indices.map { plane in
+      let range = encoding.byteRange(plane: plane, of: shape, stripe: 0, columns: 0..<min(limit, shape.segmentColumns))
+      return try AlignedBuffer(byteCount: range.count)
+    }
     let hash = SHA256()
     var statistics = ValueStatistics()
     var sums = ErrorSums()
-    let (rows, columns) = info.matrix
-    let width = info.dtype.bitWidth / 8
-    // Values that the kernel does not read are widened to f32 first.
-    let unit = info.dtype.isCastable ? width : max(width, 4)
-    let wide = info.dtype.isCastable ? nil : try AlignedBuffer(byteCount: buffers.values.bytes.count)
     // A stripe that fits is read once. One that does not is hashed in a pass of its own, then read in runs of columns.
-    let limit = buffers.values.bytes.count / (16 * unit) / 32 * 32
     if columns > limit {
       try source.stream(number, through: stream.source, cancellation: plan.resources.cancellation) {
         hash.update($0)
         statistics.add($0, dtype: info.dtype)
       }
     }
-    for first in stride(from: 0, to: rows, by: 16) {
-      let rowCount = min(16, rows - first)
+    for first in stride(from: 0, to: rows, by: height) {
+      let rowCount = min(height, rows - first)
       for column in stride(from: 0, to: columns, by: limit) {
         try plan.resources.cancellation.check()
         let columnCount = min(limit, columns - column)
-        let values = UnsafeMutableRawBufferPointer(
-          rebasing: buffers.values.bytes[..<(rowCount * columnCount * width)])
+        let values = UnsafeMutableRawBufferPointer(rebasing: held.bytes[..<(rowCount * columnCount * width)])
         try read(rows: first..<first + rowCount, column: column, columnCount: columnCount, into: values)
         if columns <= limit {
           hash.update(UnsafeRawBufferPointer(values))
           statistics.add(UnsafeRawBufferPointer(values), dtype: info.dtype)
         }
-        var (numbers, dtype) = (UnsafeRawBufferPointer(values), info.dtype)
-        if let wide, let base = values.baseAddress {
+        var (numbers, dtype, free) = (UnsafeRawBufferPointer(values), info.dtype, other.bytes)
+        if !info.dtype.isCastable, let base = values.baseAddress {
           let count = rowCount * columnCount
-          let floats = wide.bytes.assumingMemoryBound(to: Float.self)
+          let floats = other.bytes.assumingMemoryBound(to: Float.self)
           ElementCast.widen(count: count, from: base, dtype, to: floats.baseAddress!)
-          (numbers, dtype) = (UnsafeRawBufferPointer(rebasing: wide.bytes[..<(4 * count)]), .f32)
+          (numbers, dtype, free) = (UnsafeRawBufferPointer(rebasing: other.bytes[..<(4 * count)]), .f32, held.bytes)
         }
-        GroupKernels.quantize(
-          numbers, dtype: dtype, rowStride: columnCount, rows: rowCount,
-          columns: columnCount, bits: encoding.bits, codes: buffers.codes.bytes, scales: buffers.scales.bytes,
-          sums: &sums)
-        try codes.append(
-          UnsafeRawBufferPointer(
-            rebasing: buffers.codes.bytes[..<encoding.stripeCodeByteCount(columns: columnCount)]))
-        try scales.append(
-          UnsafeRawBufferPointer(
-            rebasing: buffers.scales.bytes[..<encoding.stripeScaleByteCount(columns: columnCount)]))
+        numbers = ordered(numbers, rows: rowCount, width: dtype.bitWidth / 8, into: free)
+        try encode(numbers, dtype: dtype, rows: rowCount, columns: columnCount, planes, buffers, &sums)
         plan.resources.progress(values.count)
       }
     }
     let quality = ArchiveIndex.Quality(
-      method: plan.archive.index.tensors[item].quality?.method ?? encoding.method, sqnrDecibels: sums.sqnrDecibels,
+      method: plan.archive.index.tensors[item].quality?.method ?? solver.method, sqnrDecibels: sums.sqnrDecibels,
       maximumAbsoluteError: sums.largestError,
       cosine: sums.cosine)
     writer.record(
-      tensor: item, planes: [codes, scales], sourceDigest: source.archive == nil ? hash.finish() : nil,
+      tensor: item, planes: planes, sourceDigest: source.archive == nil ? hash.finish() : nil,
       statistics: .init(statistics), quality: quality)
+  }
+
+  /// Encodes a run of columns of a stripe, segment after segment, and appends it to the planes.
+  private func encode(
+    _ values: UnsafeRawBufferPointer, dtype: DType, rows: Int, columns: Int, _ planes: [PlaneSink],
+    _ buffers: [AlignedBuffer], _ sums: inout ErrorSums
+  ) throws {
+    let segment = min(columns, shape.segmentColumns)
+    for first in stride(from: 0, to: columns, by: segment) {
+      let width = min(segment, columns - first)
+      let piece = planes.indices.map { plane in
+        let range = encoding.byteRange(plane: plane, of: shape, stripe: 0, columns: 0..<width)
+        return UnsafeMutableRawBufferPointer(rebasing: buffers[plane].bytes[..<range.count])
+      }
+      solver.encode(
+        UnsafeRawBufferPointer(rebasing: values[(first * dtype.bitWidth / 8)...]), dtype: dtype, rowStride: columns,
+        rows: rows, columns: width, into: piece, sums: &sums)
+      for (sink, bytes) in zip(planes, piece) { try sink.append(UnsafeRawBufferPointer(bytes)) }
+    }
+  }
+
+  /// Whole rows in the order in which the encoding takes their columns.
+  private func ordered(
+    _ values: UnsafeRawBufferPointer, rows: Int, width: Int, into out: UnsafeMutableRawBufferPointer
+  ) -> UnsafeRawBufferPointer {
+    guard shape.order == .tapMajor else { return values }
+    if width == 2 {
+      order(values.assumingMemoryBound(to: UInt16.self), rows, into: out.assumingMemoryBound(to: UInt16.self))
+    } else {
+      order(values.assumingMemoryBound(to: UInt32.self), rows, into: out.assumingMemoryBound(to: UInt32.self))
+    }
+    return UnsafeRawBufferPointer(rebasing: out[..<values.count])
+  }
+
+  private func order<Element>(
+    _ values: UnsafeBufferPointer<Element>, _ rows: Int, into out: UnsafeMutableBufferPointer<Element>
+  ) {
+    let (taps, channels) = (shape.matrix.taps, shape.matrix.channels)
+    for row in stride(from: 0, to: rows * shape.columns, by: shape.columns) {
+      for tap in 0..<taps {
+        for channel in 0..<channels { out[row + tap * channels + channel] = values[row + channel * taps + tap] }
+      }
+    }
   }
 
   /// Bytes that are asked for ahead of their use.
@@ -98,7 +142,7 @@ struct TensorQuantizer {
   private func read(
     rows: Range<Int>, column: Int, columnCount: Int, into values: UnsafeMutableRawBufferPointer
   ) throws {
-    let (_, columns) = info.matrix
+    let columns = shape.columns
     let width = info.dtype.bitWidth / 8
     if columnCount == columns {
       let offset = rows.lowerBound * columns * width

@@ -20,17 +20,12 @@ public struct ErrorSums: Sendable, Equatable {
 
 /// Quantizing and decoding stripes of up to 16 rows, in groups of 32 columns. Format: formats/bantam.md, section 8.
 public enum GroupKernels {
-  public static let tileRows = Int(CK_TILE_ROWS)
-  public static let groupColumns = Int(CK_TILE_COLUMNS)
-
-  public static func groupCount(columns: Int) -> Int { (columns + groupColumns - 1) / groupColumns }
-
   /// Quantizes a stripe.
   /// - Parameters:
   ///   - values: `[rows, rowStride]` of `dtype` (f32, f16 or bf16), aligned to its elements; `columns` of each row count.
   ///   - bits: 8 or 4.
-  ///   - codes: `groupCount * 64 * bits` bytes, overwritten.
-  ///   - scales: `[groupCount, 16]` f16 bits, overwritten.
+  ///   - codes: whole tiles, overwritten.
+  ///   - scales: `[tiles, 16]` f16 bits, overwritten.
   ///   - sums: added to.
   /// - Precondition: the buffers are large enough, `rows` is 1 to 16.
   public static func quantize(
@@ -38,10 +33,11 @@ public enum GroupKernels {
     codes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableRawBufferPointer, sums: inout ErrorSums,
     useScalar: Bool = false
   ) {
-    let groups = groupCount(columns: columns)
-    precondition(dtype.isCastable && (bits == 8 || bits == 4) && (1...tileRows).contains(rows))
+    let tiles = GroupTile.count(columns: columns)
+    precondition(dtype.isCastable && (bits == 8 || bits == 4) && (1...GroupTile.rows).contains(rows))
     precondition(values.count >= ((rows - 1) * rowStride + columns) * dtype.bitWidth / 8)
-    precondition(codes.count >= groups * 64 * bits && scales.count >= groups * tileRows * 2)
+    precondition(
+      codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
     let kind = Int32(dtype == .bf16 ? CK_BF16 : dtype == .f16 ? CK_F16 : CK_F32)
     var found = ck_error_sums(
       source_square: sums.sourceSquare, coded_square: sums.codedSquare, product: sums.product,
@@ -60,16 +56,17 @@ public enum GroupKernels {
 
   /// Decodes a stripe to f32.
   /// - Parameters:
-  ///   - codes: `groupCount * 64 * bits` bytes.
-  ///   - scales: `[groupCount, 16]` f16 bits.
+  ///   - codes: whole tiles.
+  ///   - scales: `[tiles, 16]` f16 bits.
   ///   - out: `[rows, rowStride]`, `columns` of each row overwritten.
   public static func decode(
     codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, rows: Int, columns: Int, bits: Int,
     out: UnsafeMutableBufferPointer<Float>, rowStride: Int, useScalar: Bool = false
   ) {
-    let groups = groupCount(columns: columns)
-    precondition((bits == 8 || bits == 4) && (1...tileRows).contains(rows))
-    precondition(codes.count >= groups * 64 * bits && scales.count >= groups * tileRows * 2)
+    let tiles = GroupTile.count(columns: columns)
+    precondition((bits == 8 || bits == 4) && (1...GroupTile.rows).contains(rows))
+    precondition(
+      codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
     precondition(out.count >= (rows - 1) * rowStride + columns)
     let kernel = useScalar ? ck_decode_stripe_scalar : ck_decode_stripe
     kernel(
@@ -85,9 +82,10 @@ public enum GroupKernels {
     codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, columns: Int, bits: Int,
     panel: UnsafeMutablePointer<Float>
   ) {
-    let groups = groupCount(columns: columns)
+    let tiles = GroupTile.count(columns: columns)
     precondition(bits == 8 || bits == 4)
-    precondition(codes.count >= groups * 64 * bits && scales.count >= groups * tileRows * 2)
+    precondition(
+      codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
     ck_decode_panel(
       codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
       columns, Int32(bits), panel)

@@ -15,8 +15,8 @@ public final class QuantizedActivations {
   public init(_ values: UnsafeBufferPointer<Float>, rowCount: Int, columns: Int) throws(FileError) {
     precondition(rowCount > 0 && columns > 0 && values.count >= rowCount * columns)
     self.rowCount = rowCount
-    groupCount = GroupKernels.groupCount(columns: columns)
-    codes = try AlignedBuffer(byteCount: rowCount * groupCount * GroupKernels.groupColumns)
+    groupCount = GroupTile.count(columns: columns)
+    codes = try AlignedBuffer(byteCount: rowCount * groupCount * GroupTile.columns)
     scales = try AlignedBuffer(byteCount: rowCount * groupCount * 4)
     sums = try AlignedBuffer(byteCount: rowCount * groupCount * 4)
     ck_quantize_activations(
@@ -41,9 +41,11 @@ public enum QuantizedMatmul {
     outputCount: Int, output: UnsafeMutableBufferPointer<Float>, threadCount: Int = 1, useScalar: Bool = false
   ) {
     let groups = activations.groupCount
-    let tileCount = (outputCount + GroupKernels.tileRows - 1) / GroupKernels.tileRows
+    let tileCount = (outputCount + GroupTile.rows - 1) / GroupTile.rows
     precondition(bits == 8 || bits == 4)
-    precondition(codes.count >= tileCount * groups * 64 * bits && scales.count >= tileCount * groups * 32)
+    precondition(
+      codes.count >= tileCount * groups * GroupTile.codeByteCount(bits: bits)
+        && scales.count >= tileCount * groups * GroupTile.scaleByteCount)
     precondition(output.count >= activations.rowCount * outputCount)
     let job = ck_matmul(
       codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,

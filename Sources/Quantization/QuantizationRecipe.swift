@@ -1,12 +1,14 @@
-import Glibc
+import Encodings
 import JSON
 import Tensors
 
 /// Which tensors get which encoding: a default, and rules by name that override it and each other, the last one winning.
 public struct QuantizationRecipe: Sendable, Equatable {
-  public enum Action: Sendable, Hashable {
+  public enum Action: Sendable, Equatable {
     case keep
-    case encode(GroupEncoding)
+    case encode(any Encoding)
+
+    public static func == (a: Action, b: Action) -> Bool { a.name == b.name }
 
     public var name: String {
       switch self {
@@ -33,10 +35,10 @@ public struct QuantizationRecipe: Sendable, Equatable {
   }
 
   /// Nil leaves tensors that no rule names as they are.
-  public var defaultEncoding: GroupEncoding?
+  public var defaultEncoding: (any Encoding)?
   public var rules: [Rule]
 
-  public init(defaultEncoding: GroupEncoding?, rules: [Rule] = []) {
+  public init(defaultEncoding: (any Encoding)?, rules: [Rule] = []) {
     self.defaultEncoding = defaultEncoding
     self.rules = rules
   }
@@ -60,7 +62,7 @@ public struct QuantizationRecipe: Sendable, Equatable {
       case "format": break
       case "encoding":
         guard let name = member.value.string else { throw bad("'encoding' is not a string") }
-        guard let encoding = GroupEncoding(shortName: name) else { throw .unknownEncoding(name: name) }
+        guard let encoding = Self.encoding(name) else { throw .unknownEncoding(name: name) }
         defaultEncoding = encoding
       case "rules":
         guard let items = member.value.array else { throw bad("'rules' is not a list") }
@@ -78,8 +80,17 @@ public struct QuantizationRecipe: Sendable, Equatable {
   /// - Throws: ``RecipeError/unknownEncoding(name:)``.
   public static func action(_ name: String) throws(RecipeError) -> Action {
     if name == "keep" { return .keep }
-    guard let encoding = GroupEncoding(shortName: name) else { throw .unknownEncoding(name: name) }
+    guard let encoding = Self.encoding(name) else { throw .unknownEncoding(name: name) }
     return .encode(encoding)
+  }
+
+  /// An encoding that values can be quantized to.
+  private static func encoding(_ name: String) -> (any Encoding)? {
+    KnownEncodings.quantizing.first { $0.shortName == name }
+  }
+
+  public static func == (a: QuantizationRecipe, b: QuantizationRecipe) -> Bool {
+    a.defaultEncoding?.name == b.defaultEncoding?.name && a.rules == b.rules
   }
 
   public var json: JSONValue {
@@ -124,7 +135,7 @@ public enum RecipeError: ReportingError, Equatable {
     case .unknownEncoding(let name):
       return ErrorReport(
         .usage, at: "--encoding", "encoding '\(printable(name))' is not known",
-        expected: "keep, " + GroupEncoding.all.map(\.shortName).joined(separator: ", "))
+        expected: "keep, " + KnownEncodings.quantizing.map(\.shortName).joined(separator: ", "))
     case .nothingMatches(let pattern):
       return ErrorReport(
         .usage, at: "pattern '\(printable(pattern))'", "no tensor has such a name",

@@ -1,5 +1,6 @@
 import Archive
 import Conversion
+import Encodings
 import JSON
 import Tensors
 
@@ -9,7 +10,9 @@ public struct LayoutMap {
   public struct Span: Sendable {
     public let plane: String
     public let rows: Range<Int>
+    /// Where columns lie tap after tap, channels of `tap`.
     public let columns: Range<Int>
+    public var tap: Int?
     public let bytes: Range<Int>
   }
 
@@ -18,9 +21,10 @@ public struct LayoutMap {
   public let omittedCount: Int
   private let heading: String
 
-  /// - Parameter limit: spans to list.
+  /// - Parameter limit: spans to list of each plane.
   public init(_ inspection: Inspection, _ tensor: Inspection.Tensor, limit: Int = 32) {
-    let (rows, columns) = tensor.info.matrix
+    let shape = tensor.info.matrix
+    let (rows, columns) = (shape.rows, shape.columns)
     var spans: [Span] = []
     var total = 0
     var descriptions: [String] = []
@@ -31,25 +35,50 @@ public struct LayoutMap {
         spans.append(Span(plane: plane, rows: row..<row + 1, columns: 0..<columns, bytes: range))
       }
     }
+    /// Pieces of some rows and some columns of a segment, one after another.
+    func addPieces(
+      _ plane: String, _ grain: (rows: Int, columns: Int), segment width: Int, isTapMajor: Bool,
+      bytes: (_ number: Int, _ stripe: Int, _ places: Range<Int>) -> Range<Int>
+    ) {
+      let perSegment = (width + grain.columns - 1) / grain.columns
+      let across = columns / max(1, width) * perSegment
+      let count = (rows + grain.rows - 1) / grain.rows * across
+      total += count
+      for number in 0..<min(limit, count) {
+        let (stripe, place) = number.quotientAndRemainder(dividingBy: across)
+        let (segment, piece) = place.quotientAndRemainder(dividingBy: perSegment)
+        let inside = piece * grain.columns..<min(width, (piece + 1) * grain.columns)
+        let places = segment * width + inside.lowerBound..<segment * width + inside.upperBound
+        spans.append(
+          Span(
+            plane: plane, rows: stripe * grain.rows..<min(rows, (stripe + 1) * grain.rows),
+            columns: isTapMajor ? inside : places, tap: isTapMajor ? segment : nil,
+            bytes: bytes(number, stripe, places)))
+      }
+    }
     if let archive = inspection.source.archive {
-      for plane in archive.owner(of: tensor.number).planes {
+      let encoded = archive.encoded(tensor.number)
+      for (number, plane) in archive.owner(of: tensor.number).planes.enumerated() {
         let name = plane.kind.map { "\($0)" } ?? "unknown"
         let layout = archive.index.layouts[plane.layout]
         descriptions.append("\(name): \(Self.describe(layout))")
-        switch layout {
-        case .rowMajor: addRows(name, start: plane.offset, bits: tensor.info.dtype.bitWidth)
-        case .unknown: break
-        case .tiled(let tile):
-          let (down, across) = (tile.tilesDown(rows: rows), tile.tilesAcross(columns: columns))
-          total += down * across
-          for number in 0..<min(limit, down * across) {
-            let row = number / across * tile.tileRows
-            let column = number % across * tile.tileColumns
-            let start = plane.offset + number * tile.tileByteCount
-            spans.append(
-              Span(
-                plane: name, rows: row..<min(rows, row + tile.tileRows),
-                columns: column..<min(columns, column + tile.tileColumns), bytes: start..<start + tile.tileByteCount))
+        guard let encoded else { continue }
+        switch (plane.kind, layout) {
+        case (.values, .tiled(let tile)):
+          addPieces(
+            name, (tile.tileRows, tile.tileColumns),
+            segment: tile.segmentColumns == 0 ? columns : tile.segmentColumns, isTapMajor: tile.columnOrder == .tapMajor
+          ) { piece, _, _ in
+            plane.offset + piece * tile.tileByteCount..<plane.offset + (piece + 1) * tile.tileByteCount
+          }
+        case (.values, _): addRows(name, start: plane.offset, bits: tensor.info.dtype.bitWidth)
+        default:
+          let (encoding, stored) = (encoded.encoding, encoded.shape)
+          addPieces(
+            name, encoding.grain, segment: stored.segmentColumns, isTapMajor: stored.order == .tapMajor
+          ) { _, stripe, places in
+            let range = encoding.byteRange(plane: number, of: stored, stripe: stripe, columns: places)
+            return plane.offset + range.lowerBound..<plane.offset + range.upperBound
           }
         }
       }
@@ -75,12 +104,14 @@ public struct LayoutMap {
   }
 
   /// A layout in words.
-  public static func describe(_ layout: ArchiveIndex.Layout) -> String {
+  public static func describe(_ layout: PlaneLayout) -> String {
     switch layout {
     case .rowMajor: "row-major"
     case .unknown(let kind): "unknown kind \(kind)"
     case .tiled(let tile):
       "tiles of \(tile.tileRows) x \(tile.tileColumns), turns of \(tile.turnColumns) columns, \(tile.elementBits) bits"
+        + (tile.columnOrder == .tapMajor ? ", tap after tap" : "")
+        + (tile.segmentColumns > 0 ? ", segments of \(tile.segmentColumns) columns" : "")
         + (tile.tileScaleByteCount > 0 ? ", \(tile.tileScaleByteCount) bytes of scales after each tile" : "")
     }
   }
@@ -90,7 +121,7 @@ public struct LayoutMap {
     for span in spans {
       table.add([
         span.plane, "\(span.rows.lowerBound)-\(span.rows.upperBound - 1)",
-        "\(span.columns.lowerBound)-\(span.columns.upperBound - 1)",
+        "\(span.columns.lowerBound)-\(span.columns.upperBound - 1)" + (span.tap.map { " of tap \($0)" } ?? ""),
         "\(span.bytes.lowerBound)-\(span.bytes.upperBound - 1)",
       ])
     }
@@ -105,6 +136,7 @@ public struct LayoutMap {
           .members([
             "plane": .string(span.plane), "rows": [.int(span.rows.lowerBound), .int(span.rows.upperBound)],
             "columns": [.int(span.columns.lowerBound), .int(span.columns.upperBound)],
+            "tap": span.tap.map { .int($0) } ?? .null,
             "bytes": [.int(span.bytes.lowerBound), .int(span.bytes.upperBound)],
           ])
         }),

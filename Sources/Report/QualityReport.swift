@@ -1,7 +1,7 @@
 import Archive
 import Conversion
+import Encodings
 import JSON
-import Quantization
 import Tensors
 
 /// What quantization cost, from the errors that a `.bantam` file records: by component, and tensors ranked worst first.
@@ -38,8 +38,8 @@ public struct QualityReport {
       return "'\(row.tensor.name)' has \(count) NaN or infinite values: NaN became 0, infinity the largest of its group"
     }
       + rows.compactMap { row in
-        guard let encoding = GroupEncoding(name: row.tensor.encoding),
-          row.quality.sqnrDecibels < encoding.lowestDecibels
+        guard let solver = KnownEncodings.all.first(where: { $0.name == row.tensor.encoding })?.solver,
+          row.quality.sqnrDecibels < solver.lowestDecibels
         else { return nil }
         return
           "'\(row.tensor.name)' keeps only \(Self.decibelText(row.quality.sqnrDecibels)) in \(row.tensor.encoding): "

@@ -81,16 +81,17 @@ private struct AttentionBlock {
   let headWidth: Int
   let keyBlock: Int
 
-  func run(_ scratch: UnsafeMutablePointer<Float>) {
+  func run(_ memory: Scratch) {
+    var scratch = memory
     let count = queries.count
     let keyOffset = head / (layer.heads / layer.keyHeads) * headWidth
-    // Places of the block's keys that a query sees; first, where the memory is aligned for them.
-    let lengths = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Int.self)
-    let scores = scratch + 512
-    let panel = scores + count * keyBlock
-    let sum = panel + max(headWidth, keyBlock) * PanelProduct.columns
-    let maxima = sum + count * headWidth
-    let sums = maxima + count
+    // Places of the block's keys that a query sees.
+    let lengths = scratch.take(Int.self, count)
+    let scores = scratch.take(Float.self, count * keyBlock)
+    let sum = scratch.take(Float.self, count * headWidth)
+    let maxima = scratch.take(Float.self, count)
+    let sums = scratch.take(Float.self, count)
+    let product = MatrixProduct(path: .panels)
     sum.update(repeating: 0, count: count * headWidth)
     maxima.update(repeating: -.infinity, count: count)
     sums.update(repeating: 0, count: count)
@@ -100,28 +101,20 @@ private struct AttentionBlock {
       let width = min(keyBlock, keys.upperBound - first)
       let row = sample * k.pixelCount + first
       scores.update(repeating: 0, count: count * width)
-      for n in stride(from: 0, to: width, by: PanelProduct.columns) {
-        let columns = min(PanelProduct.columns, width - n)
-        PanelProduct.packRows(
-          k.row(row + n) + keyOffset, dtype: .f32, stride: k.channels, columns: columns, depth: headWidth, panel: panel)
-        PanelProduct.multiplyAdd(
-          a: query, aStride: q.channels, rows: count, panel: panel, depth: headWidth, c: scores + n, cStride: width,
-          columns: columns)
-      }
+      product.add(
+        ProductRows(base: query, stride: q.channels, count: count),
+        HeadKeys(base: k.row(row) + keyOffset, stride: k.channels, width: headWidth), outputs: 0..<width, to: scores,
+        sumsStride: width, scratch: scratch)
       for m in 0..<count {
         lengths[m] = layer.isCausal ? max(0, min(width, queries.lowerBound + m + seen + 1 - first)) : width
       }
       Norms.softmaxBlock(
         scores: scores, rows: count, lengths: lengths, width: width, scale: 1 / Float(headWidth).squareRoot(),
         maxima: maxima, sums: sums, output: sum, outputStride: headWidth, outputColumns: headWidth)
-      for n in stride(from: 0, to: headWidth, by: PanelProduct.columns) {
-        let columns = min(PanelProduct.columns, headWidth - n)
-        PanelProduct.packColumns(
-          v.row(row) + keyOffset + n, stride: v.channels, columns: columns, depth: width, panel: panel)
-        PanelProduct.multiplyAdd(
-          a: scores, aStride: width, rows: count, panel: panel, depth: width, c: sum + n, cStride: headWidth,
-          columns: columns)
-      }
+      product.add(
+        ProductRows(base: scores, stride: width, count: count),
+        HeadValues(base: v.row(row) + keyOffset, stride: v.channels, keyCount: width), outputs: 0..<headWidth, to: sum,
+        sumsStride: headWidth, scratch: scratch)
     }
     for m in 0..<count {
       let target = out.row(sample * q.pixelCount + queries.lowerBound + m) + head * headWidth

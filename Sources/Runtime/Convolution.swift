@@ -105,7 +105,7 @@ extension Execution {
         activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
       output: out, prepare: layer.weight
     ) {
-      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount, products: products)
+      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount, path: convolutionPath)
       parallel(out.batch * tiles.down * tiles.across * tiles.groups) { item, scratch in
         tiles.run(item, layer, input, residual, out, scratch)
       }
@@ -123,45 +123,47 @@ private struct ConvolutionTiles: Sendable {
   let groups: Int
   let panelsInGroup: Int
   let stride: Int
-  let products: ProductPrecision
+  let product: MatrixProduct
 
-  /// Values that fit beside the panel and the decoded weights: the padded piece of the input.
-  private static let pieceLimit =
-    Execution.scratchByteCount / 4 - ConvolutionTiles.weightScratch - ConvolutionTiles.sumsScratch
-  /// Sums of the outputs of an item.
-  private static let sumsScratch = pixelLimit * Execution.groupLimit * PanelProduct.columns
   private static let pixelLimit = 512
-  /// Panels of a block of channels by tap, the same as packed (one channel more where pairs need it), and decoded rows.
-  private static let weightScratch = PanelProduct.columns * 9 * (3 * channelBlock + 1)
-  /// Channels of a panel.
-  static let channelBlock = 64
+  /// Bytes of the padded piece of the input: what a worker's memory has beside packed weights and sums.
+  private static let pieceByteCount =
+    Execution.scratchByteCount
+    - Scratch.byteCount(Float.self, pixelLimit * MatrixProduct.groupLimit * PanelProduct.columns)
+    - max(
+      MatrixProduct.scratchByteCount(depth: TapMajorKernels.channelBlock),
+      MatrixProduct.scratchByteCount(depth: ChannelMajorKernels.channelBlock, parts: 9))
 
-  init(_ layer: Convolution, _ out: Activation, threadCount: Int, products: ProductPrecision) {
+  init(_ layer: Convolution, _ out: Activation, threadCount: Int, path: MatrixProduct.Path) {
     stride = layer.stride
-    self.products = products
+    product = MatrixProduct(path: path)
     var columns = min(out.width, 128)
     var rows = max(1, min(out.height, Self.pixelLimit / max(1, columns)))
-    func piece(_ rows: Int, _ columns: Int) -> Int {
-      ((rows - 1) * layer.stride + 3) * ((columns - 1) * layer.stride + 3) * layer.channels
+    // Narrow rows need one more for the row that is being narrowed.
+    func pieceByteCount(_ rows: Int, _ columns: Int) -> Int {
+      let rowLength = ((columns - 1) * layer.stride + 3) * layer.channels
+      return Scratch.byteCount(Float.self, ((rows - 1) * layer.stride + 3) * rowLength + 1)
+        + (path.elementByteCount == 4 ? 0 : Scratch.byteCount(Float.self, rowLength))
     }
-    while piece(rows, columns) > Self.pieceLimit {
+    while pieceByteCount(rows, columns) > Self.pieceByteCount {
       if rows > 1 { rows -= 1 } else if columns > 1 { columns = (columns + 1) / 2 } else { break }
     }
-    precondition(piece(rows, columns) <= Self.pieceLimit, "too many channels for a convolution")
+    precondition(pieceByteCount(rows, columns) <= Self.pieceByteCount, "too many channels for a convolution")
     self.rows = rows
     self.columns = columns
     down = (out.height + rows - 1) / rows
     across = (out.width + columns - 1) / columns
     let panels = (layer.outputs + PanelProduct.columns - 1) / PanelProduct.columns
     let wanted = max(1, min(panels, 4 * threadCount / max(1, out.batch * down * across)))
-    panelsInGroup = min(Execution.groupLimit, (panels + wanted - 1) / wanted)
+    panelsInGroup = min(MatrixProduct.groupLimit, (panels + wanted - 1) / wanted)
     groups = (panels + panelsInGroup - 1) / panelsInGroup
   }
 
   func run(
     _ item: Int, _ layer: Convolution, _ input: ConvolutionInput, _ residual: Activation?, _ out: Activation,
-    _ scratch: UnsafeMutablePointer<Float>
+    _ memory: Scratch
   ) {
+    var scratch = memory
     let group = item % groups
     let tile = item / groups
     let sample = tile / (down * across)
@@ -169,63 +171,28 @@ private struct ConvolutionTiles: Sendable {
     let firstColumn = tile % across * columns
     let rowCount = min(rows, out.height - firstRow)
     let columnCount = min(columns, out.width - firstColumn)
-    let piece = scratch + Self.weightScratch + Self.sumsScratch
-    let pieceWidth = (columnCount - 1) * stride + 3
-    let narrowPiece = UnsafeMutableRawPointer(piece).assumingMemoryBound(to: UInt16.self)
-    let rowLength = pieceWidth * layer.channels
-    for y in 0..<(rowCount - 1) * stride + 3 {
-      // Narrow rows fill half of the piece's memory; a wide one, at most a third of it, waits in the other half.
-      let wide = products == .bf16 ? piece + Self.pieceLimit / 2 : piece + y * rowLength
-      input.copy(
-        sample: sample, y: firstRow * stride + y - 1, from: firstColumn * stride - 1, count: pieceWidth, into: wide)
-      if products == .bf16 {
-        ElementCast.narrow(count: rowLength, from: wide, to: narrowPiece + y * rowLength, .bf16)
-      }
-    }
-    // The last pair of an odd number of channels reads one value beyond the end; its weight is 0.
-    if products == .bf16 { narrowPiece[((rowCount - 1) * stride + 3) * rowLength] = 0 }
     let first = group * panelsInGroup * PanelProduct.columns
     let outputs = first..<min(layer.outputs, first + panelsInGroup * PanelProduct.columns)
-    let corner = (sample * out.height + firstRow) * out.width + firstColumn
-    let sums = ProductSums(scratch + Self.weightScratch, rows: rowCount * columnCount, outputs: outputs)
-    let panel = scratch
-    let pairPanel = UnsafeMutableRawPointer(panel).assumingMemoryBound(to: UInt16.self)
-    let decoded = scratch + PanelProduct.columns * 9 * Self.channelBlock
-    for channel in Swift.stride(from: 0, to: layer.channels, by: Self.channelBlock) {
-      let count = min(Self.channelBlock, layer.channels - channel)
-      for output in Swift.stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
-        let columnsOfPanel = min(PanelProduct.columns, outputs.upperBound - output)
-        switch products {
-        case .f32:
-          layer.weight.packTaps(
-            firstOutput: output, columns: columnsOfPanel, firstChannel: channel, count: count, panels: panel,
-            scratch: decoded)
-        case .bf16:
-          layer.weight.packTapPairs(
-            firstOutput: output, columns: columnsOfPanel, firstChannel: channel, count: count, panels: pairPanel,
-            scratch: decoded)
-        }
-        let even = (count + 1) / 2 * 2
-        for tap in 0..<9 {
-          for row in 0..<rowCount {
-            let source = ((row * stride + tap / 3) * pieceWidth + tap % 3) * layer.channels + channel
-            let result = sums.base + row * columnCount * outputs.count + output - outputs.lowerBound
-            switch products {
-            case .f32:
-              PanelProduct.multiplyAdd(
-                a: piece + source, aStride: stride * layer.channels, rows: columnCount,
-                panel: panel + tap * count * PanelProduct.columns, depth: count, c: result, cStride: outputs.count,
-                columns: columnsOfPanel)
-            case .bf16:
-              PairProduct.multiplyAdd(
-                a: narrowPiece + source, aStride: stride * layer.channels, rows: columnCount,
-                panel: pairPanel + tap * even * PanelProduct.columns, depth: even, c: result, cStride: outputs.count,
-                columns: columnsOfPanel)
-            }
-          }
-        }
-      }
+    let sums = ProductSums(&scratch, rows: rowCount * columnCount, outputs: outputs)
+    let pieceWidth = (columnCount - 1) * stride + 3
+    let piece = piece(
+      layer, input, sample: sample, y: firstRow * stride - 1, x: firstColumn * stride - 1,
+      rows: (rowCount - 1) * stride + 3, columns: pieceWidth, &scratch)
+    let taps = TapPlaces(taps: 9, rowLength: pieceWidth * layer.channels, channels: layer.channels)
+    let pixels = ProductRows(
+      base: piece, stride: stride * layer.channels, count: columnCount, runs: rowCount,
+      runStride: stride * taps.rowLength)
+    let matrix = layer.weight.matrix
+    if matrix.shape.order == .tapMajor {
+      product.add(
+        pixels, TapMajorKernels(matrix: matrix, places: taps), outputs: outputs, to: sums.base,
+        sumsStride: outputs.count, scratch: scratch)
+    } else {
+      product.add(
+        pixels, ChannelMajorKernels(matrix: matrix, places: taps), outputs: outputs, to: sums.base,
+        sumsStride: outputs.count, scratch: scratch)
     }
+    let corner = (sample * out.height + firstRow) * out.width + firstColumn
     for row in 0..<rowCount {
       for column in 0..<columnCount {
         let pixel = corner + row * out.width + column
@@ -233,5 +200,30 @@ private struct ConvolutionTiles: Sendable {
           row * columnCount + column, out: out.row(pixel), residual: residual?.row(pixel), bias: layer.bias)
       }
     }
+  }
+
+  /// The padded piece of the input that an item reads, in the type that the product reads: `[rows, columns, channels]`.
+  private func piece(
+    _ layer: Convolution, _ input: ConvolutionInput, sample: Int, y: Int, x: Int, rows: Int, columns: Int,
+    _ scratch: inout Scratch
+  ) -> UnsafeRawPointer {
+    let rowLength = columns * layer.channels
+    guard product.path.elementByteCount == 2 else {
+      let piece = scratch.take(Float.self, rows * rowLength)
+      for row in 0..<rows {
+        input.copy(sample: sample, y: y + row, from: x, count: columns, into: piece + row * rowLength)
+      }
+      return UnsafeRawPointer(piece)
+    }
+    // The last pair of an odd number of channels reads one value beyond the end; its weight is 0.
+    let piece = scratch.take(UInt16.self, rows * rowLength + 1)
+    piece[rows * rowLength] = 0
+    var later = scratch
+    let wide = later.take(Float.self, rowLength)
+    for row in 0..<rows {
+      input.copy(sample: sample, y: y + row, from: x, count: columns, into: wide)
+      ElementCast.narrow(count: rowLength, from: wide, to: piece + row * rowLength, .bf16)
+    }
+    return UnsafeRawPointer(piece)
   }
 }

@@ -29,8 +29,8 @@ public final class Execution {
   public let threadCount: Int
   public let isPlanning: Bool
   public let products: ProductPrecision
-  /// Nil: the blocked product.
-  let blas: OpenBLAS?
+  /// What multiplies in linear layers; convolutions, whose rows lie apart, and attention are always packed in panels.
+  let linearPath: MatrixProduct.Path
   public var observer: (any Observer)?
   let arena: Arena
   private let cancellation: Cancellation
@@ -48,7 +48,8 @@ public final class Execution {
     engine: ProductEngine = .preferred, observer: (any Observer)? = nil, cancellation: Cancellation = .init()
   ) throws(FileError) {
     self.products = products
-    blas = engine == .openblas ? OpenBLAS.shared : nil
+    let blas = engine == .openblas ? OpenBLAS.shared : nil
+    linearPath = products == .bf16 ? .pairs : blas.map { .blas($0) } ?? .panels
     self.threadCount = max(1, threadCount)
     self.observer = observer
     self.cancellation = cancellation
@@ -73,6 +74,9 @@ public final class Execution {
     try body(run)
     return run.arena.peakByteCount
   }
+
+  /// What multiplies in convolutions.
+  var convolutionPath: MatrixProduct.Path { products == .bf16 ? .pairs : .panels }
 
   /// Takes memory for activations; give it back with ``give(_:)``.
   public func take(batch: Int = 1, height: Int = 1, width: Int, channels: Int) -> Activation {
@@ -122,9 +126,9 @@ public final class Execution {
   }
 
   /// Work on items in parallel; each worker has its own scratch memory.
-  func parallel(_ itemCount: Int, _ body: @Sendable (_ item: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void) {
+  func parallel(_ itemCount: Int, _ body: @Sendable (_ item: Int, _ scratch: Scratch) -> Void) {
     Workers.run(threadCount: threadCount, itemCount: itemCount) { [scratch] worker, item in
-      body(item, scratch[worker].bytes.assumingMemoryBound(to: Float.self).baseAddress!)
+      body(item, Scratch(scratch[worker].bytes))
     }
   }
 

@@ -22,14 +22,8 @@ public struct Linear: Sendable {
 }
 
 extension Execution {
-  /// Inputs that are packed at once: a panel of them stays in the second-level cache beside the activations.
-  static let depth = 512
   /// Rows that one item multiplies.
   private static let rowLimit = 512
-  /// Panels of an item at the most.
-  static let groupLimit = 8
-  /// Where an item's sums lie in its memory: behind decoded weights and panels.
-  private static let sumsOffset = 2 * depth * groupLimit * PanelProduct.columns
 
   /// `out = x W^T + b`, plus a residual.
   /// - Parameters:
@@ -40,8 +34,10 @@ extension Execution {
     let weight = layer.weight
     precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
     precondition(residual.map { $0.count == out.count } ?? true)
+    let product = MatrixProduct(path: linearPath)
+    let isNarrow = product.path.elementByteCount == 2 && x.rowCount > 1
     let memory =
-      products == .bf16 && x.rowCount > 1
+      isNarrow
       ? take(batch: x.batch, height: x.height, width: x.width, channels: (x.channels + 1) / 2) : nil
     defer { if let memory { give(memory) } }
     try perform(
@@ -51,25 +47,24 @@ extension Execution {
       output: out, prepare: weight
     ) {
       if x.rowCount == 1 { return multiplyRow(layer, x, plus: residual, into: out) }
-      let narrow = memory.map { narrowed(x, $0) }
+      let rowsOfAll =
+        memory.map { narrowed(x, into: $0) } ?? ProductRows(base: x.base, stride: x.channels, count: x.rowCount)
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
       let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
       // Enough items for all threads, panels side by side so that they share the rows of x in the cache.
       // OpenBLAS may round otherwise for other cuts: there the cut is fixed.
-      let group = blas == nil ? max(1, min(Self.groupLimit, panels * rowBlocks / (4 * threadCount))) : Self.groupLimit
+      var group = MatrixProduct.groupLimit
+      if case .blas = product.path {} else { group = max(1, min(group, panels * rowBlocks / (4 * threadCount))) }
       let groups = (panels + group - 1) / group
-      parallel(rowBlocks * groups) { [blas] item, scratch in
+      parallel(rowBlocks * groups) { [group] item, scratch in
+        var scratch = scratch
         let rows = item / groups * Self.rowLimit..<min(x.rowCount, (item / groups + 1) * Self.rowLimit)
         let first = item % groups * group * PanelProduct.columns
         let outputs = first..<min(weight.outputs, first + group * PanelProduct.columns)
-        let sums = ProductSums(scratch + Self.sumsOffset, rows: rows.count, outputs: outputs)
-        if let narrow {
-          Self.multiplyPairs(weight, narrow, rows, outputs, into: sums, scratch)
-        } else if let blas {
-          Self.multiply(blas, weight, x, rows, outputs, into: sums, scratch)
-        } else {
-          Self.multiply(weight, x, rows, outputs, into: sums, scratch)
-        }
+        let sums = ProductSums(&scratch, rows: rows.count, outputs: outputs)
+        product.add(
+          rowsOfAll.rows(rows, elementByteCount: product.path.elementByteCount), WeightRows(matrix: weight.matrix),
+          outputs: outputs, to: sums.base, sumsStride: outputs.count, scratch: scratch)
         for row in rows {
           sums.finish(row - rows.lowerBound, out: out.row(row), residual: residual?.row(row), bias: layer.bias)
         }
@@ -82,88 +77,26 @@ extension Execution {
     let weight = layer.weight
     let run = 64
     parallel((weight.outputs + run - 1) / run) { item, scratch in
+      var scratch = scratch
       let outputs = item * run..<min(weight.outputs, (item + 1) * run)
-      let sums = ProductSums(scratch + Self.sumsOffset, rows: 1, outputs: outputs)
-      weight.multiplyRow(
-        firstOutput: outputs.lowerBound, count: outputs.count, x: x.base, out: sums.base, scratch: scratch)
+      let sums = ProductSums(&scratch, rows: 1, outputs: outputs)
+      weight.matrix.encoding.multiplyRow(
+        weight.matrix, outputs: outputs, by: x.base, into: sums.base, scratch: scratch)
       sums.finish(0, out: out.base, residual: residual?.base, bias: layer.bias)
     }
   }
 
-  /// Rows of bf16, in memory that is taken beforehand.
-  struct NarrowRows: @unchecked Sendable {
-    // Unchecked: written before it is shared.
-    let base: UnsafeMutablePointer<UInt16>
-    /// Elements from row to row: even.
-    let stride: Int
-  }
-
-  private func narrowed(_ x: Activation, _ memory: Activation) -> NarrowRows {
+  /// The same rows in bf16; a row takes an even number of elements.
+  private func narrowed(_ x: Activation, into memory: Activation) -> ProductRows {
     let stride = 2 * memory.channels
-    let base = UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: UInt16.self)
-    let rows = NarrowRows(base: base, stride: stride)
+    nonisolated(unsafe) let base = UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: UInt16.self)
     parallelRows(x.rowCount, columns: x.channels) { range in
       for row in range {
-        ElementCast.narrow(count: x.channels, from: x.row(row), to: rows.base + row * stride, .bf16)
-        if x.channels < stride { rows.base[row * stride + x.channels] = 0 }
+        ElementCast.narrow(count: x.channels, from: x.row(row), to: base + row * stride, .bf16)
+        if x.channels < stride { base[row * stride + x.channels] = 0 }
       }
     }
-    return rows
-  }
-
-  private static func multiplyPairs(
-    _ weight: Weight, _ x: NarrowRows, _ rows: Range<Int>, _ outputs: Range<Int>, into sums: ProductSums,
-    _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    let panel = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
-    let decoded = scratch + depth * PanelProduct.columns
-    eachPanel(weight, outputs) { input, count, output, columns in
-      weight.packPairs(
-        firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel, scratch: decoded)
-      PairProduct.multiplyAdd(
-        a: x.base + rows.lowerBound * x.stride + input, aStride: x.stride, rows: rows.count, panel: panel,
-        depth: (count + 1) / 2 * 2, c: sums.base + output - outputs.lowerBound, cStride: outputs.count,
-        columns: columns)
-    }
-  }
-
-  /// Cuts a run of outputs into panels, for one block of inputs after another.
-  private static func eachPanel(
-    _ weight: Weight, _ outputs: Range<Int>, _ body: (_ input: Int, _ count: Int, _ output: Int, _ columns: Int) -> Void
-  ) {
-    for input in stride(from: 0, to: weight.inputs, by: depth) {
-      for output in stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
-        body(
-          input, min(depth, weight.inputs - input), output, min(PanelProduct.columns, outputs.upperBound - output))
-      }
-    }
-  }
-
-  private static func multiply(
-    _ weight: Weight, _ x: Activation, _ rows: Range<Int>, _ outputs: Range<Int>, into sums: ProductSums,
-    _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    let panel = scratch
-    eachPanel(weight, outputs) { input, count, output, columns in
-      weight.pack(firstOutput: output, columns: columns, firstInput: input, depth: count, panel: panel)
-      PanelProduct.multiplyAdd(
-        a: x.row(rows.lowerBound) + input, aStride: x.channels, rows: rows.count, panel: panel, depth: count,
-        c: sums.base + output - outputs.lowerBound, cStride: outputs.count, columns: columns)
-    }
-  }
-
-  private static func multiply(
-    _ blas: OpenBLAS, _ weight: Weight, _ x: Activation, _ rows: Range<Int>, _ outputs: Range<Int>,
-    into sums: ProductSums, _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    for input in stride(from: 0, to: weight.inputs, by: depth) {
-      let count = min(depth, weight.inputs - input)
-      weight.decode(
-        firstOutput: outputs.lowerBound, count: outputs.count, firstInput: input, depth: count, out: scratch)
-      blas.multiply(
-        rows: rows.count, columns: outputs.count, depth: count, a: x.row(rows.lowerBound) + input, aStride: x.channels,
-        b: scratch, bStride: count, c: sums.base, cStride: outputs.count, adding: true)
-    }
+    return ProductRows(base: base, stride: stride, count: x.rowCount)
   }
 
   /// Rows of an embedding table.
@@ -179,7 +112,9 @@ extension Execution {
         weightByteCount: table.byteCount / max(1, table.outputs) * ids.count, activationByteCount: out.byteCount),
       output: out, prepare: table
     ) {
-      parallel(ids.count) { item, scratch in table.row(ids[item], into: out.row(item), scratch: scratch) }
+      parallel(ids.count) { item, scratch in
+        table.matrix.decodeRow(ids[item], into: out.row(item), scratch: scratch)
+      }
     }
   }
 }

@@ -8,9 +8,8 @@ struct ProductSums {
   private let outputs: Range<Int>
 
   /// Sums of nothing.
-  /// - Parameter memory: `rows * outputs.count` values.
-  init(_ memory: UnsafeMutablePointer<Float>, rows: Int, outputs: Range<Int>) {
-    base = memory
+  init(_ scratch: inout Scratch, rows: Int, outputs: Range<Int>) {
+    base = scratch.take(Float.self, rows * outputs.count)
     self.outputs = outputs
     base.update(repeating: 0, count: rows * outputs.count)
   }

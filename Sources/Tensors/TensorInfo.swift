@@ -31,14 +31,6 @@ public struct TensorInfo: Sendable, Hashable {
     self.byteCount = realBits / 8
   }
 
-  /// The tensor seen as a matrix: the first dimension, and the product of the others. A scalar or vector is one row,
-  /// an empty tensor none.
-  public var matrix: (rows: Int, columns: Int) {
-    guard elementCount > 0 else { return (0, 0) }
-    guard shape.count >= 2 else { return (1, elementCount) }
-    return (shape[0], elementCount / shape[0])
-  }
-
   /// The shape as `[2, 3]`.
   public var shapeText: String { "[" + shape.map(String.init).joined(separator: ", ") + "]" }
 }

@@ -1,9 +1,9 @@
 /// How the elements of a matrix lie in a plane of bytes: parametric, reversible, and read by one scalar routine.
 ///
-/// The matrix `[rows, columns]` is cut into tiles of `tileRows` x `tileColumns`. Tiles lie one after another along the
-/// columns, then along the rows; edge tiles are padded with zero bits. Inside a tile come turns: a turn is
-/// `turnColumns` consecutive columns of each of the tile's rows, row after row. Where scales lie beside their tile,
-/// `tileScaleByteCount` bytes of them follow the tile's elements.
+/// A row's columns are taken in an order, and cut into segments of equal length. Each segment of the rows is cut into tiles of
+/// `tileRows` x `tileColumns`. Tiles lie one after another along a segment, then along the segments, then along the rows; edge
+/// tiles are padded with zero bits. Inside a tile come turns: a turn is `turnColumns` consecutive columns of each of the tile's
+/// rows, row after row. Where scales lie beside their tile, `tileScaleByteCount` bytes of them follow the tile's elements.
 ///
 /// Format: formats/bantam.md, section 7.
 public struct TileLayout: Hashable, Sendable {
@@ -15,6 +15,14 @@ public struct TileLayout: Hashable, Sendable {
     case halves = 1
   }
 
+  /// In which order the columns of a row are taken.
+  public enum ColumnOrder: UInt8, Sendable {
+    /// As in the source: of a convolution's kernels, channel after channel.
+    case source = 0
+    /// Tap after tap: channel c of tap t is column `t * channels + c`.
+    case tapMajor = 1
+  }
+
   public let elementBits: Int
   public let tileRows: Int
   public let tileColumns: Int
@@ -22,15 +30,18 @@ public struct TileLayout: Hashable, Sendable {
   public let nibbleOrder: NibbleOrder
   /// Bytes of scales that follow the elements of each tile; 0 where they have a plane of their own, or there are none.
   public let tileScaleByteCount: Int
+  public let columnOrder: ColumnOrder
+  /// Columns in which tiles begin anew; 0 where the row is one segment.
+  public let segmentColumns: Int
 
   /// Fails for parameters that do not describe whole bytes, or are out of range.
   public init?(
     elementBits: Int, tileRows: Int, tileColumns: Int, turnColumns: Int, nibbleOrder: NibbleOrder = .pairs,
-    tileScaleByteCount: Int = 0
+    tileScaleByteCount: Int = 0, columnOrder: ColumnOrder = .source, segmentColumns: Int = 0
   ) {
     guard [4, 8, 16, 32, 64].contains(elementBits), (1...4096).contains(tileRows), (1...4096).contains(tileColumns),
       (1...tileColumns).contains(turnColumns), tileColumns % turnColumns == 0, turnColumns * elementBits % 8 == 0,
-      (0...65_535).contains(tileScaleByteCount)
+      (0...65_535).contains(tileScaleByteCount), (0...Int(UInt32.max)).contains(segmentColumns)
     else { return nil }
     self.elementBits = elementBits
     self.tileRows = tileRows
@@ -38,6 +49,16 @@ public struct TileLayout: Hashable, Sendable {
     self.turnColumns = turnColumns
     self.nibbleOrder = nibbleOrder
     self.tileScaleByteCount = tileScaleByteCount
+    self.columnOrder = columnOrder
+    self.segmentColumns = segmentColumns
+  }
+
+  /// Whether the columns are neither in the source's order nor in one run.
+  public var isSegmented: Bool { columnOrder != .source || segmentColumns != 0 }
+
+  /// Whether a matrix can lie so: segments of equal length, taps where they are to be told apart.
+  public func fits(_ shape: MatrixShape) -> Bool {
+    (segmentColumns == 0 || shape.columns % segmentColumns == 0) && (columnOrder == .source || shape.taps > 1)
   }
 
   /// Bytes of the elements of one tile.
@@ -45,29 +66,49 @@ public struct TileLayout: Hashable, Sendable {
   /// Bytes of one tile with the scales beside it.
   public var tileByteCount: Int { tileElementByteCount + tileScaleByteCount }
 
-  public func tilesAcross(columns: Int) -> Int { (columns + tileColumns - 1) / tileColumns }
+  /// Tiles along one segment of a row of so many columns.
+  public func tilesAlongSegment(columns: Int) -> Int {
+    ((segmentColumns == 0 ? columns : segmentColumns) + tileColumns - 1) / tileColumns
+  }
+
+  public func tilesAcross(columns: Int) -> Int {
+    (segmentColumns == 0 ? 1 : columns / segmentColumns) * tilesAlongSegment(columns: columns)
+  }
+
   public func tilesDown(rows: Int) -> Int { (rows + tileRows - 1) / tileRows }
 
   /// Bytes of the plane, or nil where that overflows.
-  public func planeByteCount(rows: Int, columns: Int) -> Int? {
-    let (tiles, overflow) = tilesAcross(columns: columns).multipliedReportingOverflow(by: tilesDown(rows: rows))
+  /// - Precondition: ``fits(_:)``.
+  public func planeByteCount(_ shape: MatrixShape) -> Int? {
+    let (tiles, overflow) = tilesAcross(columns: shape.columns).multipliedReportingOverflow(
+      by: tilesDown(rows: shape.rows))
     let (bytes, tooLarge) = tiles.multipliedReportingOverflow(by: tileByteCount)
     return overflow || tooLarge ? nil : bytes
   }
 
-  /// Where the tile that holds an element starts.
-  public func tileOffset(row: Int, column: Int, columns: Int) -> Int {
-    (row / tileRows * tilesAcross(columns: columns) + column / tileColumns) * tileByteCount
+  /// The place of a column of the source in the order of this layout.
+  public func place(of column: Int, in shape: MatrixShape) -> Int {
+    switch columnOrder {
+    case .source: column
+    case .tapMajor: column % shape.taps * shape.channels + column / shape.taps
+    }
   }
 
   /// Where an element lies: byte offset in the plane, and the shift of its low bit in that byte (0 unless 4-bit).
-  public func position(row: Int, column: Int, columns: Int) -> (byteOffset: Int, shift: Int) {
-    let inTile = column % tileColumns
+  /// - Parameter column: of the source.
+  /// - Precondition: ``fits(_:)``.
+  public func position(row: Int, column: Int, in shape: MatrixShape) -> (byteOffset: Int, shift: Int) {
+    let place = place(of: column, in: shape)
+    let segment = segmentColumns == 0 ? max(1, shape.columns) : segmentColumns
+    let inSegment = place % segment
+    let tile =
+      row / tileRows * tilesAcross(columns: shape.columns)
+      + place / segment * tilesAlongSegment(columns: shape.columns) + inSegment / tileColumns
+    let inTile = inSegment % tileColumns
     let turn = inTile / turnColumns
     let element = inTile % turnColumns
     let turnByteCount = turnColumns * elementBits / 8
-    let start =
-      tileOffset(row: row, column: column, columns: columns) + (turn * tileRows + row % tileRows) * turnByteCount
+    let start = tile * tileByteCount + (turn * tileRows + row % tileRows) * turnByteCount
     guard elementBits == 4 else { return (start + element * elementBits / 8, 0) }
     switch nibbleOrder {
     case .pairs: return (start + element / 2, element % 2 * 4)
@@ -77,18 +118,18 @@ public struct TileLayout: Hashable, Sendable {
 
   /// Copies whole rows between the plane and plain row-major order, one element at a time: the truth for every layout.
   /// - Parameters:
-  ///   - plane: the whole plane, `planeByteCount(rows:columns:)` bytes.
+  ///   - plane: the whole plane, `planeByteCount(shape)` bytes.
   ///   - plain: `rowRange.count * columns` elements, row-major; 4-bit elements low nibble first, without gaps.
   ///   - toPlain: the direction.
   public func copy(
-    rowRange: Range<Int>, columns: Int, plane: UnsafeMutableRawBufferPointer, plain: UnsafeMutableRawBufferPointer,
-    toPlain: Bool
+    rowRange: Range<Int>, shape: MatrixShape, plane: UnsafeMutableRawBufferPointer,
+    plain: UnsafeMutableRawBufferPointer, toPlain: Bool
   ) {
     let width = elementBits / 8
     var element = 0
     for row in rowRange {
-      for column in 0..<columns {
-        let (offset, shift) = position(row: row, column: column, columns: columns)
+      for column in 0..<shape.columns {
+        let (offset, shift) = position(row: row, column: column, in: shape)
         if elementBits == 4 {
           let plainShift = UInt8(element % 2 * 4)
           if toPlain {

@@ -401,6 +401,25 @@ import Testing
         "layout of unknown nibble order", "badLayout",
         { bytes, at in put(UInt16(9), at: at["LAYT"]! + 32 + 12, in: &bytes) }
       ),
+      (
+        "segments without a word of them", "badLayout",
+        { bytes, at in put(UInt16(2), at: at["LAYT"]! + 32, in: &bytes) }
+      ),
+      (
+        "layout of unknown column order", "badLayout",
+        { bytes, at in
+          put(UInt16(2), at: at["LAYT"]! + 32, in: &bytes)
+          put(UInt16(9), at: at["LAYT"]! + 32 + 14, in: &bytes)
+        }
+      ),
+      (
+        "reserved bytes of a segmented layout", "reservedNotZero",
+        { bytes, at in
+          put(UInt16(2), at: at["LAYT"]! + 32, in: &bytes)
+          put(UInt16(1), at: at["LAYT"]! + 32 + 14, in: &bytes)
+          bytes[at["LAYT"]! + 32 + 31] = 1
+        }
+      ),
       ("source file size 2^63", "badReference", { bytes, at in put(UInt64(1) << 63, at: at["FILE"]! + 8, in: &bytes) }),
       (
         "carried file offset 2^63", "badReference",
@@ -471,9 +490,9 @@ import Testing
     let new = try Archive(path: small.folder["new.bantam"])
     let buffer = try AlignedBuffer(byteCount: 8)
     #expect(throws: ArchiveError.unknownEncoding(path: new.path, tensor: "vae.scalar", encoding: "trellis-9")) {
-      try new.readPlain(3, at: 0, into: buffer.bytes)
+      try new.readable(3).read(at: 0, into: buffer.bytes)
     }
-    #expect(throws: Never.self) { try new.readPlain(0, at: 0, into: buffer.bytes) }
+    #expect(throws: Never.self) { try new.readable(0).read(at: 0, into: buffer.bytes) }
   }
 
   @Test func anUnknownLayoutSpoilsOnlyItsTensor() throws {
@@ -488,7 +507,7 @@ import Testing
     let new = try Archive(path: small.folder["new.bantam"])
     let buffer = try AlignedBuffer(byteCount: 8)
     #expect(throws: ArchiveError.unknownLayout(path: new.path, tensor: "vae.scalar")) {
-      try new.readPlain(3, at: 0, into: buffer.bytes)
+      try new.readable(3).read(at: 0, into: buffer.bytes)
     }
   }
 

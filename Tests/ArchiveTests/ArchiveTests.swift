@@ -1,3 +1,4 @@
+import Encodings
 import Foundation
 import JSON
 import Kernels
@@ -16,14 +17,17 @@ struct SmallArchive {
   static let matrix = [UInt8]((0..<5 * 7 * 2).map { UInt8(truncatingIfNeeded: $0 * 3 + 1) })
 
   /// Plane bytes by tensor.
-  static func content() -> [(info: TensorInfo, layout: ArchiveIndex.Layout, bytes: [UInt8])] {
+  static func content() -> [(info: TensorInfo, layout: PlaneLayout, bytes: [UInt8])] {
     func info(_ name: String, _ dtype: DType, _ shape: [Int]) -> TensorInfo {
       TensorInfo(name: TensorName(name), dtype: dtype, shape: shape)!
     }
-    var tiled = [UInt8](repeating: 0, count: tile.planeByteCount(rows: 5, columns: 7)!)
+    var tiled = [UInt8](repeating: 0, count: tile.planeByteCount(MatrixShape(rows: 5, columns: 7))!)
     var plain = matrix
     tiled.withUnsafeMutableBytes { plane in
-      plain.withUnsafeMutableBytes { tile.copy(rowRange: 0..<5, columns: 7, plane: plane, plain: $0, toPlain: false) }
+      plain.withUnsafeMutableBytes {
+        tile.copy(
+          rowRange: 0..<5, shape: MatrixShape(rows: 5, columns: 7), plane: plane, plain: $0, toPlain: false)
+      }
     }
     return [
       (info("llm.embed", .f32, [3, 5]), .rowMajor, Array(0..<60)),
@@ -79,7 +83,7 @@ struct SmallArchive {
   private func plain(_ archive: Archive, _ name: String) throws -> [UInt8] {
     let number = try #require(archive.tensorNumber(TensorName(name)))
     let buffer = try AlignedBuffer(byteCount: archive.index.tensors[number].info.byteCount)
-    try archive.readPlain(number, at: 0, into: buffer.bytes)
+    try archive.readable(number).read(at: 0, into: buffer.bytes)
     return [UInt8](UnsafeRawBufferPointer(buffer.bytes))
   }
 
@@ -104,7 +108,7 @@ struct SmallArchive {
     let number = try #require(archive.tensorNumber("llm.tiled"))
     for (offset, count) in [(0, 2), (8, 20), (54, 6), (68, 2)] {
       let buffer = try AlignedBuffer(byteCount: count)
-      try archive.readPlain(number, at: offset, into: buffer.bytes)
+      try archive.readable(number).read(at: offset, into: buffer.bytes)
       #expect(Array(buffer.bytes) == Array(SmallArchive.matrix[offset..<offset + count]))
     }
   }
@@ -183,7 +187,7 @@ struct SmallArchive {
     let archive = try Archive(path: small.path)
     let buffer = try AlignedBuffer(byteCount: 4)
     #expect(throws: ArchiveError.chunkDamaged(path: small.path, name: "llm.embed", offset: offset)) {
-      try archive.readPlain(0, at: 0, into: buffer.bytes)
+      try archive.readable(0).read(at: 0, into: buffer.bytes)
     }
     #expect(try plain(archive, "vae.scalar") == Array(1...8))
   }

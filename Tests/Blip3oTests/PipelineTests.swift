@@ -1,3 +1,4 @@
+import Encodings
 import Conversion
 import Foundation
 import Quantization

@@ -1,3 +1,4 @@
+import Encodings
 import Blip3o
 import Compare
 import Conversion

@@ -87,7 +87,7 @@ import Testing
         try AlignedBuffer(byteCount: count * 2), try AlignedBuffer(byteCount: tensor.info.byteCount)
       )
       try source.read(origin, at: 0, into: bf16.bytes)
-      try archive.readPlain(number, at: 0, into: stored.bytes)
+      try archive.readable(number).read(at: 0, into: stored.bytes)
       for index in 0..<count {
         let value = Float(
           bitPattern: UInt32(bf16.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)) << 16)
@@ -111,7 +111,7 @@ import Testing
     let archive = try Archive(path: folder["m.bantam"])
     for (number, tensor) in tensors.enumerated() where !DType(rawValue: tensor.dtype)!.isReal {
       let buffer = try AlignedBuffer(byteCount: tensor.data.count)
-      try archive.readPlain(archive.tensorNumber(TensorName(tensor.name))!, at: 0, into: buffer.bytes)
+      try archive.readable(archive.tensorNumber(TensorName(tensor.name))!).read(at: 0, into: buffer.bytes)
       #expect(Array(buffer.bytes) == tensors[number].data)
     }
     try Exporter.run(archive, dtype: nil, to: folder["export"], resources: Resources())
@@ -125,7 +125,7 @@ import Testing
     _ = try convert(folder["m.safetensors"], to: folder["m.bantam"])
     let archive = try Archive(path: folder["m.bantam"])
     let buffer = try AlignedBuffer(byteCount: 12)
-    try archive.readPlain(0, at: 0, into: buffer.bytes)
+    try archive.readable(0).read(at: 0, into: buffer.bytes)
     #expect(Array(buffer.bytes) == data)
     #expect(archive.index.tensors[0].statistics?.nonfiniteCount == 4)
     #expect(archive.index.tensors[0].statistics?.zeroCount == 1)

@@ -1,3 +1,4 @@
+import Encodings
 import Archive
 import Checkpoints
 import Compare

@@ -10,11 +10,16 @@ import Testing
     let path = "memory"
     let weights: [String: [Float]]
     var bits: Int?
+    var order = TileLayout.ColumnOrder.source
 
     func has(_ name: String) -> Bool { weights[name] != nil }
     func weight(_ name: String, shape: [Int]) throws -> Weight {
       let inputs = shape.dropFirst().reduce(1, *)
-      if let bits { return try quantized(weights[name]!, outputs: shape[0], inputs: inputs, bits: bits).weight }
+      if let bits {
+        return try quantized(
+          weights[name]!, outputs: shape[0], inputs: inputs, bits: bits, taps: shape[2] * shape[3], order: order
+        ).weight
+      }
       return try RuntimeTests.weight(weights[name]!, outputs: shape[0], inputs: inputs)
     }
     func vector(_ name: String, shape: [Int]) throws -> Vector { try RuntimeTests.vector(weights[name]!) }
@@ -64,13 +69,13 @@ import Testing
 
   private func run(
     _ c: Case, _ x: [Float], _ w: [Float], _ bias: [Float], threads: Int = 2, bits: Int? = nil,
-    products: ProductPrecision = .f32
+    order: TileLayout.ColumnOrder = .source, products: ProductPrecision = .f32
   ) throws -> [Float] {
     let source = Source(
       weights: [
         "c.weight": w, "c.bias": bias, "n.weight": (0..<c.channels).map { 1 + Float($0) / 10 },
         "n.bias": (0..<c.channels).map { Float($0) / 7 - 0.3 },
-      ], bits: bits)
+      ], bits: bits, order: order)
     let layer = try Convolution(source, "c", channels: c.channels, outputs: c.outputs, stride: c.stride)
     let norm = try GroupNorm(source, "n", channels: c.channels, groups: 1, epsilon: 1e-5)
     return try execute(threads: threads, products: products) { run in
@@ -119,21 +124,35 @@ import Testing
     #expect(relativeError(try run(c, x, w, bias, products: .bf16), expected) < 2e-2)
   }
 
-  @Test(arguments: [8, 4]) func quantizedWeightsComputeAsTheyDecode(bits: Int) throws {
-    for c in [Case(), Case(channels: 70, outputs: 35)] {
+  private func decoded(_ w: [Float], _ c: Case, _ bits: Int, _ order: TileLayout.ColumnOrder) throws -> [Float] {
+    try quantized(w, outputs: c.outputs, inputs: c.channels * 9, bits: bits, taps: 9, order: order).decoded
+  }
+
+  /// In either order of the columns, channels in whole groups and others, in one block and in several.
+  @Test(arguments: [8, 4], [TileLayout.ColumnOrder.source, .tapMajor]) func quantizedWeightsComputeAsTheyDecode(
+    bits: Int, order: TileLayout.ColumnOrder
+  ) throws {
+    for c in [
+      Case(), Case(channels: 70, outputs: 35), Case(height: 4, channels: 128, outputs: 40, stride: 2),
+      Case(height: 3, channels: 150, outputs: 9),
+    ] {
       let (x, w, bias) = data(c, 77)
-      let decoded = try quantized(w, outputs: c.outputs, inputs: c.channels * 9, bits: bits).decoded
-      #expect(relativeError(try run(c, x, w, bias, bits: bits), truth(c, x.map(Double.init), decoded, bias)) < 2e-6)
+      let expected = truth(c, x.map(Double.init), try decoded(w, c, bits, order), bias)
+      #expect(relativeError(try run(c, x, w, bias, bits: bits, order: order), expected) < 2e-6)
     }
   }
 
   /// Products in bf16 of weights that are exact in it are those of the f32 path on narrowed inputs, whatever the storage.
-  @Test(arguments: [8, 4]) func quantizedWeightsAlsoGoThroughBF16(bits: Int) throws {
-    for c in [Case(channels: 64, outputs: 32), Case(channels: 130, outputs: 70), Case(channels: 7, outputs: 33)] {
+  @Test(arguments: [8, 4], [TileLayout.ColumnOrder.source, .tapMajor]) func quantizedWeightsAlsoGoThroughBF16(
+    bits: Int, order: TileLayout.ColumnOrder
+  ) throws {
+    for c in [
+      Case(channels: 64, outputs: 32), Case(channels: 130, outputs: 70), Case(channels: 7, outputs: 33),
+      Case(channels: 33, outputs: 33),
+    ] {
       let (x, w, bias) = data(c, 78)
-      let decoded = try quantized(w, outputs: c.outputs, inputs: c.channels * 9, bits: bits).decoded
-      let y = try run(c, x, w, bias, bits: bits, products: .bf16)
-      #expect(relativeError(y, truth(c, x.map(Double.init), decoded, bias)) < 2e-2)
+      let y = try run(c, x, w, bias, bits: bits, order: order, products: .bf16)
+      #expect(relativeError(y, truth(c, x.map(Double.init), try decoded(w, c, bits, order), bias)) < 2e-2)
     }
   }
 

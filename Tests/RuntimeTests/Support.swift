@@ -1,3 +1,4 @@
+import Encodings
 import Kernels
 import Runtime
 import Tensors
@@ -7,43 +8,20 @@ import TestSupport
 func weight(_ values: [Float], outputs: Int, inputs: Int, dtype: DType = .f32) throws -> Weight {
   let buffer = try AlignedBuffer(byteCount: values.count * dtype.bitWidth / 8)
   ElementCast.narrow(count: values.count, from: values, to: buffer.bytes.baseAddress!, dtype)
+  let shape = EncodedShape(MatrixShape(rows: outputs, columns: inputs), dtype: dtype)
   return Weight(
-    name: "w", outputs: outputs, inputs: inputs, storage: .plain(dtype), bytes: UnsafeRawBufferPointer(buffer.bytes),
-    owner: buffer)
+    name: "w", outputs: outputs, inputs: inputs,
+    matrix: EncodedMatrix(PlainEncoding(), shape, planes: [UnsafeRawBufferPointer(buffer.bytes)]), owner: buffer)
 }
 
 /// A matrix in a group encoding, and the values it decodes to.
-func quantized(_ values: [Float], outputs: Int, inputs: Int, bits: Int) throws -> (weight: Weight, decoded: [Float]) {
-  let groups = GroupKernels.groupCount(columns: inputs)
-  let stripes = (outputs + 15) / 16
-  let codes = try AlignedBuffer(byteCount: stripes * groups * 64 * bits)
-  let scales = try AlignedBuffer(byteCount: stripes * groups * 32)
-  var decoded = [Float](repeating: 0, count: outputs * inputs)
-  var sums = ErrorSums()
-  for stripe in 0..<stripes {
-    let rows = min(16, outputs - stripe * 16)
-    let part = Array(values[stripe * 16 * inputs..<(stripe * 16 + rows) * inputs])
-    let stripeCodes = UnsafeMutableRawBufferPointer(
-      rebasing: codes.bytes[stripe * groups * 64 * bits..<(stripe + 1) * groups * 64 * bits])
-    let stripeScales = UnsafeMutableRawBufferPointer(
-      rebasing: scales.bytes[stripe * groups * 32..<(stripe + 1) * groups * 32])
-    part.withUnsafeBytes {
-      GroupKernels.quantize(
-        $0, dtype: .f32, rowStride: inputs, rows: rows, columns: inputs, bits: bits, codes: stripeCodes,
-        scales: stripeScales, sums: &sums)
-    }
-    decoded.withUnsafeMutableBufferPointer {
-      GroupKernels.decode(
-        codes: UnsafeRawBufferPointer(stripeCodes), scales: UnsafeRawBufferPointer(stripeScales), rows: rows,
-        columns: inputs, bits: bits,
-        out: UnsafeMutableBufferPointer(rebasing: $0[stripe * 16 * inputs..<(stripe * 16 + rows) * inputs]),
-        rowStride: inputs)
-    }
-  }
-  let weight = Weight(
-    name: "w", outputs: outputs, inputs: inputs, storage: .group(bits: bits),
-    bytes: UnsafeRawBufferPointer(codes.bytes), scales: UnsafeRawBufferPointer(scales.bytes), owner: [codes, scales])
-  return (weight, decoded)
+func quantized(
+  _ values: [Float], outputs: Int, inputs: Int, bits: Int, taps: Int = 1, order: TileLayout.ColumnOrder = .source
+) throws -> (weight: Weight, decoded: [Float]) {
+  let shape = EncodedShape(MatrixShape(rows: outputs, columns: inputs, taps: taps), dtype: .f32, order: order)
+  let coded = try EncodedValues(values, shape, bits == 8 ? GroupEncoding.int8 : .int4)
+  let weight = Weight(name: "w", outputs: outputs, inputs: inputs, matrix: coded.matrix, owner: coded)
+  return (weight, coded.decoded())
 }
 
 func vector(_ values: [Float]) throws -> Vector {

@@ -69,32 +69,66 @@ import Testing
     var generator = SeededGenerator(2)
     for rows in [1, 2, 15, 16, 17, 40] {
       for columns in [1, 2, 7, 31, 32, 33, 100] {
-        var plain = generator.bytes((rows * columns * layout.elementBits + 7) / 8)
-        if layout.elementBits == 4 && rows * columns % 2 == 1 { plain[plain.count - 1] &= 15 }
-        var plane = [UInt8](repeating: 0, count: try #require(layout.planeByteCount(rows: rows, columns: columns)))
-        var back = [UInt8](repeating: 0, count: plain.count)
-        let original = plain
-        plane.withUnsafeMutableBytes { plane in
-          plain.withUnsafeMutableBytes {
-            layout.copy(rowRange: 0..<rows, columns: columns, plane: plane, plain: $0, toPlain: false)
-          }
-          back.withUnsafeMutableBytes {
-            layout.copy(rowRange: 0..<rows, columns: columns, plane: plane, plain: $0, toPlain: true)
-          }
-        }
-        #expect(back == original, "\(rows) x \(columns)")
+        try comesBack(layout, MatrixShape(rows: rows, columns: columns), &generator)
       }
     }
+  }
+
+  private func comesBack(_ layout: TileLayout, _ shape: MatrixShape, _ generator: inout SeededGenerator) throws {
+    let count = shape.rows * shape.columns
+    var plain = generator.bytes((count * layout.elementBits + 7) / 8)
+    if layout.elementBits == 4 && count % 2 == 1 { plain[plain.count - 1] &= 15 }
+    var plane = [UInt8](repeating: 0, count: try #require(layout.planeByteCount(shape)))
+    var back = [UInt8](repeating: 0, count: plain.count)
+    let original = plain
+    plane.withUnsafeMutableBytes { plane in
+      plain.withUnsafeMutableBytes {
+        layout.copy(rowRange: 0..<shape.rows, shape: shape, plane: plane, plain: $0, toPlain: false)
+      }
+      back.withUnsafeMutableBytes {
+        layout.copy(rowRange: 0..<shape.rows, shape: shape, plane: plane, plain: $0, toPlain: true)
+      }
+    }
+    #expect(back == original, "\(shape)")
+  }
+
+  private func segmented(_ base: TileLayout, _ order: TileLayout.ColumnOrder, _ columns: Int) throws -> TileLayout {
+    try #require(
+      TileLayout(
+        elementBits: base.elementBits, tileRows: base.tileRows, tileColumns: base.tileColumns,
+        turnColumns: base.turnColumns, nibbleOrder: base.nibbleOrder, tileScaleByteCount: base.tileScaleByteCount,
+        columnOrder: order, segmentColumns: columns))
+  }
+
+  @Test(arguments: layouts, [3, 32, 37]) func kernelsComeBackFromAnyOrder(base: TileLayout, channels: Int) throws {
+    var generator = SeededGenerator(3)
+    for (order, segment) in [(TileLayout.ColumnOrder.source, channels), (.tapMajor, channels), (.tapMajor, 0)] {
+      let layout = try segmented(base, order, segment)
+      let shape = MatrixShape(rows: 18, columns: channels * 6, taps: 6)
+      #expect(layout.fits(shape))
+      try comesBack(layout, shape, &generator)
+    }
+  }
+
+  /// Tap after tap, each in tiles of its own: channel 33 of tap 2 is in the second tile of the third segment.
+  @Test func tapsHaveTilesOfTheirOwn() throws {
+    let layout = try segmented(Self.layouts[0], .tapMajor, 40)
+    let shape = MatrixShape(rows: 20, columns: 40 * 9, taps: 9)
+    #expect(layout.tilesAcross(columns: 360) == 18)
+    #expect(layout.position(row: 17, column: 33 * 9 + 2, in: shape).byteOffset == (18 + 2 * 2 + 1) * 512 + 1 * 4 + 1)
+    #expect(!layout.fits(MatrixShape(rows: 20, columns: 360)))
+    #expect(!layout.fits(MatrixShape(rows: 20, columns: 369, taps: 9)))
   }
 
   @Test func noTwoElementsShareAPlace() {
     for layout in Self.layouts {
       var seen: Set<Int> = []
+      let shape = MatrixShape(rows: 33, columns: 70)
       for row in 0..<33 {
         for column in 0..<70 {
-          let (offset, shift) = layout.position(row: row, column: column, columns: 70)
+          let (offset, shift) = layout.position(row: row, column: column, in: shape)
           #expect(seen.insert(offset * 8 + shift).inserted)
-          #expect(offset + layout.elementBits / 8 <= layout.planeByteCount(rows: 33, columns: 70)!)
+          #expect(offset + layout.elementBits / 8 <= layout.planeByteCount(shape)!)
         }
       }
     }
@@ -102,9 +136,10 @@ import Testing
 
   @Test func aLineHoldsFourColumnsOfSixteenRows() {
     let layout = Self.layouts[0]
+    let shape = MatrixShape(rows: 32, columns: 64)
     // Row 5, column 6: second turn, row 5, third column of the turn.
-    #expect(layout.position(row: 5, column: 6, columns: 64).byteOffset == 64 + 5 * 4 + 2)
-    #expect(layout.position(row: 16, column: 32, columns: 64).byteOffset == 3 * 512)
+    #expect(layout.position(row: 5, column: 6, in: shape).byteOffset == 64 + 5 * 4 + 2)
+    #expect(layout.position(row: 16, column: 32, in: shape).byteOffset == 3 * 512)
   }
 
   @Test func parametersOutOfRangeAreRefused() {

@@ -1,8 +1,8 @@
 // Measurements inside one process. Usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul
 import Archive
+import Encodings
 import Glibc
 import Kernels
-import Quantization
 import Runtime
 import Tensors
 
@@ -30,7 +30,7 @@ func benchmarkProduct(_ path: String, _ name: String) throws {
   let times = try milliseconds(1) {
     let archive = try Archive(path: path)
     guard let number = archive.tensorNumber(TensorName(name)),
-      let encoding = GroupEncoding(name: archive.encoding(of: number).name)
+      let encoding = archive.encoded(number)?.encoding as? GroupEncoding
     else {
       print("\(name) is not a quantized tensor of this file")
       exit(66)
@@ -75,16 +75,19 @@ func benchmarkQuantize() throws {
   NormalFill().fill(
     values.bytes.assumingMemoryBound(to: UInt16.self).baseAddress!, count: rows * columns, key: 7, firstIndex: 0,
     scale: 1, columnScale: ones)
-  for encoding in GroupEncoding.all {
-    let codes = try AlignedBuffer(byteCount: encoding.stripeCodeByteCount(columns: columns))
-    let scales = try AlignedBuffer(byteCount: encoding.stripeScaleByteCount(columns: columns))
+  let shape = EncodedShape(MatrixShape(rows: rows, columns: columns), dtype: .f32)
+  for encoding in KnownEncodings.quantizing {
+    let stripe = try (0..<2).map { plane in
+      try AlignedBuffer(
+        byteCount: encoding.byteRange(plane: plane, of: shape, stripe: 0, columns: 0..<columns).count)
+    }
     var sums = ErrorSums()
     let times = milliseconds(7) {
       sums = ErrorSums()
       for row in stride(from: 0, to: rows, by: 16) {
-        GroupKernels.quantize(
+        encoding.solver?.encode(
           UnsafeRawBufferPointer(rebasing: values.bytes[(row * columns * 2)...]), dtype: .bf16, rowStride: columns,
-          rows: 16, columns: columns, bits: encoding.bits, codes: codes.bytes, scales: scales.bytes, sums: &sums)
+          rows: 16, columns: columns, into: stripe.map(\.bytes), sums: &sums)
       }
     }
     print("\(encoding.shortName) \(Double(rows * columns * 2) / times[3] / 1e3) MB/s \(sums.sqnrDecibels) dB")
@@ -97,8 +100,10 @@ func benchmarkMatmul() throws {
   let (outputs, columns, copies) = (18944, 3584, 8)
   let read = try readRates(byteCount: outputs * columns * copies)
   print("read  1 thread \(read.one) GB/s  2 threads \(read.two) GB/s")
-  for encoding in GroupEncoding.all {
-    let sizes = encoding.planeByteCounts(rows: outputs, columns: columns)!
+  let shape = EncodedShape(MatrixShape(rows: outputs, columns: columns), dtype: .f32)
+  for encoding in [GroupEncoding.int8, GroupEncoding.int4] {
+    let planes = encoding.planes(of: shape)!
+    let sizes: (codes: Int, scales: Int) = (planes[0].byteCount, planes[1].byteCount)
     let codes = try AlignedBuffer(byteCount: sizes.codes * copies)
     let scales = try AlignedBuffer(byteCount: sizes.scales * copies)
     for index in codes.bytes.indices { codes.bytes[index] = UInt8(truncatingIfNeeded: index &* 0x9E37_79B1 >> 13) }

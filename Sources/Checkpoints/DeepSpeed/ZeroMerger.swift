@@ -1,3 +1,4 @@
+import Encodings
 import Pickle
 import Tensors
 
@@ -257,17 +258,17 @@ struct ZeroMerger {
   private func entry(_ info: TensorInfo, _ pieces: [JoinedBytes.Piece], fileIndex: Int) -> Checkpoint.Entry {
     Checkpoint.Entry(
       info: info, folder: folder, fileIndex: fileIndex, offset: pieces.first?.offset ?? 0,
-      content: .decoded(JoinedBytes(encoding: "partitions", pieces: pieces)))
+      content: .decoded(JoinedBytes(encodingName: "partitions", pieces: pieces)))
   }
 }
 
 /// A tensor of 16 bits as f32.
-private struct WidenedTensor: FloatDecoder {
+private struct WidenedTensor: StoredFloats {
   private let plane: Plane
 
   init(_ plane: Plane) { self.plane = plane }
 
-  var encoding: String { plane.dtype.name }
+  var encodingName: String { plane.dtype.name }
   var storedByteCount: Int { plane.elementCount * 2 }
 
   func decode(from first: Int, into out: UnsafeMutableBufferPointer<Float>) throws(FileError) {

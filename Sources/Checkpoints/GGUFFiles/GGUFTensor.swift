@@ -1,32 +1,15 @@
+import Encodings
 import GGUF
 import Tensors
 
-/// A tensor in the blocks of a GGUF type, decoded to f32.
-struct GGUFTensor: FloatDecoder {
+/// One run of bytes in a file.
+struct FilePlane: PlaneSource {
   let file: any ByteSource
-  let type: GGMLType
-  /// Where its blocks start in the file.
+  /// Where it starts.
   let offset: Int
-  let storedByteCount: Int
 
-  var encoding: String { type.name }
-
-  func decode(from first: Int, into out: UnsafeMutableBufferPointer<Float>) throws(FileError) {
-    guard !out.isEmpty else { return }
-    let size = type.blockElementCount
-    let blocks = first / size..<(first + out.count + size - 1) / size
-    let stored = try AlignedBuffer(byteCount: blocks.count * type.blockByteCount)
-    try file.read(at: offset + blocks.lowerBound * type.blockByteCount, into: stored.bytes)
-    let bytes = UnsafeRawBufferPointer(stored.bytes)
-    if first == blocks.lowerBound * size, out.count == blocks.count * size {
-      return type.decode(bytes, blockCount: blocks.count, into: out)
-    }
-    // Not whole blocks: by way of a buffer that has them whole.
-    let whole = try AlignedBuffer(byteCount: blocks.count * size * 4)
-    let values = whole.bytes.assumingMemoryBound(to: Float.self)
-    type.decode(bytes, blockCount: blocks.count, into: values)
-    let start = first - blocks.lowerBound * size
-    _ = out.update(fromContentsOf: values[start..<start + out.count])
+  func read(plane: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    try file.read(at: self.offset + offset, into: buffer)
   }
 }
 
@@ -58,9 +41,12 @@ extension GGUFHeader {
         info = original
       }
       var content = Checkpoint.Content.plain
-      if tensor.type.canDecode {
-        content = .decoded(
-          GGUFTensor(file: file, type: tensor.type, offset: tensor.offset, storedByteCount: tensor.byteCount))
+      if let encoding = GGMLEncoding(tensor.type),
+        let blocks = try? EncodedTensor(
+          info, encoding, planes: [PlaneShape(kind: .codes, layout: .rowMajor, byteCount: tensor.byteCount)],
+          source: FilePlane(file: file, offset: tensor.offset))
+      {
+        content = .decoded(blocks)
       } else if tensor.type.plainDType == nil {
         content = .listedOnly(encoding: tensor.type.name, byteCount: tensor.byteCount)
       }

@@ -1,3 +1,4 @@
+import Encodings
 import Tensors
 import Zip
 
@@ -86,8 +87,8 @@ enum NumPyArchive {
 }
 
 /// A deflated array.
-private struct UnpackedArray: TensorDecoder {
-  let encoding = "deflate"
+private struct UnpackedArray: StoredTensor {
+  let encodingName = "deflate"
   var isLossy: Bool { false }
   let source: any ByteSource
   let offset: Int

@@ -1,9 +1,10 @@
+import Encodings
 import Tensors
 
 /// 4-bit codes into a book of 16 values, scaled by the largest magnitude of each block: nf4 and fp4 of bitsandbytes.
 ///
 /// Source: bitsandbytes, `functional.py`. The first element of a pair stands in the high nibble.
-struct CodebookTensor: FloatDecoder {
+struct CodebookTensor: StoredFloats {
   /// Block scales that are themselves quantized: 8-bit codes, a book of 256 values, scales, an offset.
   struct Nested {
     let book: [Float]
@@ -12,7 +13,7 @@ struct CodebookTensor: FloatDecoder {
     let offset: Float
   }
 
-  let encoding: String
+  let encodingName: String
   let storedByteCount: Int
   let codes: Plane
   let book: [Float]

@@ -33,7 +33,8 @@ extension QuantizedParts {
         blockSize: outer.blockSize, offset: outer.offset)
     }
     let tensor = CodebookTensor(
-      encoding: "\(type)\(nested == nil ? "" : " nested"), block \(state.blockSize)", storedByteCount: storedByteCount,
+      encodingName: "\(type)\(nested == nil ? "" : " nested"), block \(state.blockSize)",
+      storedByteCount: storedByteCount,
       codes: codes, book: book, scales: scales, blockSize: state.blockSize, nested: nested, dtype: state.dtype)
     return (info, tensor)
   }
@@ -66,7 +67,7 @@ extension QuantizedParts {
     }
     let columns = max(1, weight.shape[1])
     let tensor = ScaledTensor(
-      encoding: "bitsandbytes int8", storedByteCount: storedByteCount, columns: columns, codes: .bytes(weight),
+      encodingName: "bitsandbytes int8", storedByteCount: storedByteCount, columns: columns, codes: .bytes(weight),
       scales: .init(plane: scales, rows: 1, columns: columns, across: 1), factor: 1 / 127)
     return (try info(weightName, weight.shape), tensor)
   }

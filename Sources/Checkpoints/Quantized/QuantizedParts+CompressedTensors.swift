@@ -18,7 +18,7 @@ extension QuantizedParts {
     let scales = try blocks(
       plane, scaleName, rows: rows, columns: columns, block: isByBlocks ? Self.blockStructure(config) : nil)
     var tensor = ScaledTensor(
-      encoding: "compressed-tensors \(weight.dtype.name)", storedByteCount: 0, columns: max(1, weight.shape[1]),
+      encodingName: "compressed-tensors \(weight.dtype.name)", storedByteCount: 0, columns: max(1, weight.shape[1]),
       codes: .bytes(weight), scales: scales, arithmetic: Self.arithmetic(scales))
     let zeroName = name(stem, ".weight_zero_point")
     if let zeros = part(zeroName) {
@@ -57,7 +57,7 @@ extension QuantizedParts {
     let scaleName = name(stem, ".weight_scale")
     let scales = try blocks(try needed(scaleName, of: weightName), scaleName, rows: shape[0], columns: shape[1])
     var tensor = ScaledTensor(
-      encoding: "compressed-tensors int\(bits)", storedByteCount: 0, columns: max(1, shape[1]),
+      encodingName: "compressed-tensors int\(bits)", storedByteCount: 0, columns: max(1, shape[1]),
       codes: .packed(packed, bits: bits, rowByteCount: packed.shape[1] * 4, zero: 1 << (bits - 1)), scales: scales,
       arithmetic: Self.arithmetic(scales))
     let zeroName = name(stem, ".weight_zero_point")
@@ -118,7 +118,8 @@ extension ScaledTensor {
   /// The same with the bytes of all parts, once they are known.
   fileprivate func storing(_ byteCount: Int) -> ScaledTensor {
     ScaledTensor(
-      encoding: encoding, storedByteCount: byteCount, columns: columns, codes: codes, scales: scales, biases: biases,
+      encodingName: encodingName, storedByteCount: byteCount, columns: columns, codes: codes, scales: scales,
+      biases: biases,
       zeros: zeros, arithmetic: arithmetic, factor: factor)
   }
 }

@@ -15,7 +15,7 @@ extension QuantizedParts {
       try needed(scaleName, of: weightName), scaleName, rows: weight.shape[0], columns: weight.shape[1],
       block: block)
     let tensor = ScaledTensor(
-      encoding: "\(weight.dtype.name), block \(block.0) x \(block.1)", storedByteCount: storedByteCount,
+      encodingName: "\(weight.dtype.name), block \(block.0) x \(block.1)", storedByteCount: storedByteCount,
       columns: max(1, weight.shape[1]), codes: .bytes(weight), scales: scales)
     return (try info(weightName, weight.shape), tensor)
   }
@@ -34,7 +34,7 @@ extension QuantizedParts {
     }
     let columns = max(1, weight.shape.count < 2 ? weight.elementCount : weight.elementCount / max(1, weight.shape[0]))
     let tensor = ScaledTensor(
-      encoding: "ComfyUI \(weight.dtype.name)", storedByteCount: storedByteCount, columns: columns,
+      encodingName: "ComfyUI \(weight.dtype.name)", storedByteCount: storedByteCount, columns: columns,
       codes: .bytes(weight), scales: .init(plane: scale, rows: max(1, weight.elementCount), columns: columns, across: 1)
     )
     return (try info(weightName, weight.shape), tensor)

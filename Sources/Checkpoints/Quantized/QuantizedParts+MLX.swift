@@ -31,7 +31,8 @@ extension QuantizedParts {
       throw .badPart(part: name(stem, ".biases"), expected: "the shape and dtype of the scales")
     }
     let tensor = ScaledTensor(
-      encoding: "MLX affine \(bits) bits, group \(group)", storedByteCount: storedByteCount, columns: max(columns, 1),
+      encodingName: "MLX affine \(bits) bits, group \(group)", storedByteCount: storedByteCount,
+      columns: max(columns, 1),
       codes: .packed(weight, bits: bits, rowByteCount: last * 4, zero: 0),
       scales: .init(plane: scales, rows: 1, columns: group, across: max(1, columns / group)), biases: biases,
       arithmetic: scales.dtype)

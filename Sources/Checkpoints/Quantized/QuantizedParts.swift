@@ -1,3 +1,4 @@
+import Encodings
 import JSON
 import Tensors
 
@@ -36,7 +37,7 @@ struct QuantizedParts {
     name.reversed().starts(with: ending.utf8.reversed())
   }
 
-  typealias Found = (info: TensorInfo, decoder: any TensorDecoder)
+  typealias Found = (info: TensorInfo, decoder: any StoredTensor)
 
   /// The tensor that the part of a number marks, with all parts taken; nil where it marks none.
   mutating func tensor(marked number: Int, config: JSONValue?) throws(QuantizedError) -> Found? {

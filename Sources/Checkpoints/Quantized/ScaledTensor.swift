@@ -1,7 +1,8 @@
+import Encodings
 import Tensors
 
 /// A matrix of codes with scales over blocks of it: `round(round(code * scale) + bias)`.
-struct ScaledTensor: FloatDecoder {
+struct ScaledTensor: StoredFloats {
   enum Codes {
     /// Unsigned codes in a bit stream for each row, less `zero`.
     case packed(Plane, bits: Int, rowByteCount: Int, zero: Int)
@@ -27,7 +28,7 @@ struct ScaledTensor: FloatDecoder {
     case packed(Plane, bits: Int)
   }
 
-  let encoding: String
+  let encodingName: String
   let storedByteCount: Int
   let columns: Int
   let codes: Codes

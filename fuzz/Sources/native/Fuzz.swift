@@ -15,7 +15,7 @@ let file = ScratchFile()
     guard let archive = try? Archive(path: file.path) else { return }
     for (number, tensor) in archive.index.tensors.enumerated().prefix(16) where archive.encoding(of: number) == .plain {
       var bytes = [UInt8](repeating: 0, count: min(tensor.info.byteCount, 4096) / 8 * 8)
-      bytes.withUnsafeMutableBytes { _ = try? archive.readPlain(number, at: 0, into: $0) }
+      bytes.withUnsafeMutableBytes { _ = try? archive.readable(number).read(at: 0, into: $0) }
     }
     for blob in archive.index.blobs.prefix(4) { _ = try? archive.contents(of: blob) }
   }

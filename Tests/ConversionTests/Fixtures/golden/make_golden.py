@@ -40,6 +40,7 @@ tensors = [
     ("wide.weight", "BF16", [40, 70], bf16(numbers(2800, 1))),
     ("square.weight", "F32", [32, 64], f32(numbers(2048, 2))),
     ("conv.weight", "F32", [20, 7, 3, 3], f32(numbers(1260, 3))),
+    ("kernel.weight", "BF16", [18, 44, 3, 3], bf16(numbers(7128, 7))),
     ("tiny.weight", "F32", [16, 32], f32([value * 1e-6 for value in numbers(512, 4)])),
     ("strange.weight", "F32", [3, 33], f32([0.0, float("inf"), float("-inf"), float("nan"), 3e38, -1e-40] + numbers(93, 5))),
     ("norm.weight", "F32", [13], f32(numbers(13, 6))),

@@ -1,9 +1,10 @@
 import Tensors
 
-/// How the plain bytes of a tensor come about where they do not lie in a file as they are.
-public protocol TensorDecoder: Sendable {
-  /// The form in which the tensor is stored, in its own field's words: `Q4_K`, `view`, `nf4`.
-  var encoding: String { get }
+/// A tensor that does not lie in its file as plain bytes, or not in one run, with the way to them: the door through which every
+/// stored form comes, whatever program has written it.
+public protocol StoredTensor: Sendable {
+  /// The form, in its own field's words: `int4-g32`, `Q4_K`, `view`, `nf4`.
+  var encodingName: String { get }
   /// Bytes that it takes in its files, side tensors included.
   var storedByteCount: Int { get }
   /// Whether values were quantized on their way into it.
@@ -12,19 +13,19 @@ public protocol TensorDecoder: Sendable {
   /// - Parameters:
   ///   - offset: from the tensor's first byte, a multiple of the element's size.
   ///   - buffer: filled whole; lies within the tensor.
-  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)
+  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
 }
 
-/// A decoder whose values are f32.
-protocol FloatDecoder: TensorDecoder {
+/// A stored tensor whose values are f32.
+public protocol StoredFloats: StoredTensor {
   /// Writes the values from element `first` on, row-major.
-  func decode(from first: Int, into out: UnsafeMutableBufferPointer<Float>) throws(FileError)
+  func decode(from first: Int, into out: UnsafeMutableBufferPointer<Float>) throws
 }
 
-extension FloatDecoder {
-  var isLossy: Bool { true }
+extension StoredFloats {
+  public var isLossy: Bool { true }
 
-  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
+  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     precondition(offset % 4 == 0 && buffer.count % 4 == 0, "decoded values are read in whole elements")
     let count = buffer.count / 4
     guard Int(bitPattern: buffer.baseAddress) % 4 != 0 else {

@@ -1,0 +1,47 @@
+import Tensors
+
+/// A matrix of weights as an encoding stores it.
+///
+/// Its columns have places: those of the source, or tap after tap. Encodings count in places; only what reads plain values
+/// knows the source's order.
+public struct EncodedShape: Sendable, Hashable {
+  public let matrix: MatrixShape
+  /// What decoding gives.
+  public let dtype: DType
+  public let order: TileLayout.ColumnOrder
+
+  public init(_ matrix: MatrixShape, dtype: DType, order: TileLayout.ColumnOrder = .source) {
+    self.matrix = matrix
+    self.dtype = dtype
+    self.order = order
+  }
+
+  public var rows: Int { matrix.rows }
+  public var columns: Int { matrix.columns }
+  /// Columns in which groups begin anew.
+  public var segmentColumns: Int { order == .tapMajor ? matrix.channels : matrix.columns }
+  public var segmentCount: Int { order == .tapMajor ? matrix.taps : 1 }
+
+  /// Groups, or blocks, of `width` columns along a row.
+  public func groupCount(width: Int) -> Int { segmentCount * ((segmentColumns + width - 1) / width) }
+
+  /// The group that starts at a place.
+  /// - Precondition: the place lies a multiple of `width` columns from the start of its segment.
+  public func group(at place: Int, width: Int) -> Int {
+    // Also where there is nothing but the end of an empty row.
+    guard segmentColumns > 0 else { return 0 }
+    let (segment, inSegment) = place.quotientAndRemainder(dividingBy: segmentColumns)
+    return segment * ((segmentColumns + width - 1) / width) + inSegment / width
+  }
+}
+
+extension TileLayout.ColumnOrder {
+  /// The order in which the columns of quantized kernels are written: tap after tap, where a tap has channels enough that its short
+  /// last group, padded to 32, costs at most half as much again, and where a stripe of rows is small enough to be turned in memory.
+  static func preferred(for matrix: MatrixShape) -> Self {
+    let (group, channels) = (32, matrix.channels)
+    let padded = (channels + group - 1) / group * group
+    return matrix.taps > 1 && channels >= group && 2 * padded <= 3 * channels && matrix.columns <= 1 << 15
+      ? .tapMajor : .source
+  }
+}

@@ -1,0 +1,108 @@
+import Kernels
+import Tensors
+
+/// Integers in groups of 32 columns with one f16 scale a group: value = scale x code.
+///
+/// The whole two's-complement range is used and the scale is signed, so that the element of largest magnitude can take the
+/// longer end. Format: formats/bantam.md, section 8.
+public struct GroupEncoding: Encoding, Hashable {
+  /// 8 or 4.
+  public let bits: Int
+
+  fileprivate init(bits: Int) { self.bits = bits }
+
+  public var shortName: String { "int\(bits)" }
+  public var name: String { "int\(bits)-g\(GroupTile.columns)" }
+  public var parameters: String {
+    #"{"bits":\#(bits),"group":\#(GroupTile.columns),"offset":\#(1 << (bits - 1)),"scale":"F16"}"#
+  }
+  public var isLossy: Bool { true }
+  public var grain: (rows: Int, columns: Int) { (GroupTile.rows, GroupTile.columns) }
+  public var solver: (any Solver)? { ScaleSearch(bits: bits) }
+
+  // MARK: Where bytes lie
+
+  /// Lines of 64 bytes, 16 rows x 4 columns at 8 bits, 16 x 8 at 4 bits.
+  public func codeLayout(of shape: EncodedShape) -> TileLayout {
+    TileLayout(
+      elementBits: bits, tileRows: GroupTile.rows, tileColumns: GroupTile.columns, turnColumns: bits == 8 ? 4 : 8,
+      nibbleOrder: bits == 8 ? .pairs : .halves, columnOrder: shape.order,
+      segmentColumns: shape.order == .tapMajor ? shape.segmentColumns : 0)!
+  }
+
+  /// Scales of a tile's 16 rows side by side, tiles in the order of the codes.
+  public static let scaleLayout = TileLayout(
+    elementBits: 16, tileRows: GroupTile.rows, tileColumns: 1, turnColumns: 1)!
+
+  public func planes(of shape: EncodedShape) -> [PlaneShape]? {
+    let layout = codeLayout(of: shape)
+    let groups = MatrixShape(rows: shape.rows, columns: shape.groupCount(width: GroupTile.columns))
+    guard let codes = layout.planeByteCount(shape.matrix), let scales = Self.scaleLayout.planeByteCount(groups)
+    else { return nil }
+    return [
+      PlaneShape(kind: .codes, layout: .tiled(layout), byteCount: codes),
+      PlaneShape(kind: .scales, layout: .tiled(Self.scaleLayout), byteCount: scales),
+    ]
+  }
+
+  public func byteRange(plane: Int, of shape: EncodedShape, stripe: Int, columns: Range<Int>) -> Range<Int> {
+    let tile = plane == 0 ? GroupTile.codeByteCount(bits: bits) : GroupTile.scaleByteCount
+    let first =
+      stripe * shape.groupCount(width: GroupTile.columns)
+      + shape.group(at: columns.lowerBound, width: GroupTile.columns)
+    return first * tile..<(first + GroupTile.count(columns: columns.count)) * tile
+  }
+
+  // MARK: What bytes mean
+
+  public func decode(
+    _ piece: PlaneBytes, dtype: DType, rows: Int, columns: Int, into out: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    GroupKernels.decode(
+      codes: piece[0], scales: piece[1], rows: rows, columns: columns, bits: bits,
+      out: .init(start: out, count: (rows - 1) * stride + columns), rowStride: stride)
+  }
+
+  // MARK: Products
+
+  public func pack(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, inputs: Range<Int>, into panel: UnsafeMutablePointer<Float>,
+    scratch: Scratch
+  ) {
+    for first in stride(from: 0, to: PanelProduct.columns, by: GroupTile.rows) {
+      guard first < outputs.count else {
+        for input in 0..<inputs.count {
+          (panel + input * PanelProduct.columns + first).update(repeating: 0, count: GroupTile.rows)
+        }
+        continue
+      }
+      let piece = piece(matrix, stripe: (outputs.lowerBound + first) / GroupTile.rows, columns: inputs)
+      GroupKernels.decodePanel(
+        codes: piece[0], scales: piece[1], columns: inputs.count, bits: bits, panel: panel + first)
+    }
+  }
+}
+
+/// Finds scales by trials, each judged by the error of the values as they will be decoded.
+private struct ScaleSearch: Solver {
+  let bits: Int
+
+  var method: String {
+    "scale search with least-squares refit, " + (bits == 8 ? "9 trials" : "10 refitted trials")
+  }
+  var lowestDecibels: Double { bits == 8 ? 20 : 10 }
+
+  func encode(
+    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int,
+    into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
+  ) {
+    GroupKernels.quantize(
+      values, dtype: dtype, rowStride: rowStride, rows: rows, columns: columns, bits: bits, codes: planes[0],
+      scales: planes[1], sums: &sums)
+  }
+}
+
+extension Encoding where Self == GroupEncoding {
+  public static var int8: Self { GroupEncoding(bits: 8) }
+  public static var int4: Self { GroupEncoding(bits: 4) }
+}
