@@ -19,13 +19,13 @@ public enum Elementwise {
     case tanh
   }
 
-  public static func apply(_ function: Function, to x: Values, useScalar: Bool = false) {
+  public static func apply(_ function: Function, to x: Values) {
     guard let base = x.baseAddress else { return }
     switch function {
-    case .silu: (useScalar ? ck_silu_scalar : ck_silu)(base, x.count)
-    case .gelu: (useScalar ? ck_gelu_scalar : ck_gelu)(base, x.count)
-    case .geluTanh: (useScalar ? ck_gelu_tanh_scalar : ck_gelu_tanh)(base, x.count)
-    case .exponential: (useScalar ? ck_exp_scalar : ck_exp)(base, x.count)
+    case .silu: ck_silu(base, x.count)
+    case .gelu: ck_gelu(base, x.count)
+    case .geluTanh: ck_gelu_tanh(base, x.count)
+    case .exponential: ck_exp(base, x.count)
     case .tanh: for index in x.indices { x[index] = tanhf(x[index]) }
     }
   }

@@ -42,8 +42,8 @@ public enum GroupKernels {
     var found = ck_error_sums(
       source_square: sums.sourceSquare, coded_square: sums.codedSquare, product: sums.product,
       error_square: sums.errorSquare, largest_error: sums.largestError)
-    let kernel = useScalar ? ck_quantize_stripe_scalar : ck_quantize_stripe
-    kernel(
+    let table = useScalar ? ck_table_at(0)! : ck_active()!
+    table.pointee.quantize_stripe(
       values.baseAddress, kind, rowStride, rows, columns, Int32(bits),
       codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
       &found)
@@ -68,8 +68,8 @@ public enum GroupKernels {
     precondition(
       codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
     precondition(out.count >= (rows - 1) * rowStride + columns)
-    let kernel = useScalar ? ck_decode_stripe_scalar : ck_decode_stripe
-    kernel(
+    let table = useScalar ? ck_table_at(0)! : ck_active()!
+    table.pointee.decode_stripe(
       codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
       rows, columns, Int32(bits), out.baseAddress, rowStride)
   }

@@ -15,11 +15,10 @@ public enum PanelProduct {
   ///   - c: `[rows, cStride]` f32, `columns` (at most 32) of each row added to.
   public static func multiplyAdd(
     a: UnsafePointer<Float>, aStride: Int, rows: Int, panel: UnsafePointer<Float>, depth: Int,
-    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, useScalar: Bool = false
+    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int
   ) {
     precondition(rows >= 0 && depth >= 0 && (0...Self.columns).contains(columns))
-    let kernel = useScalar ? ck_panel_product_scalar : ck_panel_product
-    kernel(a, aStride, rows, panel, depth, c, cStride, columns)
+    ck_panel_product(a, aStride, rows, panel, depth, c, cStride, columns)
   }
 
   /// Packs rows of a matrix, each an output: `panel[k, n] = b[n, k]`, widened to f32, 0 beyond `columns`.
@@ -27,13 +26,11 @@ public enum PanelProduct {
   ///   - b: `[columns, stride]` of a castable dtype, `depth` of each row used.
   ///   - panel: `[depth, 32]` f32, overwritten.
   public static func packRows(
-    _ b: UnsafeRawPointer, dtype: DType, stride: Int, columns: Int, depth: Int, panel: UnsafeMutablePointer<Float>,
-    useScalar: Bool = false
+    _ b: UnsafeRawPointer, dtype: DType, stride: Int, columns: Int, depth: Int, panel: UnsafeMutablePointer<Float>
   ) {
     precondition(dtype.isCastable && (0...Self.columns).contains(columns) && depth >= 0)
     let kind = Int32(dtype == .bf16 ? CK_BF16 : dtype == .f16 ? CK_F16 : CK_F32)
-    let kernel = useScalar ? ck_pack_rows_scalar : ck_pack_rows
-    kernel(panel, b, kind, stride, columns, depth)
+    ck_pack_rows(panel, b, kind, stride, columns, depth)
   }
 
   /// Packs columns of a matrix, each an output: `panel[k, n] = b[k, n]`, 0 beyond `columns`.
@@ -75,11 +72,10 @@ public enum PairProduct {
   ///   - c: `[rows, cStride]` f32, `columns` (at most 32) of each row added to.
   public static func multiplyAdd(
     a: UnsafePointer<UInt16>, aStride: Int, rows: Int, panel: UnsafePointer<UInt16>, depth: Int,
-    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, useScalar: Bool = false
+    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int
   ) {
     precondition(rows >= 0 && depth >= 0 && depth % 2 == 0 && (0...PanelProduct.columns).contains(columns))
-    let kernel = useScalar ? ck_pair_product_scalar : ck_pair_product
-    kernel(a, aStride, rows, panel, depth, c, cStride, columns)
+    ck_pair_product(a, aStride, rows, panel, depth, c, cStride, columns)
   }
 
   /// Packs rows of bf16, each an output; where the depth is odd, the last pair ends in 0.

@@ -55,7 +55,8 @@ public enum QuantizedMatmul {
       activation_sums: activations.sums.bytes.assumingMemoryBound(to: Int32.self).baseAddress,
       output: output.baseAddress, row_count: activations.rowCount, group_count: groups, output_count: outputCount,
       output_stride: outputCount, bits: Int32(bits))
-    let kernel = useScalar ? ck_matmul_tiles_scalar : ck_matmul_tiles
+    let table = useScalar ? ck_table_at(0)! : ck_active()!
+    let kernel = table.pointee.matmul_tiles!
     guard threadCount > 1 else {
       withUnsafePointer(to: job) { kernel($0, 0, tileCount) }
       return

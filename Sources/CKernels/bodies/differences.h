@@ -1,16 +1,14 @@
-// Sums that compare two runs of f32 values, in 16 lanes of f64: every instruction set gives the same bits.
-#pragma STDC FP_CONTRACT OFF
-
-#include "ckernels.h"
+// Sums that compare two runs of f32 values, in 16 lanes of f64.
 #include "floats.h"
 
-#define LANES 16
+enum { DIFFERENCE_LANES = 16 };
 
-BODY void ck_diff_f32_body(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count) {
-  double square_a[LANES] = {0}, square_b[LANES] = {0}, product[LANES] = {0}, error[LANES] = {0}, largest[LANES] = {0};
-  uint32_t mismatches[LANES] = {0}, changed[LANES] = {0};
-  for (size_t i = 0; i < count; i += LANES) {
-    size_t lanes = count - i < LANES ? count - i : LANES;
+static void diff_f32(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count) {
+  double square_a[DIFFERENCE_LANES] = {0}, square_b[DIFFERENCE_LANES] = {0}, product[DIFFERENCE_LANES] = {0};
+  double error[DIFFERENCE_LANES] = {0}, largest[DIFFERENCE_LANES] = {0};
+  uint32_t mismatches[DIFFERENCE_LANES] = {0}, changed[DIFFERENCE_LANES] = {0};
+  for (size_t i = 0; i < count; i += DIFFERENCE_LANES) {
+    size_t lanes = count - i < DIFFERENCE_LANES ? count - i : DIFFERENCE_LANES;
     for (size_t k = 0; k < lanes; k++) {
       uint32_t left = a[i + k], right = b[i + k];
       uint32_t finite =
@@ -27,7 +25,7 @@ BODY void ck_diff_f32_body(ck_diff *diff, const uint32_t *a, const uint32_t *b, 
     }
   }
   double found = 0;
-  for (int k = 0; k < LANES; k++) {
+  for (int k = 0; k < DIFFERENCE_LANES; k++) {
     diff->square_a += square_a[k];
     diff->square_b += square_b[k];
     diff->product += product[k];
@@ -47,23 +45,4 @@ BODY void ck_diff_f32_body(ck_diff *diff, const uint32_t *a, const uint32_t *b, 
     }
   }
   diff->element_count += count;
-}
-
-void ck_diff_f32_scalar(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count) {
-  ck_diff_f32_body(diff, a, b, count);
-}
-#if defined(__x86_64__)
-TARGET_AVX512 static void ck_diff_f32_avx512(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count) {
-  ck_diff_f32_body(diff, a, b, count);
-}
-TARGET_AVX2 static void ck_diff_f32_avx2(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count) {
-  ck_diff_f32_body(diff, a, b, count);
-}
-#endif
-void ck_diff_f32(ck_diff *diff, const uint32_t *a, const uint32_t *b, size_t count) {
-#if defined(__x86_64__)
-  if (ck_isa() & CK_ISA_AVX512) return ck_diff_f32_avx512(diff, a, b, count);
-  if (ck_isa() & CK_ISA_AVX2) return ck_diff_f32_avx2(diff, a, b, count);
-#endif
-  ck_diff_f32_scalar(diff, a, b, count);
 }

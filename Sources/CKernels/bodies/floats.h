@@ -2,16 +2,14 @@
 #ifndef CKERNELS_FLOATS_H
 #define CKERNELS_FLOATS_H
 
-#include <stdint.h>
-#include <string.h>
-
-#include "isa.h"
+#include "common.h"
 
 BODY float float_of_bits(uint32_t bits) {
   float value;
   memcpy(&value, &bits, 4);
   return value;
 }
+
 BODY uint32_t bits_of_float(float value) {
   uint32_t bits;
   memcpy(&bits, &value, 4);
@@ -27,6 +25,13 @@ BODY uint32_t widen_f16(uint16_t half) {
   uint32_t special = magnitude | 0x7F800000u;
   uint32_t is_special = (half & 0x7C00) == 0x7C00 ? 0xFFFFFFFFu : 0;
   return ((special & is_special) | (scaled & ~is_special)) | ((uint32_t)(half & 0x8000) << 16);
+}
+
+// Element `index` of a run of dtype, as the bits of an f32. `dtype` is best a constant.
+BODY uint32_t element_bits(const void *values, int dtype, size_t index) {
+  if (dtype == CK_BF16) return widen_bf16(((const uint16_t *)values)[index]);
+  if (dtype == CK_F16) return widen_f16(((const uint16_t *)values)[index]);
+  return ((const uint32_t *)values)[index];
 }
 
 BODY uint16_t narrow_bf16(uint32_t bits) {

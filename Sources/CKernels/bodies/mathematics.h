@@ -1,13 +1,11 @@
-// exp and erfc that vectorise: no branches, no library calls, the same bits for every instruction set.
+// exp and erfc that vectorise, and what follows from them: no branches, no library calls.
 #ifndef CKERNELS_MATHEMATICS_H
 #define CKERNELS_MATHEMATICS_H
 
 #include "floats.h"
 
-#pragma STDC FP_CONTRACT OFF
-
 // e^x: within 2 units in the last place; 0x1p-126 or so below -87.3, 2^127 or so above 88. NaN stays NaN.
-BODY float exponential(float x) {
+BODY float exp_of(float x) {
   x = x < -87.3f ? -87.3f : x;
   x = x > 88.3f ? 88.3f : x;
   // Adding 1.5 * 2^23 rounds to the nearest integer, which then stands in the low bits.
@@ -26,18 +24,18 @@ BODY float exponential(float x) {
   return p * float_of_bits((bits_of_float(shifted) << 23) + 0x3F800000u);
 }
 
-BODY float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
-BODY float silu(float x) { return x * sigmoid(x); }
+BODY float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+BODY float silu_of(float x) { return x * sigmoid_of(x); }
 
 // GELU by tanh: x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)).
-BODY float gelu_tanh(float x) {
+BODY float gelu_tanh_of(float x) {
   float inner = __builtin_fmaf(0.044715f * x * x, x, x);
-  return x * sigmoid(1.5957691216057308f * inner);
+  return x * sigmoid_of(1.5957691216057308f * inner);
 }
 
 // GELU: x/2 erfc(-x/sqrt 2). erfc(z) = e^(-z^2) t P(t) with t = 1/(1 + 0.47 z) for z >= 0, P fitted by weighted least
 // squares to 4.4e-10 over 0...6.
-BODY float gelu(float x) {
+BODY float gelu_of(float x) {
   float z = x * 0.70710678f, magnitude = __builtin_fabsf(z);
   float t = 1.0f / __builtin_fmaf(0.47f, magnitude, 1.0f);
   float p = -0.03255572493560975f;
@@ -49,7 +47,7 @@ BODY float gelu(float x) {
   p = __builtin_fmaf(p, t, 0.2988373589816637f);
   p = __builtin_fmaf(p, t, 0.25091673294567607f);
   p = __builtin_fmaf(p, t, 0.2664940208799343f);
-  float tail = p * t * exponential(-magnitude * magnitude);
+  float tail = p * t * exp_of(-magnitude * magnitude);
   return 0.5f * x * (x > 0 ? 2.0f - tail : tail);
 }
 

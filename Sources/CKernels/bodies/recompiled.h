@@ -1,0 +1,59 @@
+// All that is the same C for every processor and gains from being compiled for more instructions.
+#include "activation_functions.h"
+#include "activation_groups.h"
+#include "channels.h"
+#include "conversions.h"
+#include "differences.h"
+#include "elementwise.h"
+#include "group_decoding.h"
+#include "group_product.h"
+#include "group_quantization.h"
+#include "memory.h"
+#include "norms.h"
+#include "packing.h"
+#include "pair_product.h"
+#include "row_product.h"
+#include "softmax.h"
+#include "statistics.h"
+#include "synthetic.h"
+
+static void fill_recompiled(ck_table *table) {
+  table->stats_bf16 = stats_bf16;
+  table->stats_f16 = stats_f16;
+  table->stats_f32 = stats_f32;
+  table->diff_f32 = diff_f32;
+  table->count_nonfinite = count_nonfinite;
+  table->read_memory = read_memory;
+  table->widen_bf16_f32 = widen_bf16_f32;
+  table->widen_f16_f32 = widen_f16_f32;
+  table->narrow_f32_bf16 = narrow_f32_bf16;
+  table->narrow_f32_f16 = narrow_f32_f16;
+  table->fill_normal_bf16 = fill_normal_bf16;
+  table->exp = exp;
+  table->silu = silu;
+  table->gelu = gelu;
+  table->gelu_tanh = gelu_tanh;
+  table->silu_gate = silu_gate;
+  table->gelu_gate = gelu_gate;
+  table->add = add;
+  table->multiply_add = multiply_add;
+  table->combine = combine;
+  table->rotate_halves = rotate_halves;
+  table->rotate_pairs = rotate_pairs;
+  table->rms_norm = rms_norm;
+  table->layer_norm = layer_norm;
+  table->channel_sums = channel_sums;
+  table->scale_shift = scale_shift;
+  table->softmax_block = softmax_block;
+  table->quantize_stripe = quantize_stripe;
+  table->decode_stripe = decode_stripe;
+  table->decode_panel = decode_panel;
+  table->quantize_activations = quantize_activations;
+  table->matmul_tiles = matmul_tiles;
+  table->pack_rows = pack_rows;
+  table->pack_columns = pack_columns;
+  table->pair_product = pair_product;
+  table->pack_pairs = pack_pairs;
+  table->pair_rows = pair_rows;
+  table->dot_rows = dot_rows;
+}

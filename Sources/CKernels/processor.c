@@ -1,0 +1,34 @@
+#include "processor.h"
+
+#include "ckernels.h"
+
+#if defined(__x86_64__)
+
+uint32_t ck_detect(void) {
+  uint32_t found = 0;
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("sse4.2")) found |= CK_ISA_CRC32C;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
+    found |= CK_ISA_AVX2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512dq")) {
+      found |= CK_ISA_AVX512;
+      if (__builtin_cpu_supports("avx512vnni")) found |= CK_ISA_AVX512_VNNI;
+      if (__builtin_cpu_supports("avx512bf16")) found |= CK_ISA_AVX512_BF16;
+    }
+  }
+  return found;
+}
+
+#elif defined(__aarch64__)
+
+#include <sys/auxv.h>
+#define HWCAP_CRC32_BIT (1 << 7)
+
+uint32_t ck_detect(void) { return getauxval(AT_HWCAP) & HWCAP_CRC32_BIT ? CK_ISA_CRC32C : 0; }
+
+#else
+
+uint32_t ck_detect(void) { return 0; }
+
+#endif

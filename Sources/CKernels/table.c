@@ -1,0 +1,65 @@
+// The tables of this machine, filled once, before main.
+#include <stdlib.h>
+#include <string.h>
+
+#include "fills.h"
+#include "processor.h"
+
+enum { MOST_LEVELS = 5 };
+
+static uint32_t found;
+static ck_table levels[MOST_LEVELS];
+static size_t level_count;
+const ck_table *ck_active_table;
+
+// A new level, which begins with all that the one below has.
+static ck_table *add_level(const char *name) {
+  ck_table *level = &levels[level_count];
+  if (level_count > 0) *level = levels[level_count - 1];
+  level->name = name;
+  level_count++;
+  return level;
+}
+
+static void fill_portable(void) {
+  ck_table *portable = add_level("portable");
+  ck_fill_portable(portable);
+  ck_fill_portable_crc32c(portable);
+}
+
+#if defined(__x86_64__)
+static void fill_architecture(void) {
+  if (!(found & CK_ISA_AVX2)) return;
+  ck_table *avx2 = add_level("avx2");
+  ck_fill_avx2(avx2);
+  if (found & CK_ISA_CRC32C) ck_fill_sse42_crc32c(avx2);
+  if (!(found & CK_ISA_AVX512)) return;
+  ck_table *avx512 = add_level("avx512");
+  ck_fill_avx512(avx512);
+  ck_fill_avx512_packing(avx512);
+  if (found & CK_ISA_AVX512_VNNI) ck_fill_avx512_vnni(add_level("avx512-vnni"));
+  if (found & CK_ISA_AVX512_BF16) ck_fill_avx512_bf16(add_level("avx512-bf16"));
+}
+#elif defined(__aarch64__)
+static void fill_architecture(void) {
+  ck_table *neon = add_level("neon");
+  ck_fill_neon(neon);
+  if (found & CK_ISA_CRC32C) ck_fill_arm_crc32c(neon);
+}
+#else
+static void fill_architecture(void) {}
+#endif
+
+__attribute__((constructor)) static void fill_tables(void) {
+  found = ck_detect();
+  fill_portable();
+  fill_architecture();
+  ck_active_table = &levels[level_count - 1];
+  const char *wanted = getenv("BANTAM_ISA");
+  for (size_t i = 0; wanted && i < level_count; i++)
+    if (strcmp(levels[i].name, wanted) == 0) ck_active_table = &levels[i];
+}
+
+uint32_t ck_isa(void) { return found; }
+size_t ck_table_count(void) { return level_count; }
+const ck_table *ck_table_at(size_t index) { return index < level_count ? &levels[index] : NULL; }

@@ -1,0 +1,52 @@
+// Products of pairs of bf16 with AVX-512 BF16.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "../bodies/common.h"
+#include "../fills.h"
+
+#pragma clang attribute push( \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,f16c"))), apply_to = function)
+
+enum { MOST_ROWS = 12 };
+typedef uint16_t activation;
+
+// The lowest `count` of sixteen lanes.
+BODY __mmask16 lanes_below(size_t count) { return count >= 16 ? 0xFFFF : (__mmask16)((1u << count) - 1); }
+
+BODY void tile(
+  const uint16_t *a, size_t a_stride, const uint16_t *panel, size_t depth, float *c, size_t c_stride, size_t columns,
+  int rows) {
+  __m512 total[MOST_ROWS][2];
+  __mmask16 low = lanes_below(columns), high = lanes_below(columns > 16 ? columns - 16 : 0);
+  _Pragma("unroll") for (int m = 0; m < rows; m++) total[m][0] = total[m][1] = _mm512_setzero_ps();
+  for (size_t k = 0; k < depth; k += 2) {
+    __m512bh first = (__m512bh)_mm512_loadu_si512(panel + k * CK_PANEL_COLUMNS);
+    __m512bh second = (__m512bh)_mm512_loadu_si512(panel + k * CK_PANEL_COLUMNS + 32);
+    _Pragma("unroll") for (int m = 0; m < rows; m++) {
+      int32_t pair;
+      memcpy(&pair, a + m * a_stride + k, sizeof pair);
+      __m512bh value = (__m512bh)_mm512_set1_epi32(pair);
+      total[m][0] = _mm512_dpbf16_ps(total[m][0], value, first);
+      total[m][1] = _mm512_dpbf16_ps(total[m][1], value, second);
+    }
+  }
+  _Pragma("unroll") for (int m = 0; m < rows; m++) {
+    float *out = c + m * c_stride;
+    _mm512_mask_storeu_ps(out, low, _mm512_add_ps(_mm512_maskz_loadu_ps(low, out), total[m][0]));
+    _mm512_mask_storeu_ps(out + 16, high, _mm512_add_ps(_mm512_maskz_loadu_ps(high, out + 16), total[m][1]));
+  }
+}
+
+#include "../bodies/row_sweep.h"
+
+static void pair_product(
+  const uint16_t *a, size_t a_stride, size_t rows, const uint16_t *panel, size_t depth, float *c, size_t c_stride,
+  size_t columns) {
+  sweep_rows(a, a_stride, rows, panel, depth, c, c_stride, columns);
+}
+
+void ck_fill_avx512_bf16(ck_table *table) { table->pair_product = pair_product; }
+
+#pragma clang attribute pop
+#endif
