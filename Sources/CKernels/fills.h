@@ -1,4 +1,5 @@
-// What units offer: each overwrites the entries of a table that it has. Those of an architecture are there on that one only.
+// What units offer: each overwrites the entries of a table that it has. Those of an architecture are there on that one
+// only.
 #ifndef CKERNELS_FILLS_H
 #define CKERNELS_FILLS_H
 

@@ -1,4 +1,5 @@
-// NEON, which every arm64 processor has: plain C is compiled for it already, save where registers are shared out by hand.
+// NEON, which every arm64 processor has: plain C is compiled for it already, save where registers are shared out by
+// hand.
 #if defined(__aarch64__)
 #include "../fills.h"
 

@@ -1,5 +1,5 @@
-// CRC-32C by a processor's instruction, which has a latency of three cycles and a throughput of one: three streams side by side
-// keep it busy. The unit has said before what crc_of_word(crc, word) and crc_of_byte(crc, byte) are.
+// CRC-32C by a processor's instruction, which has a latency of three cycles and a throughput of one: three streams side
+// by side keep it busy. The unit has said before what crc_of_word(crc, word) and crc_of_byte(crc, byte) are.
 #include "crc32c_polynomial.h"
 
 // Bytes of each stream.

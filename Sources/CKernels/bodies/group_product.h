@@ -1,5 +1,5 @@
-// Products of quantized weights, read where they lie, with quantized activations. The sum over a group starts at -offset x the
-// sum of its activations, so that the offset of the codes costs nothing.
+// Products of quantized weights, read where they lie, with quantized activations. The sum over a group starts at
+// -offset x the sum of its activations, so that the offset of the codes costs nothing.
 #include "tile.h"
 
 static void matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile) {

@@ -1,8 +1,8 @@
 // Quantizing stripes in groups of 32 columns.
 #include "group_search.h"
 
-// Codes of a tile in the order of formats/bantam.md, section 8; sums of the errors. Words are stored as they lie in memory
-// on little-endian machines, the only ones that are built for.
+// Codes of a tile in the order of formats/bantam.md, section 8; sums of the errors. Words are stored as they lie in
+// memory on little-endian machines, the only ones that are built for.
 BODY void write_tile(
   const float *x, int rows, int columns, int bits, const float *scale, uint8_t *codes, uint16_t *scales,
   ck_error_sums *sums) {

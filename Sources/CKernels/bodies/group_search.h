@@ -7,8 +7,8 @@
 // Rounds to the nearest integer, ties to even, for magnitudes below 2^22: the sum has no bits left for a fraction.
 #define MAGIC 12582912.0f
 
-// Trial scales, an even number: the element of largest magnitude becomes code low / trial. Beyond 1 it is clipped, which
-// pays where the others then fall better; below 0 it takes the shorter end.
+// Trial scales, an even number: the element of largest magnitude becomes code low / trial. Beyond 1 it is clipped,
+// which pays where the others then fall better; below 0 it takes the shorter end.
 static const float trials_int8[] = {0.9922f, 0.9844f, 0.9766f, 0.9688f, 0.9609f, 0.9531f, 0.9453f, 1.0039f};
 static const float trials_int4[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 1.05f, 1.1f, 1.15f, 1.2f, -0.95f};
 
@@ -124,8 +124,8 @@ BODY void search_tiny_scales(
   }
 }
 
-// The scale of each row of a tile. Every trial is judged by the error of the values as they will be decoded; at 4 bits each
-// is refitted first.
+// The scale of each row of a tile. Every trial is judged by the error of the values as they will be decoded; at 4 bits
+// each is refitted first.
 BODY void search_scales(const float *x, int columns, int bits, float *best_scale) {
   const float *trials = bits == 8 ? trials_int8 : trials_int4;
   int trial_count = bits == 8 ? sizeof trials_int8 / sizeof *trials_int8 : sizeof trials_int4 / sizeof *trials_int4;

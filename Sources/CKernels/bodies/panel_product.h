@@ -1,10 +1,10 @@
-// The blocked product of f32 activations with f32 panels of weights. The unit has said before how many LANES a vector has, how
-// many VECTORS lie side by side in a tile, and MOST_ROWS, the rows of a tile.
+// The blocked product of f32 activations with f32 panels of weights. The unit has said before how many LANES a vector
+// has, how many VECTORS lie side by side in a tile, and MOST_ROWS, the rows of a tile.
 //
 // A panel holds 32 outputs, input after input: panel[k][32]. Activations are read where they lie, rows apart by their
-// stride, so that a convolution reads its padded input without unfolding it. The sum over a panel's depth starts at 0, is one
-// chain of fused multiply-adds in ascending k, and is then added to the output: the same bits for any cut into rows and
-// panels, and errors that grow with a panel's depth and the number of panels, not with their product.
+// stride, so that a convolution reads its padded input without unfolding it. The sum over a panel's depth starts at 0,
+// is one chain of fused multiply-adds in ascending k, and is then added to the output: the same bits for any cut into
+// rows and panels, and errors that grow with a panel's depth and the number of panels, not with their product.
 #include "common.h"
 
 enum { COLUMNS = LANES * VECTORS };

@@ -1,5 +1,6 @@
-// All rows of a product, as many at a time as fit into registers. The unit has said before what `activation` is, the type of both
-// operands, has MOST_ROWS, at most 12, and tile(a, a_stride, panel, depth, c, c_stride, columns, rows), in which rows is a constant.
+// All rows of a product, as many at a time as fit into registers. The unit has said before what `activation` is, the
+// type of both operands, has MOST_ROWS, at most 12, and tile(a, a_stride, panel, depth, c, c_stride, columns, rows), in
+// which rows is a constant.
 //
 // A function of its own: inlined, it would be there once more for whole panels.
 __attribute__((noinline)) static void sweep_rows(

@@ -15,8 +15,8 @@ BODY float largest_of(const float *x, size_t count, float start) {
   return result;
 }
 
-// Scores become powers, whose sum it gives. The maximum is of the scores before they are scaled: a difference of large scores
-// is exact then, the scaled ones' is not.
+// Scores become powers, whose sum it gives. The maximum is of the scores before they are scaled: a difference of large
+// scores is exact then, the scaled ones' is not.
 BODY float exponentiate(float *x, size_t count, float maximum, float scale) {
   float lanes[SOFTMAX_LANES] = {0};
   size_t i = 0;

@@ -1,5 +1,5 @@
-// A tile of group quantization, sixteen rows side by side: lane r of every vector is row r of the tile, so no sum ever crosses
-// lanes.
+// A tile of group quantization, sixteen rows side by side: lane r of every vector is row r of the tile, so no sum ever
+// crosses lanes.
 #ifndef CKERNELS_TILE_H
 #define CKERNELS_TILE_H
 
@@ -18,7 +18,8 @@ BODY int code_offset(int bits) { return bits == 8 ? 128 : 8; }
 // Columns of one line of codes, which is a word of four bytes for each row.
 BODY int line_columns(int bits) { return bits == 8 ? 4 : 8; }
 
-// Where the code of a column of a line starts in its word: at 4 bits the low nibbles are columns 0-3, the high ones 4-7.
+// Where the code of a column of a line starts in its word: at 4 bits the low nibbles are columns 0-3, the high ones
+// 4-7.
 BODY int code_shift(int column, int bits) { return bits == 8 ? 8 * column : column % 4 * 8 + column / 4 * 4; }
 
 // How many of the columns from `first` on are in a tile.

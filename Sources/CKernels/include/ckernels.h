@@ -1,7 +1,7 @@
 // Inner loops in C. Nothing here allocates or checks: the Swift target Kernels does both before it calls.
 //
-// There is one table of functions for each level of instructions that a machine may have; functions.def says what each function
-// does. ck_<name>(...) calls the function of the active table.
+// There is one table of functions for each level of instructions that a machine may have; functions.def says what each
+// function does. ck_<name>(...) calls the function of the active table.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 

@@ -1,5 +1,5 @@
-// Products of quantized weights with AVX-512 VNNI. The weights are the unsigned operand of the dot product (their codes are
-// offset by half the range), the activations the signed one.
+// Products of quantized weights with AVX-512 VNNI. The weights are the unsigned operand of the dot product (their codes
+// are offset by half the range), the activations the signed one.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
