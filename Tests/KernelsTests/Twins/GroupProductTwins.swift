@@ -1,0 +1,33 @@
+extension Twin {
+  /// Activations `[rowCount, groups, 32]` as codes, a scale and a sum of codes a group.
+  static func quantizeActivations(
+    _ x: [Float], rowCount: Int, columns: Int
+  ) -> (codes: [Int8], scales: [Float], sums: [Int32]) {
+    var (codes, scales, sums): ([Int8], [Float], [Int32]) = ([], [], [])
+    for row in 0..<rowCount {
+      for first in stride(from: 0, to: columns, by: 32) {
+        let group = x[(row * columns + first)..<(row * columns + min(first + 32, columns))]
+        let largest = group.map(\.magnitude).max() ?? 0
+        let inverse = largest > 0 ? 127 / largest : 0
+        let found = group.map { Int8(($0 * inverse).rounded(.toNearestOrEven)) }
+        codes += found + [Int8](repeating: 0, count: 32 - found.count)
+        scales.append(largest / 127)
+        sums.append(found.reduce(0) { $0 + Int32($1) })
+      }
+    }
+    return (codes, scales, sums)
+  }
+
+  /// One output of one row: groups are exact integers, added up in order by fused multiply-adds.
+  static func groupProduct(
+    weightCodes: [Int], weightScales: [Float], activationCodes: [Int8], activationScales: [Float]
+  ) -> Float {
+    var total: Float = 0
+    for group in weightScales.indices {
+      let columns = group * 32..<group * 32 + 32
+      let sum = columns.reduce(0) { $0 + weightCodes[$1] * Int(activationCodes[$1]) }
+      total.addProduct(Float(sum), weightScales[group] * activationScales[group])
+    }
+    return total
+  }
+}

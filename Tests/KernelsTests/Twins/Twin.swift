@@ -1,0 +1,19 @@
+/// What each C function means, in the simplest Swift there is: one element after another, other algorithms where there are some.
+enum Twin {
+  /// The twin of each function of the table, by the function's name.
+  static var all: [String: Any] {
+    [
+      "crc32c": crc32c, "stats_bf16": statistics, "stats_f16": statistics, "stats_f32": statistics,
+      "diff_f32": difference, "count_nonfinite": nonfiniteCount, "read_memory": exclusiveOr,
+      "widen_bf16_f32": widenBF16, "widen_f16_f32": widenF16, "narrow_f32_bf16": narrowBF16,
+      "narrow_f32_f16": narrowF16, "fill_normal_bf16": normalFill, "exp": exponential, "silu": silu, "gelu": gelu,
+      "gelu_tanh": geluTanh, "silu_gate": siluGate, "gelu_gate": geluGate, "add": add, "multiply_add": multiplyAdd,
+      "combine": combine, "rotate_halves": rotateHalves, "rotate_pairs": rotatePairs, "rms_norm": rmsNorm,
+      "layer_norm": layerNorm, "channel_sums": channelSums, "scale_shift": scaleShift, "softmax_block": softmax,
+      "quantize_stripe": quantizeStripe, "decode_stripe": decodeStripe, "decode_panel": decodePanel,
+      "quantize_activations": quantizeActivations, "matmul_tiles": groupProduct, "panel_product": panelProduct,
+      "pack_rows": packRows, "pack_columns": packColumns, "pair_product": pairProduct, "pack_pairs": packPairs,
+      "pair_rows": pairRows, "dot_rows": dotRows,
+    ]
+  }
+}
