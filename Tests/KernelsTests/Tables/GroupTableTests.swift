@@ -44,7 +44,7 @@ import Testing
   /// NaN, infinities, zeros, the ends of f32's range, and sizes at which f16 has few scales or none.
   @Test(arguments: KernelTable.all, [8, 4]) func strangeValuesFollowTheStatedRules(table: KernelTable, bits: Int) {
     var generator = SeededGenerator(19)
-    let sizes: [Float] = [0, -0.0, 1e-40, 1e-30, 5e-8, 1e-7, 3e-7, 1e-6, 1e-5, 1e6, 1e30]
+    let sizes: [Float] = [0, -0.0, 0x1p-133, 1e-30, 5e-8, 1e-7, 3e-7, 1e-6, 1e-5, 1e6, 1e30]
     for size in sizes {
       let elements = Elements(generator.normals(16 * 40).map { $0 * size })
       expectTwin(table, elements, rows: 16, columns: 40, stride: 40, bits: bits, "size \(size)")
