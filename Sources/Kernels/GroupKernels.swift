@@ -30,8 +30,7 @@ public enum GroupKernels {
   /// - Precondition: the buffers are large enough, `rows` is 1 to 16.
   public static func quantize(
     _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, bits: Int,
-    codes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableRawBufferPointer, sums: inout ErrorSums,
-    useScalar: Bool = false
+    codes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableRawBufferPointer, sums: inout ErrorSums
   ) {
     let tiles = GroupTile.count(columns: columns)
     precondition(dtype.isCastable && (bits == 8 || bits == 4) && (1...GroupTile.rows).contains(rows))
@@ -42,8 +41,7 @@ public enum GroupKernels {
     var found = ck_error_sums(
       source_square: sums.sourceSquare, coded_square: sums.codedSquare, product: sums.product,
       error_square: sums.errorSquare, largest_error: sums.largestError)
-    let table = useScalar ? ck_table_at(0)! : ck_active()!
-    table.pointee.quantize_stripe(
+    ck_quantize_stripe(
       values.baseAddress, kind, rowStride, rows, columns, Int32(bits),
       codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
       &found)
@@ -61,22 +59,21 @@ public enum GroupKernels {
   ///   - out: `[rows, rowStride]`, `columns` of each row overwritten.
   public static func decode(
     codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, rows: Int, columns: Int, bits: Int,
-    out: UnsafeMutableBufferPointer<Float>, rowStride: Int, useScalar: Bool = false
+    out: UnsafeMutableBufferPointer<Float>, rowStride: Int
   ) {
     let tiles = GroupTile.count(columns: columns)
     precondition((bits == 8 || bits == 4) && (1...GroupTile.rows).contains(rows))
     precondition(
       codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
     precondition(out.count >= (rows - 1) * rowStride + columns)
-    let table = useScalar ? ck_table_at(0)! : ck_active()!
-    table.pointee.decode_stripe(
+    ck_decode_stripe(
       codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
       rows, columns, Int32(bits), out.baseAddress, rowStride)
   }
 
   /// Decodes a stripe into one half of a panel for ``PanelProduct``: the columns of a tile lie as a panel wants them.
   /// - Parameters:
-  ///   - codes, scales: as for ``decode(codes:scales:rows:columns:bits:out:rowStride:useScalar:)``.
+  ///   - codes, scales: as for ``decode(codes:scales:rows:columns:bits:out:rowStride:)``.
   ///   - panel: `[columns, 32]`, of which 16 of each column are overwritten.
   public static func decodePanel(
     codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, columns: Int, bits: Int,

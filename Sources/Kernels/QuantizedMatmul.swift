@@ -38,7 +38,7 @@ public enum QuantizedMatmul {
   ///   - threadCount: threads that share the tiles.
   public static func multiply(
     _ activations: QuantizedActivations, codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, bits: Int,
-    outputCount: Int, output: UnsafeMutableBufferPointer<Float>, threadCount: Int = 1, useScalar: Bool = false
+    outputCount: Int, output: UnsafeMutableBufferPointer<Float>, threadCount: Int = 1
   ) {
     let groups = activations.groupCount
     let tileCount = (outputCount + GroupTile.rows - 1) / GroupTile.rows
@@ -55,10 +55,8 @@ public enum QuantizedMatmul {
       activation_sums: activations.sums.bytes.assumingMemoryBound(to: Int32.self).baseAddress,
       output: output.baseAddress, row_count: activations.rowCount, group_count: groups, output_count: outputCount,
       output_stride: outputCount, bits: Int32(bits))
-    let table = useScalar ? ck_table_at(0)! : ck_active()!
-    let kernel = table.pointee.matmul_tiles!
     guard threadCount > 1 else {
-      withUnsafePointer(to: job) { kernel($0, 0, tileCount) }
+      withUnsafePointer(to: job) { ck_matmul_tiles($0, 0, tileCount) }
       return
     }
     // Whole runs of four tiles, which one row reads side by side. The parts write to different outputs.
@@ -67,7 +65,7 @@ public enum QuantizedMatmul {
     Workers.share(partCount: threadCount) { part in
       let first = runs * part / threadCount * 4
       let last = min(tileCount, runs * (part + 1) / threadCount * 4)
-      if first < last { withUnsafePointer(to: shared) { kernel($0, first, last) } }
+      if first < last { withUnsafePointer(to: shared) { ck_matmul_tiles($0, first, last) } }
     }
   }
 }
