@@ -61,8 +61,18 @@ public struct ConversionPlan: Sendable {
   public var outputByteCount: Int { archive.fileByteCount }
   /// Anonymous memory at the peak, in bytes: buffers, tables and the program itself.
   public var peakMemoryByteCount: Int {
-    resources.bufferByteCount + (quantizedCount > 0 ? resources.threadCount * StripeBuffers.byteCount : 0) + 8
-      * archive.tableByteCount + archive.carriedByteCount + 24 << 20
+    resources.bufferByteCount + resources.threadCount * stripeByteCount + 8 * archive.tableByteCount
+      + archive.carriedByteCount + 24 << 20
+  }
+
+  /// Bytes that a thread needs to quantize the widest tensor.
+  private var stripeByteCount: Int {
+    encodings.indices.reduce(0) { most, item in
+      guard let encoding = encodings[item], let shape = encoding.shape(forWriting: archive.index.tensors[item].info)
+      else { return most }
+      let dtype = source.tensors[sourceNumbers[item]].info.dtype
+      return max(most, StripeWindow(dtype: dtype, encoding, shape).byteCount)
+    }
   }
 
   /// - Throws: ``FamilyError``, ``ConversionError``, or what reading the headers throws.

@@ -4,12 +4,40 @@ import Kernels
 import Quantization
 import Tensors
 
-/// Bytes of the buffers of one quantizing thread.
-enum StripeBuffers {
-  /// Bytes of source values that are held at once.
-  static let valueByteCount = 4 << 20
-  /// Values in both orders of their columns, and planes of 8-bit codes with scales of as many 16-bit values.
-  static let byteCount = 2 * valueByteCount + valueByteCount / 2 + valueByteCount / 16 + 16 * 1024
+/// How much of a tensor a quantizing thread holds at once: whole rows of a stripe, or a run of their columns.
+struct StripeWindow {
+  /// Bytes of values that are held where rows may be cut.
+  private static let valueByteCount = 4 << 20
+
+  /// Columns of a run, a whole number of groups; rows whose columns change their order are never cut.
+  let columns: Int
+  /// Bytes of the values of a run, as they are or widened.
+  let valueByteCount: Int
+  /// Whether values are widened, or their columns put in order: into a second buffer of the same size.
+  let needsCopy: Bool
+  /// Bytes of a run in each plane.
+  let planeByteCounts: [Int]
+
+  /// - Parameters:
+  ///   - dtype: of the source.
+  ///   - shape: as it is to be stored.
+  init(dtype: DType, _ encoding: any Encoding, _ shape: EncodedShape) {
+    let (height, grain) = encoding.grain
+    // Values that no solver reads are widened to f32 first.
+    let width = dtype.isCastable ? dtype.bitWidth / 8 : max(4, dtype.bitWidth / 8)
+    let limit = Self.valueByteCount / (height * width) / grain * grain
+    let columns = shape.order == .source ? min(limit, shape.columns) : shape.columns
+    self.columns = columns
+    valueByteCount = height * columns * width
+    needsCopy = !dtype.isCastable || shape.order != .source
+    let segment = min(columns, shape.segmentColumns)
+    planeByteCounts = (encoding.planes(of: shape) ?? []).indices.map {
+      encoding.byteRange(plane: $0, of: shape, stripe: 0, columns: 0..<segment).count
+    }
+  }
+
+  /// Bytes of all buffers of a thread.
+  var byteCount: Int { (needsCopy ? 2 : 1) * valueByteCount + planeByteCounts.reduce(0, +) }
 }
 
 /// Quantizes one tensor: stripes of rows are read, hashed, measured, coded and written.
@@ -38,18 +66,12 @@ struct TensorQuantizer {
     let (rows, columns) = (shape.rows, shape.columns)
     let height = encoding.grain.rows
     let width = info.dtype.bitWidth / 8
-    let held = try AlignedBuffer(byteCount: StripeBuffers.valueByteCount)
-    let other = try AlignedBuffer(byteCount: StripeBuffers.valueByteCount)
+    let window = StripeWindow(dtype: info.dtype, encoding, shape)
+    let held = try AlignedBuffer(byteCount: window.valueByteCount)
+    let other = try AlignedBuffer(byteCount: window.needsCopy ? window.valueByteCount : 0)
     let planes = plan.archive.index.tensors[item].planes.indices.map { writer.sink(tensor: item, plane: $0) }
-    // Values that the solver does not read are widened to f32 first. A run begins where a piece may.
-    let limit =
-      StripeBuffers.valueByteCount / (height * max(width, info.dtype.isCastable ? width : 4))
-      / encoding.grain.columns * encoding.grain.columns
-    precondition(shape.order == .source || columns <= limit, "wider rows keep the order of the source")
-    let buffers = try planes.indices.map { plane in
-      let range = encoding.byteRange(plane: plane, of: shape, stripe: 0, columns: 0..<min(limit, shape.segmentColumns))
-      return try AlignedBuffer(byteCount: range.count)
-    }
+    let buffers = try window.planeByteCounts.map { byteCount in try AlignedBuffer(byteCount: byteCount) }
+    let limit = window.columns
     let hash = SHA256()
     var statistics = ValueStatistics()
     var sums = ErrorSums()

@@ -41,7 +41,7 @@ extension TileLayout.ColumnOrder {
   static func preferred(for matrix: MatrixShape) -> Self {
     let (group, channels) = (32, matrix.channels)
     let padded = (channels + group - 1) / group * group
-    return matrix.taps > 1 && channels >= group && 2 * padded <= 3 * channels && matrix.columns <= 1 << 15
+    return matrix.taps > 1 && channels >= group && 2 * padded <= 3 * channels && matrix.columns <= 1 << 16
       ? .tapMajor : .source
   }
 }

@@ -131,13 +131,17 @@ import Testing
     #expect(archive.index.tensors[0].statistics?.zeroCount == 1)
   }
 
-  @Test func tiledLayoutsReadBackPlain() throws {
+  /// In tiles, and with the kernels of convolutions tap after tap in segments.
+  @Test(arguments: [false, true]) func tiledLayoutsReadBackPlain(isSegmented: Bool) throws {
     let folder = TemporaryFolder()
     let plan = try convert(TinySample.path, to: folder["t.bantam"], components: ["dit", "vae"]) { info in
-      info.shape.count < 2
-        ? nil : TileLayout(elementBits: info.dtype.bitWidth, tileRows: 16, tileColumns: 2, turnColumns: 2)
+      guard info.shape.count >= 2 else { return nil }
+      let hasTaps = isSegmented && info.matrix.taps > 1
+      return TileLayout(
+        elementBits: info.dtype.bitWidth, tileRows: 16, tileColumns: 6, turnColumns: 2,
+        columnOrder: hasTaps ? .tapMajor : .source, segmentColumns: hasTaps ? info.matrix.channels : 0)
     }
-    #expect(plan.archive.index.layouts.count == 2)
+    #expect((plan.archive.index.layouts.count > 2) == isSegmented)
     let archive = try Archive(path: folder["t.bantam"])
     #expect(
       try SourceComparison.findings(archive, source: ModelSource(path: TinySample.path), resources: Resources()).isEmpty
