@@ -169,7 +169,7 @@ class BantamFile:
                 need(0 < t["dtype"] <= len(DTYPES) and t["rank"] <= 64, f"{t['name']!r}: bad dtype or rank")
                 t["component"], (t["dtype"], t["bits"]) = part["name"], DTYPES[t["dtype"] - 1]
                 t["shape"] = [row["length"] for row in self.run("DIMS", t["dims"], t["rank"])]
-                t["encoding"] = self.run("ENCO", t["encoding"])[0]["name"]
+                t["encoding"], t["parameters"] = (self.run("ENCO", t["encoding"])[0][k] for k in ("name", "parameters"))
                 t["planes"] = self.run("PLNE", t["first_plane"], t["planes"])
             done += part["count"]
         need(done == len(self.tensors) == len({t["name"] for t in self.tensors}), "stray tensors or names")

@@ -144,7 +144,8 @@ extension Encoding {
     scratch: Scratch
   ) {
     var scratch = scratch
-    let (outputsAtOnce, inputsAtOnce) = (32, 512)
+    // What is decoded is read at once: it has to stay in the first-level cache.
+    let (outputsAtOnce, inputsAtOnce) = (16, 512)
     let rows = scratch.take(Float.self, outputsAtOnce * inputsAtOnce)
     for first in stride(from: outputs.lowerBound, to: outputs.upperBound, by: outputsAtOnce) {
       let taken = first..<min(outputs.upperBound, first + outputsAtOnce)

@@ -4,11 +4,11 @@ import Tensors
 
 /// Sums that tell what an encoding lost, over elements.
 public struct ErrorSums: Sendable, Equatable {
-  public internal(set) var sourceSquare = 0.0
-  public internal(set) var codedSquare = 0.0
-  public internal(set) var product = 0.0
-  public internal(set) var errorSquare = 0.0
-  public internal(set) var largestError = 0.0
+  public package(set) var sourceSquare = 0.0
+  public package(set) var codedSquare = 0.0
+  public package(set) var product = 0.0
+  public package(set) var errorSquare = 0.0
+  public package(set) var largestError = 0.0
 
   public init() {}
 

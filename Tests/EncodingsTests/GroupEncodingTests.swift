@@ -152,7 +152,8 @@ extension EncodedValues {
   @Test(arguments: [
     ([20, 31, 3, 3], false), ([20, 32, 3, 3], true), ([20, 42, 3, 3], false), ([20, 43, 3, 3], true),
     ([20, 64, 1, 1], false), ([20, 64], false), ([20, 64, 3], false), ([20, 64, 2, 3, 3], false),
-    ([4, 2560, 3, 3], true), ([4, 1024, 64, 1], true), ([4, 7424, 3, 3], false),
+    ([4, 2560, 3, 3], true), ([4, 1024, 64, 1], false), ([4, 1024, 31, 1], true), ([4, 64, 5, 5], true),
+    ([4, 7424, 3, 3], false),
   ])
   func theOrderFollowsTheShape(shape: [Int], isTapMajor: Bool) throws {
     let info = try #require(TensorInfo(name: "w", dtype: .bf16, shape: shape))
