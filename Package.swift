@@ -67,7 +67,7 @@ let package = Package(
       name: "Compare",
       dependencies: ["Tensors", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures", "Blip3o"],
       exclude: ["README.md"]),
-    .target(name: "Profile", dependencies: ["Runtime"], exclude: ["README.md"]),
+    .target(name: "Profile", dependencies: ["Runtime", "Tensors"], exclude: ["README.md"]),
     .target(
       name: "Report",
       dependencies: ["Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Compare", "Profile"],
