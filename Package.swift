@@ -70,7 +70,9 @@ let package = Package(
     .target(name: "Profile", dependencies: ["Runtime", "Tensors"], exclude: ["README.md"]),
     .target(
       name: "Report",
-      dependencies: ["Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Compare", "Profile"],
+      dependencies: [
+        "Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Runtime", "Compare", "Profile",
+      ],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",

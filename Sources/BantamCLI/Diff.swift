@@ -1,3 +1,4 @@
+import Runtime
 import ArgumentParser
 import Blip3o
 import Compare
@@ -19,6 +20,7 @@ struct Diff: ParsableCommand {
         bantam diff 8b.bantam 8b-int8.bantam --fail-under 40
         bantam diff a.safetensors b.safetensors --json
         bantam diff 8b.bantam 8b-int4.bantam --prompt "a cat" --steps 4 --decoder-steps 2
+        bantam diff 8b-int4.bantam 8b-int4.bantam --prompt "a cat" --compute f32 --compute2 int8
         bantam diff 8b.bantam 8b-int4.bantam --image cat.png --question "What is this?" --max-kl 0.1
       """)
 
@@ -53,6 +55,12 @@ struct Diff: ParsableCommand {
 
   @OptionGroup var painting: PaintingOptions
 
+  @OptionGroup var compute: ComputeOptions
+
+  @Option(
+    help: ArgumentHelp("How the second model's products are computed. (default: as the first's)", valueName: "mode"))
+  var compute2: ComputeMode?
+
   @Flag(help: "Print a JSON document.")
   var json = false
 
@@ -67,6 +75,9 @@ struct Diff: ParsableCommand {
     if isAtWork, failUnder != nil || components != nil {
       throw ValidationError("--fail-under and --components compare weights: use --min-sqnr")
     }
+    if !isAtWork, compute.compute != nil || compute2 != nil {
+      throw ValidationError("--compute and --compute2 need --prompt or --image")
+    }
     guard (1...100_000).contains(maxTokens) else { throw ValidationError("--max-tokens is 1 to 100000") }
   }
 
@@ -79,9 +90,11 @@ struct Diff: ParsableCommand {
     }
     let meter = StepMeter(isShown: !work.quiet)
     var run = RunOptions(
-      threadCount: work.threads ?? RunOptions.defaultThreadCount, progress: { meter.show($0) })
+      threadCount: work.threads ?? RunOptions.defaultThreadCount, mode: compute.compute ?? .f32,
+      progress: { meter.show($0) })
     subject.pixels.apply(to: &run)
-    let diff = try ModelDiff(Model(path: first), Model(path: second), request, isLocal: local, run: run)
+    let diff = try ModelDiff(
+      Model(path: first), Model(path: second), request, isLocal: local, run: run, secondMode: compute2)
     let report = ModelDiffReport(diff)
     Terminal.print(json ? report.json.text(indent: 1) : report.text)
     let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)

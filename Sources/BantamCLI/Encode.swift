@@ -34,7 +34,7 @@ struct Encode: ParsableCommand {
   func run() throws {
     let picture = try InputPicture.read(picture, quiet: work.quiet)
     let meter = StepMeter(isShown: !work.quiet)
-    let encoder = try PictureEncoder(Model(path: model), run: work.options(meter))
+    let encoder = try PictureEncoder(Model(path: model), run: work.options(meter, otherwise: .f32))
     try OutputFile.check(output, form: .safetensors)
     let file = try ActivationFile(path: output, headerByteCount: 4096)
     let (side, width) = encoder.featureShape

@@ -162,30 +162,30 @@ struct RuntimeOptions: ParsableArguments {
   @Option(help: "Threads to use. (default: one a processor)")
   var threads: Int?
 
-  @Option(
-    help: ArgumentHelp(
-      "Operands of products: f32, exact, or bf16, twice as fast where the processor has it.", valueName: "type"))
-  var products = ProductPrecision.f32
-
-  @Option(help: "What multiplies f32 matrices: blocked or openblas. (default: see 'bantam doctor')")
-  var engine: ProductEngine?
+  @OptionGroup var compute: ComputeOptions
 
   @Flag(name: .shortAndLong, help: "No progress, no notes.")
   var quiet = false
 
   func validate() throws {
-    if engine == .openblas, OpenBLAS.shared == nil {
-      throw ValidationError("OpenBLAS is not there: install libopenblas0-pthread")
-    }
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
   }
 
-  func options(_ meter: StepMeter) -> RunOptions {
+  /// - Parameter mode: where the user asks for none.
+  func options(_ meter: StepMeter, otherwise mode: ComputeMode = .auto) -> RunOptions {
     RunOptions(
-      threadCount: threads ?? RunOptions.defaultThreadCount, products: products,
-      engine: engine ?? .preferred, progress: { meter.show($0) })
+      threadCount: threads ?? RunOptions.defaultThreadCount, mode: compute.compute ?? mode,
+      progress: { meter.show($0) })
   }
 }
 
-extension ProductPrecision: ExpressibleByArgument {}
-extension ProductEngine: ExpressibleByArgument {}
+/// How products are computed.
+struct ComputeOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "How products are computed: f32, exact; bf16; int8, with 8-bit dots where weights are quantized; auto, the fastest of these that loses nothing beside the weights' own loss. (default: auto; trace, encode and diff: f32)",
+      valueName: "mode"))
+  var compute: ComputeMode?
+}
+
+extension ComputeMode: ExpressibleByArgument {}

@@ -62,7 +62,7 @@ struct ProfileCommand: ParsableCommand {
         [.init(role: "user", content: ChatTemplate.image + question)], pictures: [picture], maxTokens: maxTokens,
         ignoresEnd: true)
     }
-    let report = ProfileReport(profiler)
+    let report = ProfileReport(profiler, mode: options.mode)
     try file?.commit(Array(report.traceEvents.text().utf8))
     Terminal.print(json ? report.json.text(indent: 1) : report.text)
   }

@@ -52,7 +52,7 @@ struct TraceCommand: ParsableCommand {
     let meter = StepMeter(isShown: !work.quiet)
     let subject = try subject.subject(quiet: work.quiet)
     let noise = try painting.givenNoise()
-    var run = work.options(meter)
+    var run = work.options(meter, otherwise: .f32)
     self.subject.pixels.apply(to: &run)
     try OutputFile.check(output, form: .safetensors)
     // Names by the thousand come only where all operations may be asked for.

@@ -32,10 +32,12 @@ static void fill_architecture(void) {
   if (!(found & CK_ISA_AVX2)) return;
   ck_table *avx2 = add_level("avx2");
   ck_fill_avx2(avx2);
+  ck_fill_avx2_dots(avx2);
   if (found & CK_ISA_CRC32C) ck_fill_sse42_crc32c(avx2);
   if (!(found & CK_ISA_AVX512)) return;
   ck_table *avx512 = add_level("avx512");
   ck_fill_avx512(avx512);
+  ck_fill_avx2_dots(avx512);  // better than what is compiled from plain C
   ck_fill_avx512_packing(avx512);
   if (found & CK_ISA_AVX512_VNNI) ck_fill_avx512_vnni(add_level("avx512-vnni"));
   if (found & CK_ISA_AVX512_BF16) ck_fill_avx512_bf16(add_level("avx512-bf16"));

@@ -53,6 +53,8 @@ public final class ModelDiff {
   public private(set) var answers: [String] = []
   /// Whether every operation of the second model read what the first one's did.
   public let isLocal: Bool
+  /// How each side's products were computed.
+  public let modes: [ComputeMode]
 
   private var numbers: [String: Int] = [:]
   private var pixels: [[UInt8]] = [[], []]
@@ -61,17 +63,25 @@ public final class ModelDiff {
   /// - Parameters:
   ///   - isLocal: whether each output of the second model is replaced by the first one's after it was compared, so that an
   ///     operation's difference is its own.
-  public init(_ a: Model, _ b: Model, _ request: Request, isLocal: Bool = false, run: RunOptions = .init()) throws {
+  ///   - secondMode: of the second model; nil: as the first's.
+  public init(
+    _ a: Model, _ b: Model, _ request: Request, isLocal: Bool = false, run: RunOptions = .init(),
+    secondMode: ComputeMode? = nil
+  ) throws {
     self.isLocal = isLocal
+    modes = [run.mode, secondMode ?? run.mode]
+    var secondRun = run
+    secondRun.mode = modes[1]
     // What either cannot do is told before the work.
     if case .paint(let prompt, let options, let noise) = request {
       for model in [a, b] { try TextToImage(model, options, run: run, noise: noise).check(prompt) }
     }
     nonisolated(unsafe) let this = self
+    let other = secondRun
     let lockstep = Lockstep { place, operation, first, second in
       this.compare(place, operation, first, second)
     }
-    try lockstep.run({ try this.work(a, request, run, $0, 0) }, { try this.work(b, request, run, $0, 1) })
+    try lockstep.run({ try this.work(a, request, run, $0, 0) }, { try this.work(b, request, other, $0, 1) })
     if !pixels[0].isEmpty { picturePSNR = Self.psnr(pixels[0], pixels[1]) }
     if !answerIDs[0].isEmpty {
       let shared = zip(answerIDs[0], answerIDs[1]).prefix { $0 == $1 }.count

@@ -56,6 +56,14 @@ public protocol Encoding: Sendable {
   func multiplyRow(
     _ matrix: EncodedMatrix, outputs: Range<Int>, by x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
     scratch: Scratch)
+  /// Whether codes can be multiplied with activations of 8 bits as they lie.
+  var hasDots: Bool { get }
+  /// Writes the products of quantized rows with outputs: `[rows, stride]`.
+  /// - Parameter outputs: from a multiple of the grain's rows on.
+  /// - Precondition: ``hasDots``.
+  func multiply(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, by rows: QuantizedRows, into out: UnsafeMutablePointer<Float>,
+    stride: Int)
 }
 
 /// Turns values into the planes of an encoding.
@@ -111,6 +119,13 @@ extension Encoding {
   }
 
   // MARK: Products by way of f32
+
+  public var hasDots: Bool { false }
+
+  public func multiply(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, by rows: QuantizedRows, into out: UnsafeMutablePointer<Float>,
+    stride: Int
+  ) { preconditionFailure("\(name) has no products with activations of 8 bits") }
 
   public func pack(
     _ matrix: EncodedMatrix, outputs: Range<Int>, inputs: Range<Int>, into panel: UnsafeMutablePointer<Float>,

@@ -83,6 +83,24 @@ public struct GroupEncoding: Encoding, Hashable {
   }
 }
 
+extension GroupEncoding {
+  public var hasDots: Bool { true }
+
+  public func multiply(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, by rows: QuantizedRows, into out: UnsafeMutablePointer<Float>,
+    stride: Int
+  ) {
+    let groups = matrix.shape.groupCount(width: GroupTile.columns)
+    precondition(rows.runs.count * rows.runGroups == groups && outputs.lowerBound % GroupTile.rows == 0)
+    let first = outputs.lowerBound / GroupTile.rows * groups
+    DotProduct.multiply(
+      rows,
+      codes: UnsafeRawBufferPointer(rebasing: matrix.planes[0][(first * GroupTile.codeByteCount(bits: bits))...]),
+      scales: UnsafeRawBufferPointer(rebasing: matrix.planes[1][(first * GroupTile.scaleByteCount)...]), bits: bits,
+      outputCount: outputs.count, into: out, stride: stride)
+  }
+}
+
 /// Finds scales by trials, each judged by the error of the values as they will be decoded.
 private struct ScaleSearch: Solver {
   let bits: Int

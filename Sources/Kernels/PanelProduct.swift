@@ -64,6 +64,12 @@ public enum PairProduct {
   /// Whether this machine has the instruction; else the product is right but slow.
   public static var isFast: Bool { InstructionSets.current.contains(.avx512BF16) }
 
+  /// Whether it was measured to be clearly faster here than the product in f32: some processors have the instruction and are slower.
+  public static let isWorthIt: Bool = {
+    guard let rates = try? ProductRates(), let pairs = rates.pairs() else { return false }
+    return pairs > 1.3 * rates.panels()
+  }()
+
   /// Adds `a[m, k] * panel[k, n]`, summed over k, to `c[m, n]`.
   /// - Parameters:
   ///   - a: `[rows, aStride]` bf16, `depth` of each row used.

@@ -1,5 +1,6 @@
 import Compare
 import JSON
+import Runtime
 import Tensors
 
 /// How two models at work differ, for people and programs.
@@ -26,7 +27,7 @@ public struct ModelDiffReport {
   }
 
   private var outputs: String {
-    var lines: [String] = []
+    var lines = ["compute   " + diff.modes.map(\.rawValue).joined(separator: " against ")]
     if diff.logits.count > 0 {
       lines.append(
         "logits    KL \(QualityReport.scientific(diff.logits.meanKL)) nats on average, "
@@ -120,6 +121,7 @@ public struct ModelDiffReport {
   public var json: JSONValue {
     .members([
       "schema": "bantam.modeldiff.1", "local": .bool(diff.isLocal),
+      "compute": .array(diff.modes.map { .string($0.rawValue) }),
       "logits": diff.logits.count == 0
         ? .null
         : .members([

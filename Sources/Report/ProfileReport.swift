@@ -1,11 +1,17 @@
 import JSON
 import Profile
+import Runtime
 
 /// What a profiler found, for people and programs.
 public struct ProfileReport {
   private let profiler: Profiler
+  private let mode: ComputeMode
 
-  public init(_ profiler: Profiler) { self.profiler = profiler }
+  /// - Parameter mode: how products were computed.
+  public init(_ profiler: Profiler, mode: ComputeMode) {
+    self.profiler = profiler
+    self.mode = mode
+  }
 
   /// Sums over rows that belong together.
   private struct Sum {
@@ -29,7 +35,7 @@ public struct ProfileReport {
 
   public var text: String {
     [phaseTable, rollUp("component") { String($0.path.prefix { $0 != "." }) }, rollUp("kind") { $0.kind.rawValue }]
-      .joined(separator: "\n\n") + "\n\n" + operationTable + "\n\n" + memoryLine
+      .joined(separator: "\n\n") + "\n\n" + operationTable + "\n\n" + memoryLine + "\n" + "products computed in \(mode.rawValue)"
   }
 
   private var phaseTable: String {
@@ -96,7 +102,7 @@ public struct ProfileReport {
 
   public var json: JSONValue {
     .members([
-      "schema": "bantam.profile.1",
+      "schema": "bantam.profile.1", "compute": .string(mode.rawValue),
       "peak_anonymous_bytes": .int(profiler.peakAnonymousByteCount),
       "peak_file_bytes": .int(profiler.peakFileByteCount),
       "phases": .array(

@@ -48,7 +48,7 @@ public struct ConvolutionInput: Sendable {
   var width: Int { isDoubled ? 2 * x.width : x.width }
 
   /// Copies a run of pixels of a row that is given in doubled coordinates; what lies outside is zero.
-  fileprivate func copy(sample: Int, y: Int, from first: Int, count: Int, into out: UnsafeMutablePointer<Float>) {
+  func copy(sample: Int, y: Int, from first: Int, count: Int, into out: UnsafeMutablePointer<Float>) {
     let channels = x.channels
     guard (0..<height).contains(y) else {
       return out.update(repeating: 0, count: count * channels)
@@ -97,15 +97,16 @@ extension Execution {
     precondition(x.channels == layer.channels && out.channels == layer.outputs && x.batch == out.batch)
     precondition(
       out.height == (input.height - 1) / layer.stride + 1 && out.width == (input.width - 1) / layer.stride + 1)
-    try perform(
-      NetworkOperation(
-        path: layer.path, kind: .convolution,
-        operationCount: 2 * out.rowCount * layer.outputs * layer.channels * 9,
-        weightByteCount: layer.weight.byteCount,
-        activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
-      output: out, prepare: layer.weight
-    ) {
-      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount, path: convolutionPath)
+    let product = MatrixProduct(path: path(for: layer.weight, isConvolution: true))
+    let operation = NetworkOperation(
+      path: layer.path, kind: .convolution, operationCount: 2 * out.rowCount * layer.outputs * layer.channels * 9,
+      weightByteCount: layer.weight.byteCount,
+      activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2))
+    if case .dots = product.path {
+      return try convolveDots(layer, input, plus: residual, into: out, operation)
+    }
+    try perform(operation, output: out, prepare: layer.weight) {
+      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount, product: product)
       parallel(out.batch * tiles.down * tiles.across * tiles.groups) { item, scratch in
         tiles.run(item, layer, input, residual, out, scratch)
       }
@@ -134,16 +135,16 @@ private struct ConvolutionTiles: Sendable {
       MatrixProduct.scratchByteCount(depth: TapMajorKernels.channelBlock),
       MatrixProduct.scratchByteCount(depth: ChannelMajorKernels.channelBlock, parts: 9))
 
-  init(_ layer: Convolution, _ out: Activation, threadCount: Int, path: MatrixProduct.Path) {
+  init(_ layer: Convolution, _ out: Activation, threadCount: Int, product: MatrixProduct) {
     stride = layer.stride
-    product = MatrixProduct(path: path)
+    self.product = product
     var columns = min(out.width, 128)
     var rows = max(1, min(out.height, Self.pixelLimit / max(1, columns)))
     // Narrow rows need one more for the row that is being narrowed.
     func pieceByteCount(_ rows: Int, _ columns: Int) -> Int {
       let rowLength = ((columns - 1) * layer.stride + 3) * layer.channels
       return Scratch.byteCount(Float.self, ((rows - 1) * layer.stride + 3) * rowLength + 1)
-        + (path.elementByteCount == 4 ? 0 : Scratch.byteCount(Float.self, rowLength))
+        + (product.path.elementByteCount == 4 ? 0 : Scratch.byteCount(Float.self, rowLength))
     }
     while pieceByteCount(rows, columns) > Self.pieceByteCount {
       if rows > 1 { rows -= 1 } else if columns > 1 { columns = (columns + 1) / 2 } else { break }

@@ -1,12 +1,17 @@
 import Kernels
 import Tensors
 
-/// What the operands of matrix products and convolutions are rounded to. Everything else is f32, sums too.
-public enum ProductPrecision: String, Sendable, CaseIterable {
+/// How products are computed. Everything else is f32, sums too.
+public enum ComputeMode: String, Sendable, CaseIterable {
   /// Exact operands: the reference.
   case f32
-  /// Weights and activations as bf16: twice as fast where the processor has such an instruction.
+  /// Weights and activations rounded to bf16.
   case bf16
+  /// Activations rounded to 8 bits in groups of 32, where weights are codes that can be multiplied so; f32 elsewhere.
+  case int8
+  /// What is fastest without a loss that counts beside that of the weights: 8 bits for quantized weights, bf16 where this machine is
+  /// faster at it than at f32, else f32.
+  case auto
 }
 
 /// What multiplies matrices of f32. Convolutions and attention always use the blocked product.
@@ -28,9 +33,8 @@ public enum ProductEngine: String, Sendable, CaseIterable {
 public final class Execution {
   public let threadCount: Int
   public let isPlanning: Bool
-  public let products: ProductPrecision
-  /// What multiplies in linear layers; convolutions, whose rows lie apart, and attention are always packed in panels.
-  let linearPath: MatrixProduct.Path
+  public let mode: ComputeMode
+  private let blas: OpenBLAS?
   public var observer: (any Observer)?
   let arena: Arena
   private let cancellation: Cancellation
@@ -40,16 +44,15 @@ public final class Execution {
   public static let scratchByteCount = 8 << 20
 
   /// - Parameters:
-  ///   - arenaByteCount: as ``plan(products:observer:_:)`` has found; nil for a planning run.
+  ///   - arenaByteCount: as ``plan(mode:observer:_:)`` has found; nil for a planning run.
   ///   - engine: for products in f32; OpenBLAS only where it is there.
   /// - Throws: ``FileError/outOfMemory(byteCount:)``.
   public init(
-    arenaByteCount: Int?, threadCount: Int, products: ProductPrecision = .f32,
+    arenaByteCount: Int?, threadCount: Int, mode: ComputeMode = .f32,
     engine: ProductEngine = .preferred, observer: (any Observer)? = nil, cancellation: Cancellation = .init()
   ) throws(FileError) {
-    self.products = products
-    let blas = engine == .openblas ? OpenBLAS.shared : nil
-    linearPath = products == .bf16 ? .pairs : blas.map { .blas($0) } ?? .panels
+    self.mode = mode
+    blas = engine == .openblas ? OpenBLAS.shared : nil
     self.threadCount = max(1, threadCount)
     self.observer = observer
     self.cancellation = cancellation
@@ -68,15 +71,26 @@ public final class Execution {
   /// Bytes of activations that `body` needs.
   /// - Parameter observer: sees all operations, without values.
   public static func plan(
-    products: ProductPrecision = .f32, observer: (any Observer)? = nil, _ body: (Execution) throws -> Void
+    mode: ComputeMode = .f32, observer: (any Observer)? = nil, _ body: (Execution) throws -> Void
   ) throws -> Int {
-    let run = try Execution(arenaByteCount: nil, threadCount: 1, products: products, observer: observer)
+    let run = try Execution(arenaByteCount: nil, threadCount: 1, mode: mode, observer: observer)
     try body(run)
     return run.arena.peakByteCount
   }
 
-  /// What multiplies in convolutions.
-  var convolutionPath: MatrixProduct.Path { products == .bf16 ? .pairs : .panels }
+  /// What multiplies a weight. Convolutions, whose rows lie apart, are packed in panels where linear layers may use OpenBLAS.
+  func path(for weight: Weight, isConvolution: Bool = false) -> MatrixProduct.Path {
+    let exact: MatrixProduct.Path = isConvolution ? .panels : blas.map { .blas($0) } ?? .panels
+    let matrix = weight.matrix
+    let hasDots =
+      matrix.encoding.hasDots && (!isConvolution || matrix.shape.order == .tapMajor)
+    switch mode {
+    case .f32: return exact
+    case .bf16: return .pairs
+    case .int8: return hasDots ? .dots : exact
+    case .auto: return hasDots && DotProduct.isFast ? .dots : PairProduct.isWorthIt ? .pairs : exact
+    }
+  }
 
   /// Takes memory for activations; give it back with ``give(_:)``.
   public func take(batch: Int = 1, height: Int = 1, width: Int, channels: Int) -> Activation {

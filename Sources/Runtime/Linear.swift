@@ -34,18 +34,14 @@ extension Execution {
     let weight = layer.weight
     precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
     precondition(residual.map { $0.count == out.count } ?? true)
-    let product = MatrixProduct(path: linearPath)
+    let product = MatrixProduct(path: path(for: weight))
+    if case .dots = product.path { return try linearDots(layer, x, plus: residual, into: out) }
     let isNarrow = product.path.elementByteCount == 2 && x.rowCount > 1
     let memory =
       isNarrow
       ? take(batch: x.batch, height: x.height, width: x.width, channels: (x.channels + 1) / 2) : nil
     defer { if let memory { give(memory) } }
-    try perform(
-      NetworkOperation(
-        path: layer.path, kind: .linear, operationCount: 2 * x.rowCount * weight.inputs * weight.outputs,
-        weightByteCount: weight.byteCount, activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2)),
-      output: out, prepare: weight
-    ) {
+    try perform(linearOperation(layer, x, residual, out), output: out, prepare: weight) {
       if x.rowCount == 1 { return multiplyRow(layer, x, plus: residual, into: out) }
       let rowsOfAll =
         memory.map { narrowed(x, into: $0) } ?? ProductRows(base: x.base, stride: x.channels, count: x.rowCount)
@@ -70,6 +66,58 @@ extension Execution {
         }
       }
     }
+  }
+
+  private func linearOperation(
+    _ layer: Linear, _ x: Activation, _ residual: Activation?, _ out: Activation
+  ) -> NetworkOperation {
+    NetworkOperation(
+      path: layer.path, kind: .linear, operationCount: 2 * x.rowCount * layer.weight.inputs * layer.weight.outputs,
+      weightByteCount: layer.weight.byteCount,
+      activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2))
+  }
+
+  /// Codes as they lie, with activations of 8 bits: each row is quantized once.
+  private func linearDots(
+    _ layer: Linear, _ x: Activation, plus residual: Activation?, into out: Activation
+  ) throws {
+    let weight = layer.weight
+    let groups = GroupTile.count(columns: x.channels)
+    let memory = takeGroups(rows: x.rowCount, groups: groups)
+    defer { give(memory) }
+    try perform(linearOperation(layer, x, residual, out), output: out, prepare: weight) {
+      let quantized = QuantizedGroups(memory.base, count: x.rowCount * groups)
+      parallelRows(x.rowCount, columns: x.channels) { rows in
+        quantized.quantize(
+          x.row(rows.lowerBound), rowCount: rows.count, columns: x.channels, at: rows.lowerBound * groups)
+      }
+      let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
+      // Four tiles side by side are what one row reads; few rows are shared out evenly.
+      let width = x.rowCount == 1 ? 256 : MatrixProduct.groupLimit * PanelProduct.columns
+      let parts = (weight.outputs + width - 1) / width
+      parallel(rowBlocks * parts) { item, scratch in
+        var scratch = scratch
+        let rows = item / parts * Self.rowLimit..<min(x.rowCount, (item / parts + 1) * Self.rowLimit)
+        let outputs = item % parts * width..<min(weight.outputs, (item % parts + 1) * width)
+        let sums = ProductSums(&scratch, rows: rows.count, outputs: outputs)
+        withUnsafePointer(to: 0) { start in
+          weight.matrix.encoding.multiply(
+            weight.matrix, outputs: outputs,
+            by: QuantizedRows(
+              quantized, first: rows.lowerBound * groups, rowCount: rows.count, stride: groups,
+              runs: UnsafeBufferPointer(start: start, count: 1), runGroups: groups),
+            into: sums.base, stride: outputs.count)
+        }
+        for row in rows {
+          sums.finish(row - rows.lowerBound, out: out.row(row), residual: residual?.row(row), bias: layer.bias)
+        }
+      }
+    }
+  }
+
+  /// Memory for quantized activations.
+  func takeGroups(rows: Int, groups: Int) -> Activation {
+    take(height: rows, width: groups, channels: QuantizedGroups.byteCount / MemoryLayout<Float>.stride)
   }
 
   /// One row, such as a token that is decoded: the weights' bytes set the pace, whatever the precision.

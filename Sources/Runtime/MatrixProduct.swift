@@ -7,8 +7,10 @@ import Kernels
 /// The terms of an output are summed in blocks of at most ``depth``: each sum starts at 0, is one chain of fused multiply-adds, and is
 /// then added to what there is. The order of the blocks is that of the operand's, so that no cut into items changes a bit.
 struct MatrixProduct: Sendable {
-  /// What multiplies. Chosen once for a weight and a mode; products of 8-bit integers will be another.
+  /// What multiplies. Chosen once for a weight and a mode.
   enum Path: Sendable {
+    /// Codes with activations of 8 bits, as they lie: nothing is packed.
+    case dots
     /// Panels of f32, as exact as f32 is.
     case panels
     /// Pairs of bf16 on both sides, sums in f32.
@@ -36,6 +38,7 @@ struct MatrixProduct: Sendable {
     sumsStride: Int, scratch: Scratch
   ) {
     switch path {
+    case .dots: preconditionFailure("codes are multiplied as they lie")
     case .panels:
       each(operand, outputs) { block, columns, column in
         var scratch = scratch

@@ -40,19 +40,57 @@ func benchmarkProduct(_ path: String, _ name: String) throws {
     let codes = try archive.bytes(of: tensor.planes[0], named: tensor.info.name, in: mapping)
     let scales = try archive.bytes(of: tensor.planes[1], named: tensor.info.name, in: mapping)
     rows = tensor.info.matrix.rows
-    let ones = [Float](repeating: 1, count: tensor.info.matrix.columns)
-    let activations = try ones.withUnsafeBufferPointer {
-      try QuantizedActivations($0, rowCount: 1, columns: ones.count)
-    }
+    let columns = tensor.info.matrix.columns
     let output = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows)
     defer { output.deallocate() }
-    QuantizedMatmul.multiply(
-      activations, codes: codes, scales: scales, bits: encoding.bits, outputCount: rows, output: output)
+    try Activations(rows: 1, columns: columns) { _ in 1 }.multiply(
+      codes: codes, scales: scales, bits: encoding.bits, outputs: rows, into: output.baseAddress!, threads: 1)
     during = anonymousKilobytes()
   }
   print(
     "open and first product of \(rows) outputs  \(times[0]) ms  anonymous memory \(during - before) kB more than before"
   )
+}
+
+/// Quantized rows in memory of their own.
+struct Activations {
+  let memory: AlignedBuffer
+  let groups: QuantizedGroups
+  let rows: Int
+  let groupsOfRow: Int
+
+  init(rows: Int, columns: Int, _ value: (Int) -> Float) throws {
+    self.rows = rows
+    groupsOfRow = GroupTile.count(columns: columns)
+    memory = try AlignedBuffer(byteCount: rows * groupsOfRow * QuantizedGroups.byteCount)
+    groups = QuantizedGroups(memory.bytes.baseAddress!, count: rows * groupsOfRow)
+    groups.quantize((0..<rows * columns).map(value), rowCount: rows, columns: columns, at: 0)
+  }
+
+  /// Products with all outputs, whose tiles threads share in runs of four.
+  func multiply(
+    codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, bits: Int, outputs: Int,
+    into output: UnsafeMutablePointer<Float>, threads: Int
+  ) {
+    let tiles = (outputs + GroupTile.rows - 1) / GroupTile.rows
+    let (codeCount, scaleCount) = (groupsOfRow * GroupTile.codeByteCount(bits: bits), groupsOfRow * GroupTile.scaleByteCount)
+    nonisolated(unsafe) let (codes, scales, output) = (codes, scales, output)
+    Workers.share(partCount: threads) { part in
+      let first = (tiles + 3) / 4 * part / threads * 4
+      let last = min(tiles, (tiles + 3) / 4 * (part + 1) / threads * 4)
+      guard first < last else { return }
+      withUnsafePointer(to: 0) { start in
+        DotProduct.multiply(
+          QuantizedRows(
+            groups, first: 0, rowCount: rows, stride: groupsOfRow, runs: .init(start: start, count: 1),
+            runGroups: groupsOfRow),
+          codes: UnsafeRawBufferPointer(rebasing: codes[(first * codeCount)...]),
+          scales: UnsafeRawBufferPointer(rebasing: scales[(first * scaleCount)...]), bits: bits,
+          outputCount: min(outputs, last * GroupTile.rows) - first * GroupTile.rows,
+          into: output + first * GroupTile.rows, stride: outputs)
+      }
+    }
+  }
 }
 
 /// `RssAnon` of this process.
@@ -109,20 +147,16 @@ func benchmarkMatmul() throws {
     for index in codes.bytes.indices { codes.bytes[index] = UInt8(truncatingIfNeeded: index &* 0x9E37_79B1 >> 13) }
     for index in stride(from: 1, to: scales.bytes.count, by: 2) { scales.bytes[index] = 0x20 }
     for (rows, threads) in [(1, 1), (1, 2), (66, 1), (66, 2)] {
-      let values = (0..<rows * columns).map { Float($0 % 97) - 48 }
-      let activations = try values.withUnsafeBufferPointer {
-        try QuantizedActivations($0, rowCount: rows, columns: columns)
-      }
+      let activations = try Activations(rows: rows, columns: columns) { Float($0 % 97) - 48 }
       let output = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows * outputs)
       defer { output.deallocate() }
       let used = rows == 1 ? copies : 1
       let times = milliseconds(7) {
         for copy in 0..<used {
-          QuantizedMatmul.multiply(
-            activations,
+          activations.multiply(
             codes: UnsafeRawBufferPointer(rebasing: codes.bytes[copy * sizes.codes..<(copy + 1) * sizes.codes]),
             scales: UnsafeRawBufferPointer(rebasing: scales.bytes[copy * sizes.scales..<(copy + 1) * sizes.scales]),
-            bits: encoding.bits, outputCount: outputs, output: output, threadCount: threads)
+            bits: encoding.bits, outputs: outputs, into: output.baseAddress!, threads: threads)
         }
       }
       let title = "\(encoding.shortName)  \(rows) rows  \(threads) threads"
@@ -166,11 +200,11 @@ enum Bench {
       func number(_ index: Int) -> Int? { rest.count > index ? Int(rest[index]) : nil }
       try benchmarkNetwork(
         rest[0], rest[1], number(2).flatMap { $0 > 0 ? $0 : nil }, repeats: number(3) ?? 5, threads: number(4) ?? 2,
-        products: rest.last.flatMap(ProductPrecision.init) ?? .f32)
+        mode: rest.last.flatMap(ComputeMode.init) ?? .f32)
     default:
       print(
         "usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul\n"
-          + "       bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIZE|0] [REPEATS] [THREADS] [f32|bf16]")
+          + "       bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIZE|0] [REPEATS] [THREADS] [f32|bf16|int8|auto]")
       exit(64)
     }
   }

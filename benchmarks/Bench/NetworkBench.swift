@@ -4,16 +4,16 @@ import Runtime
 import Tensors
 
 /// One call of a network on random inputs: seconds, GFLOP, GFLOP/s, bytes of activations; then the same by kind of
-/// operation. Usage: bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIDE|TOKENS] [REPEATS] [THREADS] [f32|bf16]
+/// operation. Usage: bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIDE|TOKENS] [REPEATS] [THREADS] [f32|bf16|int8|auto]
 func benchmarkNetwork(
-  _ path: String, _ name: String, _ size: Int?, repeats: Int, threads: Int, products: ProductPrecision
+  _ path: String, _ name: String, _ size: Int?, repeats: Int, threads: Int, mode: ComputeMode
 ) throws {
   let model = try Model(path: path)
   let body = try network(name, model, size)
   let counter = KindTimes()
-  let byteCount = try Execution.plan(products: products, observer: counter) { try body($0) }
-  guard repeats > 0 else { return print("\(name)  activations \(byteCount / 1_000_000) MB  \(products)") }
-  let run = try Execution(arenaByteCount: byteCount, threadCount: threads, products: products)
+  let byteCount = try Execution.plan(mode: mode, observer: counter) { try body($0) }
+  guard repeats > 0 else { return print("\(name)  activations \(byteCount / 1_000_000) MB  \(mode)") }
+  let run = try Execution(arenaByteCount: byteCount, threadCount: threads, mode: mode)
   // The first call reads the weights from the disk and checks them.
   try body(run)
   let times = try milliseconds(repeats) { try body(run) }
@@ -22,7 +22,7 @@ func benchmarkNetwork(
   print(
     "\(name)  median \(Int(median)) ms  min \(Int(times[0])) ms  \(total / 1_000_000_000) GFLOP  "
       + "\(Int(Double(total) / median / 1e6)) GFLOP/s  activations \(byteCount / 1_000_000) MB  peak anonymous \(anonymousKilobytes() / 1000) MB  "
-      + "threads \(threads)  \(products)")
+      + "threads \(threads)  \(mode)")
   guard repeats > 1 else { return }
   counter.operations = [:]
   run.observer = counter

@@ -14,8 +14,7 @@ public struct StageReport: Sendable, Equatable {
 /// How the stages of a pipeline run.
 public struct RunOptions: Sendable {
   public var threadCount: Int
-  public var products: ProductPrecision
-  public var engine: ProductEngine
+  public var mode: ComputeMode
   public var cancellation: Cancellation
   /// Bounds of a picture's area in pixels, in place of the model's own.
   public var minPixels: Int?
@@ -31,13 +30,12 @@ public struct RunOptions: Sendable {
   }
 
   public init(
-    threadCount: Int = RunOptions.defaultThreadCount, products: ProductPrecision = .f32,
-    engine: ProductEngine = .preferred, cancellation: Cancellation = .init(),
+    threadCount: Int = RunOptions.defaultThreadCount, mode: ComputeMode = .f32,
+    cancellation: Cancellation = .init(),
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) {
     self.threadCount = threadCount
-    self.products = products
-    self.engine = engine
+    self.mode = mode
     self.cancellation = cancellation
     self.progress = progress
   }
@@ -90,11 +88,11 @@ final class StageRunner {
   func stage<Result>(_ name: String, _ body: (Execution) throws -> Result) throws -> Result {
     if let rehearsal { return try rehearse(name, rehearsal, body) }
     let planner = observer.map { WantsOnly($0) }
-    let byteCount = try Execution.plan(products: options.products, observer: planner) { _ = try body($0) }
+    let byteCount = try Execution.plan(mode: options.mode, observer: planner) { _ = try body($0) }
     let start = MonotonicClock.nanoseconds
     let run = try Execution(
-      arenaByteCount: byteCount, threadCount: options.threadCount, products: options.products,
-      engine: options.engine, observer: observer, cancellation: options.cancellation)
+      arenaByteCount: byteCount, threadCount: options.threadCount, mode: options.mode,
+      observer: observer, cancellation: options.cancellation)
     let result = try body(run)
     observer?.leave()
     // A file that was cut or replaced meanwhile may have given zeros, or a mixture.
@@ -109,7 +107,7 @@ final class StageRunner {
   ) throws -> Result {
     var result: Result?
     let planner = rehearsal.observer ?? observer.map { WantsOnly($0) }
-    let byteCount = try Execution.plan(products: options.products, observer: planner) { result = try body($0) }
+    let byteCount = try Execution.plan(mode: options.mode, observer: planner) { result = try body($0) }
     rehearsal.observer?.leave()
     let needed = byteCount + rehearsal.heldByteCount + options.threadCount * Execution.scratchByteCount
     try SystemMemory.require(needed, for: "stage '\(name)'")

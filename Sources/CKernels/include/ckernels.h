@@ -36,15 +36,20 @@ typedef struct {
   double source_square, coded_square, product, error_square, largest_error;
 } ck_error_sums;
 
-// A product with quantized weights as quantize_stripe leaves them.
+// A product of quantized activations with weights as quantize_stripe leaves them. Activations lie in groups of 32. A row
+// of the product is one run of groups, or several: the taps of a convolution, each at the same distance from the row's
+// first group.
 typedef struct {
   const uint8_t *codes;             // tiles of 16 outputs x 32 columns, along the columns first
   const uint16_t *scales;           // [tiles down, groups, 16] f16
-  const int8_t *activations;        // [row_count, group_count, 32]
-  const float *activation_scales;   // [row_count, group_count]
-  const int32_t *activation_sums;   // [row_count, group_count]
+  const int8_t *activations;        // [groups, 32]
+  const float *activation_scales;   // [groups]
+  const int32_t *activation_sums;   // [groups]: of the codes
   float *output;                    // [row_count, output_stride], output_count of each row written
-  size_t row_count, group_count, output_count, output_stride;
+  size_t row_count, row_stride;     // the stride counts groups
+  size_t run_count, run_groups;     // groups of a row of weights: run_count * run_groups
+  const size_t *run_offsets;        // [run_count]: groups from the first of a row to the first of a run
+  size_t output_count, output_stride;
   int bits;
 } ck_matmul;
 

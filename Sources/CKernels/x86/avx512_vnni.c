@@ -21,42 +21,45 @@ BODY __m512i four_everywhere(const int8_t *a) {
 // `rows` activation rows times `tiles` tiles of 16 outputs, over all groups. rows, tiles and bits are constants.
 BODY void block(const ck_matmul *p, size_t m0, size_t t0, int rows, int tiles, int bits) {
   __m512 total[6][4];
-  size_t groups = p->group_count;
+  size_t groups = p->run_count * p->run_groups;
   const __m512i low_nibbles = _mm512_set1_epi8(15);
   for (int m = 0; m < rows; m++)
     for (int t = 0; t < tiles; t++) total[m][t] = _mm512_setzero_ps();
   const uint8_t *codes = p->codes + t0 * groups * tile_bytes(bits);
   const uint16_t *scales = p->scales + t0 * groups * TILE_ROWS;
-  for (size_t g = 0; g < groups; g++) {
-    __m512i sum[6][4];
-    for (int m = 0; m < rows; m++) {
-      int32_t start = p->activation_sums[(m0 + m) * groups + g] * -code_offset(bits);
-      for (int t = 0; t < tiles; t++) sum[m][t] = _mm512_set1_epi32(start);
-    }
-    for (int line = 0; line < bits; line++) {
-      __m512i weights[4][2];
-      for (int t = 0; t < tiles; t++) {
-        const uint8_t *at = codes + (t * groups + g) * tile_bytes(bits) + line * 64;
-        if (rows == 1) _mm_prefetch((const char *)at + 3072, _MM_HINT_T0);
-        __m512i bytes = _mm512_loadu_si512(at);
-        weights[t][0] = bits == 8 ? bytes : _mm512_and_si512(bytes, low_nibbles);
-        if (bits == 4) weights[t][1] = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles);
-      }
+  for (size_t run = 0; run < p->run_count; run++) {
+    size_t first = m0 * p->row_stride + p->run_offsets[run];
+    for (size_t at = first; at < first + p->run_groups; at++, codes += tile_bytes(bits), scales += TILE_ROWS) {
+      __m512i sum[6][4];
       for (int m = 0; m < rows; m++) {
-        const int8_t *a = p->activations + ((m0 + m) * groups + g) * TILE_COLUMNS + line * line_columns(bits);
-        __m512i first = four_everywhere(a);
-        for (int t = 0; t < tiles; t++) sum[m][t] = _mm512_dpbusd_epi32(sum[m][t], weights[t][0], first);
-        if (bits == 4) {
-          __m512i second = four_everywhere(a + 4);
-          for (int t = 0; t < tiles; t++) sum[m][t] = _mm512_dpbusd_epi32(sum[m][t], weights[t][1], second);
+        int32_t start = p->activation_sums[at + m * p->row_stride] * -code_offset(bits);
+        for (int t = 0; t < tiles; t++) sum[m][t] = _mm512_set1_epi32(start);
+      }
+      for (int line = 0; line < bits; line++) {
+        __m512i weights[4][2];
+        for (int t = 0; t < tiles; t++) {
+          const uint8_t *bytes_at = codes + t * groups * tile_bytes(bits) + line * 64;
+          if (rows == 1) _mm_prefetch((const char *)bytes_at + 3072, _MM_HINT_T0);
+          __m512i bytes = _mm512_loadu_si512(bytes_at);
+          weights[t][0] = bits == 8 ? bytes : _mm512_and_si512(bytes, low_nibbles);
+          if (bits == 4) weights[t][1] = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles);
+        }
+        for (int m = 0; m < rows; m++) {
+          const int8_t *a = p->activations + (at + m * p->row_stride) * TILE_COLUMNS + line * line_columns(bits);
+          __m512i first_four = four_everywhere(a);
+          for (int t = 0; t < tiles; t++) sum[m][t] = _mm512_dpbusd_epi32(sum[m][t], weights[t][0], first_four);
+          if (bits == 4) {
+            __m512i second_four = four_everywhere(a + 4);
+            for (int t = 0; t < tiles; t++) sum[m][t] = _mm512_dpbusd_epi32(sum[m][t], weights[t][1], second_four);
+          }
         }
       }
-    }
-    for (int t = 0; t < tiles; t++) {
-      __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + (t * groups + g) * TILE_ROWS)));
-      for (int m = 0; m < rows; m++) {
-        __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(p->activation_scales[(m0 + m) * groups + g]));
-        total[m][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[m][t]), both, total[m][t]);
+      for (int t = 0; t < tiles; t++) {
+        __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + t * groups * TILE_ROWS)));
+        for (int m = 0; m < rows; m++) {
+          __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(p->activation_scales[at + m * p->row_stride]));
+          total[m][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[m][t]), both, total[m][t]);
+        }
       }
     }
   }

@@ -96,27 +96,62 @@ import Testing
     }
   }
 
-  /// Numbers of rows and tiles on both sides of what a processor's block takes.
+  private struct ProductCase: CustomTestStringConvertible {
+    var rows: Int
+    var outputs: Int
+    /// Groups of a run, and where runs begin from the row's first group.
+    var groups: Int
+    var runs = [0]
+    /// Groups from row to row; rows may overlap, as the pixels that a kernel covers do.
+    var stride: Int?
+
+    var testDescription: String { "\(rows) rows, \(outputs) outputs, \(groups) groups, runs \(runs)" }
+  }
+
+  /// Numbers of rows and tiles on both sides of what a processor's block takes, and rows of several runs.
+  private static let productCases = [
+    ProductCase(rows: 1, outputs: 1, groups: 1), ProductCase(rows: 1, outputs: 80, groups: 2),
+    ProductCase(rows: 2, outputs: 16, groups: 3), ProductCase(rows: 3, outputs: 33, groups: 1),
+    ProductCase(rows: 5, outputs: 47, groups: 2), ProductCase(rows: 13, outputs: 90, groups: 3),
+    ProductCase(rows: 7, outputs: 40, groups: 2, runs: [0, 2, 4, 30, 32, 34], stride: 2),
+    ProductCase(rows: 4, outputs: 9, groups: 1, runs: [3, 0, 11], stride: 2),
+  ]
+
   @Test(arguments: KernelTable.all, [8, 4]) func productsAreThoseOfTheCodes(table: KernelTable, bits: Int) {
     var generator = SeededGenerator(22)
-    for (rows, outputs, groups) in [(1, 1, 1), (1, 80, 2), (2, 16, 3), (3, 33, 1), (5, 47, 2), (13, 90, 3)] {
-      let tiles = (outputs + 15) / 16
-      let codes = generator.bytes(tiles * groups * 64 * bits)
-      let scales = generator.normals(tiles * groups * 16).map(Twin.narrowF16)
-      let columns = groups * 32
-      let activations = Twin.quantizeActivations(generator.normals(rows * columns), rowCount: rows, columns: columns)
-      let stride = outputs + 1
-      var found = [Float](repeating: 7, count: rows * stride)
-      codes.withUnsafeBufferPointer { codes in
-        scales.withUnsafeBufferPointer { scales in
-          activations.codes.withUnsafeBufferPointer { activationCodes in
-            activations.scales.withUnsafeBufferPointer { activationScales in
-              activations.sums.withUnsafeBufferPointer { activationSums in
+    for c in Self.productCases { product(c, table, bits, &generator) }
+    // The largest sums that there are: nothing saturates.
+    var extreme = SeededGenerator(23)
+    product(ProductCase(rows: 5, outputs: 32, groups: 2), table, bits, &extreme, isExtreme: true)
+  }
+
+  private func product(
+    _ c: ProductCase, _ table: KernelTable, _ bits: Int, _ generator: inout SeededGenerator, isExtreme: Bool = false
+  ) {
+    let tiles = (c.outputs + 15) / 16
+    let groups = c.groups * c.runs.count
+    let rowStride = c.stride ?? groups
+    let held = (c.rows - 1) * rowStride + (c.runs.max() ?? 0) + c.groups
+    let codes = isExtreme
+      ? [UInt8](repeating: bits == 8 ? 0 : 0xFF, count: tiles * groups * 64 * bits)
+      : generator.bytes(tiles * groups * 64 * bits)
+    let scales = generator.normals(tiles * groups * 16).map(Twin.narrowF16)
+    let values = isExtreme ? [Float](repeating: 1, count: held * 32) : generator.normals(held * 32)
+    let activations = Twin.quantizeActivations(values, rowCount: 1, columns: held * 32)
+    let stride = c.outputs + 1
+    var found = [Float](repeating: 7, count: c.rows * stride)
+    codes.withUnsafeBufferPointer { codes in
+      scales.withUnsafeBufferPointer { scales in
+        activations.codes.withUnsafeBufferPointer { activationCodes in
+          activations.scales.withUnsafeBufferPointer { activationScales in
+            activations.sums.withUnsafeBufferPointer { activationSums in
+              c.runs.withUnsafeBufferPointer { runs in
                 found.withUnsafeMutableBufferPointer { output in
                   var job = ck_matmul(
                     codes: codes.baseAddress, scales: scales.baseAddress, activations: activationCodes.baseAddress,
                     activation_scales: activationScales.baseAddress, activation_sums: activationSums.baseAddress,
-                    output: output.baseAddress, row_count: rows, group_count: groups, output_count: outputs,
+                    output: output.baseAddress, row_count: c.rows, row_stride: rowStride, run_count: c.runs.count,
+                    run_groups: c.groups, run_offsets: runs.baseAddress, output_count: c.outputs,
                     output_stride: stride, bits: Int32(bits))
                   table.functions.matmul_tiles(&job, 0, tiles)
                 }
@@ -125,23 +160,23 @@ import Testing
           }
         }
       }
-      for row in 0..<rows {
-        for output in 0..<outputs {
-          // A tile's groups lie like the tiles of a stripe of its own.
-          let tile = output / 16 * groups
-          let stripe = Array(codes[tile * 64 * bits..<(tile + groups) * 64 * bits])
-          let part = row * columns..<(row + 1) * columns
-          let expected = Twin.groupProduct(
-            weightCodes: (0..<columns).map {
-              Twin.code(stripe, row: output % 16, column: $0, bits: bits) - 1 << (bits - 1)
-            },
-            weightScales: (0..<groups).map { Twin.widenF16(scales[(tile + $0) * 16 + output % 16]) },
-            activationCodes: Array(activations.codes[part]),
-            activationScales: Array(activations.scales[row * groups..<(row + 1) * groups]))
-          #expect(found[row * stride + output].bitPattern == expected.bitPattern, "\(rows), \(outputs), \(groups)")
-        }
-        #expect(found[row * stride + outputs] == 7)
+    }
+    for row in 0..<c.rows {
+      let places = c.runs.flatMap { run in (0..<c.groups).map { row * rowStride + run + $0 } }
+      for output in 0..<c.outputs {
+        // A tile's groups lie like the tiles of a stripe of its own.
+        let tile = output / 16 * groups
+        let stripe = Array(codes[tile * 64 * bits..<(tile + groups) * 64 * bits])
+        let expected = Twin.groupProduct(
+          weightCodes: (0..<groups * 32).map {
+            Twin.code(stripe, row: output % 16, column: $0, bits: bits) - 1 << (bits - 1)
+          },
+          weightScales: (0..<groups).map { Twin.widenF16(scales[(tile + $0) * 16 + output % 16]) },
+          activationCodes: places.flatMap { activations.codes[$0 * 32..<$0 * 32 + 32] },
+          activationScales: places.map { activations.scales[$0] })
+        #expect(found[row * stride + output].bitPattern == expected.bitPattern, "\(c.testDescription)")
       }
+      #expect(found[row * stride + c.outputs] == 7)
     }
   }
 }
