@@ -35,7 +35,8 @@ public struct ProfileReport {
 
   public var text: String {
     [phaseTable, rollUp("component") { String($0.path.prefix { $0 != "." }) }, rollUp("kind") { $0.kind.rawValue }]
-      .joined(separator: "\n\n") + "\n\n" + operationTable + "\n\n" + memoryLine + "\n" + "products computed in \(mode.rawValue)"
+      .joined(separator: "\n\n") + "\n\n" + operationTable + "\n\n" + memoryLine + "\n"
+      + "products computed in \(mode.rawValue)"
   }
 
   private var phaseTable: String {

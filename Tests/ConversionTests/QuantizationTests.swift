@@ -188,18 +188,21 @@ import Testing
       let number = archive.tensorNumber("dit.layers.0.feed_forward.linear_1.weight")!
       let tensor = archive.owner(of: number)
       let (rows, columns) = (tensor.info.matrix.rows, tensor.info.matrix.columns)
-      let codes = try archive.bytes(of: tensor.planes[0], named: tensor.info.name, in: mapping)
-      let scales = try archive.bytes(of: tensor.planes[1], named: tensor.info.name, in: mapping)
+      let planes = try tensor.planes.map { try archive.bytes(of: $0, named: tensor.info.name, in: mapping) }
+      let matrix = EncodedMatrix(encoding, EncodedShape(tensor.info.matrix, dtype: .f32), planes: planes)
       // One activation of 127, the others 0: the product is a column of the decoded weights, exactly.
       var values = [Float](repeating: 0, count: columns)
       values[5] = 127
-      let activations = try values.withUnsafeBufferPointer {
-        try QuantizedActivations($0, rowCount: 1, columns: columns)
-      }
+      let groups = GroupTile.count(columns: columns)
+      let memory = try AlignedBuffer(byteCount: groups * QuantizedGroups.byteCount)
+      let quantized = QuantizedGroups(memory.bytes.baseAddress!, count: groups)
+      quantized.quantize(values, rowCount: 1, columns: columns, at: 0)
       var output = [Float](repeating: 0, count: rows)
-      output.withUnsafeMutableBufferPointer {
-        QuantizedMatmul.multiply(
-          activations, codes: codes, scales: scales, bits: encoding.bits, outputCount: rows, output: $0)
+      [0].withUnsafeBufferPointer { runs in
+        encoding.multiply(
+          matrix, outputs: 0..<rows,
+          by: QuantizedRows(quantized, first: 0, rowCount: 1, stride: groups, runs: runs, runGroups: groups),
+          into: &output, stride: rows)
       }
       let plain = try AlignedBuffer(byteCount: rows * columns * 4)
       try ModelSource(archive).read(number, at: 0, into: plain.bytes)

@@ -57,7 +57,7 @@ import Testing
 
   @Test func reportsHoldWhatWasMeasured() throws {
     let (profiler, _) = try painted()
-    let report = ProfileReport(profiler)
+    let report = ProfileReport(profiler, mode: .f32)
     let json = try ConfigJSON.parse(Array(report.json.text().utf8))
     #expect(json["operations"]?.array?.count == profiler.rows.count)
     #expect(json["phases"]?.array?.count == profiler.phases.count)
@@ -67,7 +67,7 @@ import Testing
   /// The Trace Event Format: https://chromium.googlesource.com/catapult, "Trace Event Format", complete and metadata events.
   @Test func timeLineIsInTheTraceEventFormat() throws {
     let (profiler, _) = try painted()
-    let events = try #require(ProfileReport(profiler).traceEvents["traceEvents"]?.array)
+    let events = try #require(ProfileReport(profiler, mode: .f32).traceEvents["traceEvents"]?.array)
     #expect(events.count == profiler.events.count + 2)
     var ends: [Int: Double] = [:]
     for event in events {

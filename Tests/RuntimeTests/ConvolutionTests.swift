@@ -69,7 +69,7 @@ import Testing
 
   private func run(
     _ c: Case, _ x: [Float], _ w: [Float], _ bias: [Float], threads: Int = 2, bits: Int? = nil,
-    order: TileLayout.ColumnOrder = .source, products: ProductPrecision = .f32
+    order: TileLayout.ColumnOrder = .source, mode: ComputeMode = .f32
   ) throws -> [Float] {
     let source = Source(
       weights: [
@@ -78,7 +78,7 @@ import Testing
       ], bits: bits, order: order)
     let layer = try Convolution(source, "c", channels: c.channels, outputs: c.outputs, stride: c.stride)
     let norm = try GroupNorm(source, "n", channels: c.channels, groups: 1, epsilon: 1e-5)
-    return try execute(threads: threads, products: products) { run in
+    return try execute(threads: threads, mode: mode) { run in
       let input = run.input(x, batch: c.batch, height: c.height, width: c.width, channels: c.channels)
       let scale = c.hasNorm ? try run.groupScale(norm, input) : nil
       let factor = c.isDoubled ? 2 : 1
@@ -121,7 +121,7 @@ import Testing
     let (x, w, bias) = data(c, UInt64(number))
     let expected = truth(c, read(c, x), w, bias)
     #expect(relativeError(try run(c, x, w, bias), expected) < 2e-6)
-    #expect(relativeError(try run(c, x, w, bias, products: .bf16), expected) < 2e-2)
+    #expect(relativeError(try run(c, x, w, bias, mode: .bf16), expected) < 2e-2)
   }
 
   private func decoded(_ w: [Float], _ c: Case, _ bits: Int, _ order: TileLayout.ColumnOrder) throws -> [Float] {
@@ -151,7 +151,7 @@ import Testing
       Case(channels: 33, outputs: 33),
     ] {
       let (x, w, bias) = data(c, 78)
-      let y = try run(c, x, w, bias, bits: bits, order: order, products: .bf16)
+      let y = try run(c, x, w, bias, bits: bits, order: order, mode: .bf16)
       #expect(relativeError(y, truth(c, x.map(Double.init), try decoded(w, c, bits, order), bias)) < 2e-2)
     }
   }
@@ -160,9 +160,9 @@ import Testing
   @Test func threadsChangeNothing() throws {
     let c = Case(batch: 1, height: 19, width: 150, channels: 20, outputs: 70, hasNorm: true)
     let (x, w, bias) = data(c, 5)
-    for products in ProductPrecision.allCases {
-      let one = try run(c, x, w, bias, threads: 1, products: products)
-      for threads in [2, 5, 16] { #expect(try run(c, x, w, bias, threads: threads, products: products) == one) }
+    for mode in ComputeMode.allCases {
+      let one = try run(c, x, w, bias, threads: 1, mode: mode)
+      for threads in [2, 5, 16] { #expect(try run(c, x, w, bias, threads: threads, mode: mode) == one) }
     }
   }
 }

@@ -74,8 +74,8 @@ import Testing
     let (rows, inputs, outputs) = (130, 700, 300)
     let (x, w) = (generator.normals(rows * inputs), generator.normals(outputs * inputs))
     let layer = Linear(path: "l", weight: try weight(w, outputs: outputs, inputs: inputs, dtype: .bf16))
-    func y(_ threads: Int, _ engine: ProductEngine, _ products: ProductPrecision = .f32) throws -> [Float] {
-      try execute(threads: threads, products: products, engine: engine) { run in
+    func y(_ threads: Int, _ engine: ProductEngine, _ mode: ComputeMode = .f32) throws -> [Float] {
+      try execute(threads: threads, mode: mode, engine: engine) { run in
         let out = run.take(width: rows, channels: outputs)
         try run.linear(layer, run.input(x, width: rows, channels: inputs), into: out)
         return run.array(out)

@@ -73,7 +73,9 @@ struct Activations {
     into output: UnsafeMutablePointer<Float>, threads: Int
   ) {
     let tiles = (outputs + GroupTile.rows - 1) / GroupTile.rows
-    let (codeCount, scaleCount) = (groupsOfRow * GroupTile.codeByteCount(bits: bits), groupsOfRow * GroupTile.scaleByteCount)
+    let (codeCount, scaleCount) = (
+      groupsOfRow * GroupTile.codeByteCount(bits: bits), groupsOfRow * GroupTile.scaleByteCount
+    )
     nonisolated(unsafe) let (codes, scales, output) = (codes, scales, output)
     Workers.share(partCount: threads) { part in
       let first = (tiles + 3) / 4 * part / threads * 4
@@ -204,7 +206,8 @@ enum Bench {
     default:
       print(
         "usage: bantam-bench open FILE | product FILE TENSOR | quantize | matmul\n"
-          + "       bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIZE|0] [REPEATS] [THREADS] [f32|bf16|int8|auto]")
+          + "       bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIZE|0] [REPEATS] [THREADS] [f32|bf16|int8|auto]"
+      )
       exit(64)
     }
   }

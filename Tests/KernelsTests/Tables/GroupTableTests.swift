@@ -132,7 +132,8 @@ import Testing
     let groups = c.groups * c.runs.count
     let rowStride = c.stride ?? groups
     let held = (c.rows - 1) * rowStride + (c.runs.max() ?? 0) + c.groups
-    let codes = isExtreme
+    let codes =
+      isExtreme
       ? [UInt8](repeating: bits == 8 ? 0 : 0xFF, count: tiles * groups * 64 * bits)
       : generator.bytes(tiles * groups * 64 * bits)
     let scales = generator.normals(tiles * groups * 16).map(Twin.narrowF16)
