@@ -3,11 +3,13 @@
 
 // A whole group; what is beyond the columns is 0.
 BODY void quantize_group(const float *group, int8_t *codes, float *scale, int32_t *sum) {
-  float largest = 0;
+  // Bits of magnitudes are in the order of the magnitudes. A NaN is the largest: it becomes the scale, and is not lost.
+  uint32_t bits = 0;
   for (int c = 0; c < TILE_COLUMNS; c++) {
-    float magnitude = __builtin_fabsf(group[c]);
-    largest = magnitude > largest ? magnitude : largest;
+    uint32_t magnitude = bits_of_float(group[c]) & 0x7FFFFFFFu;
+    bits = magnitude > bits ? magnitude : bits;
   }
+  float largest = float_of_bits(bits);
   float inverse = largest > 0 ? 127.0f / largest : 0;
   int32_t total = 0;
   for (int c = 0; c < TILE_COLUMNS; c++) {

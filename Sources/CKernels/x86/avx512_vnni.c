@@ -55,6 +55,7 @@ BODY void block(const ck_matmul *p, size_t m0, size_t t0, int rows, int tiles, i
         }
       }
       for (int t = 0; t < tiles; t++) {
+        if (rows == 1) _mm_prefetch((const char *)(scales + t * groups * TILE_ROWS) + 384, _MM_HINT_T0);
         __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + t * groups * TILE_ROWS)));
         for (int m = 0; m < rows; m++) {
           __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(p->activation_scales[at + m * p->row_stride]));
