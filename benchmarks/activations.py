@@ -42,7 +42,7 @@ folder, gguf = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
 kind = transformers.AutoModelForCausalLM if gguf else transformers.AutoModel
 options = {"gguf_file": gguf} if gguf else {}
 tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
-model = kind.from_pretrained(folder, **options).float().eval()
+model = kind.from_pretrained(folder, dtype=torch.float32, **options).eval()
 inputs = {}
 
 
@@ -84,4 +84,12 @@ for title, place in (("8-bit weights", 1), ("4-bit weights", 2)):
         f"{title}: lowered by {statistics.median(row[0] for row in lowered):.2f} dB in the median, {lowered[-1][0]:.2f} at most "
         f"({lowered[-1][2]}, to {lowered[-1][1]:.2f} dB); lowest output {worst:.2f} dB; "
         f"layers under 38 dB that lose over 1 dB: {sum(row[0] > 1 and row[1] < 38 for row in lowered)}"
+    )
+kinds = {}
+for alone, eight, four, name in rows:
+    kinds.setdefault(name.rsplit(".", 1)[-1], []).append((eight[1], alone))
+for kind, found in sorted(kinds.items()):
+    print(
+        f"  {kind:12} {len(found):3} layers, 8-bit weights and activations: lowest {min(found)[0]:.2f} dB, "
+        f"median {statistics.median(f[0] for f in found):.2f} dB, under 38 dB: {sum(f[0] < 38 for f in found)}"
     )

@@ -58,6 +58,8 @@ public protocol Encoding: Sendable {
     scratch: Scratch)
   /// Whether codes can be multiplied with activations of 8 bits as they lie.
   var hasDots: Bool { get }
+  /// Whether rounding activations to 8 bits is nothing beside the loss of the weights, in any layer.
+  var hidesRoundedActivations: Bool { get }
   /// Writes the products of quantized rows with outputs: `[rows, stride]`.
   /// - Parameter outputs: from a multiple of the grain's rows on.
   /// - Precondition: ``hasDots``.
@@ -121,6 +123,7 @@ extension Encoding {
   // MARK: Products by way of f32
 
   public var hasDots: Bool { false }
+  public var hidesRoundedActivations: Bool { false }
 
   public func multiply(
     _ matrix: EncodedMatrix, outputs: Range<Int>, by rows: QuantizedRows, into out: UnsafeMutablePointer<Float>,

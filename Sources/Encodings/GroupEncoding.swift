@@ -17,6 +17,7 @@ public struct GroupEncoding: Encoding, Hashable {
     #"{"bits":\#(bits),"group":\#(GroupTile.columns),"offset":\#(1 << (bits - 1)),"scale":"F16"}"#
   }
   public var isLossy: Bool { true }
+  public var hidesRoundedActivations: Bool { bits == 4 }
   public var grain: (rows: Int, columns: Int) { (GroupTile.rows, GroupTile.columns) }
   public var solver: (any Solver)? { ScaleSearch(bits: bits) }
 
@@ -91,13 +92,32 @@ extension GroupEncoding {
     stride: Int
   ) {
     let groups = matrix.shape.groupCount(width: GroupTile.columns)
-    precondition(rows.runs.count * rows.runGroups == groups && outputs.lowerBound % GroupTile.rows == 0)
-    let first = outputs.lowerBound / GroupTile.rows * groups
+    precondition(rows.runs.count * rows.runGroups == groups)
+    let (codes, scales) = planes(of: matrix, from: outputs.lowerBound)
     DotProduct.multiply(
-      rows,
-      codes: UnsafeRawBufferPointer(rebasing: matrix.planes[0][(first * GroupTile.codeByteCount(bits: bits))...]),
-      scales: UnsafeRawBufferPointer(rebasing: matrix.planes[1][(first * GroupTile.scaleByteCount)...]), bits: bits,
-      outputCount: outputs.count, into: out, stride: stride)
+      rows, codes: codes, scales: scales, bits: bits, outputCount: outputs.count, into: out, stride: stride)
+  }
+
+  public func multiplyRow(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, by x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
+    scratch: Scratch
+  ) {
+    let (codes, scales) = planes(of: matrix, from: outputs.lowerBound)
+    GroupKernels.multiplyRow(
+      codes: codes, scales: scales, bits: bits, x: x, columns: matrix.shape.columns, out: out,
+      outputCount: outputs.count)
+  }
+
+  /// Codes and scales from an output on, which begins a tile.
+  private func planes(
+    of matrix: EncodedMatrix, from output: Int
+  ) -> (codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer) {
+    precondition(output % GroupTile.rows == 0)
+    let first = output / GroupTile.rows * matrix.shape.groupCount(width: GroupTile.columns)
+    return (
+      UnsafeRawBufferPointer(rebasing: matrix.planes[0][(first * GroupTile.codeByteCount(bits: bits))...]),
+      UnsafeRawBufferPointer(rebasing: matrix.planes[1][(first * GroupTile.scaleByteCount)...])
+    )
   }
 }
 

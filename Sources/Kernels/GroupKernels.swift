@@ -87,6 +87,24 @@ public enum GroupKernels {
       codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
       columns, Int32(bits), panel)
   }
+
+  /// Adds the products of one row of exact activations to `out`, the codes read where they lie.
+  /// - Parameters:
+  ///   - codes, scales: whole tiles of the outputs.
+  ///   - x: `[columns]`.
+  ///   - out: `[outputCount]`.
+  public static func multiplyRow(
+    codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, bits: Int, x: UnsafePointer<Float>, columns: Int,
+    out: UnsafeMutablePointer<Float>, outputCount: Int
+  ) {
+    let tiles = GroupTile.count(columns: columns) * ((outputCount + GroupTile.rows - 1) / GroupTile.rows)
+    precondition(bits == 8 || bits == 4)
+    precondition(
+      codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
+    ck_multiply_row(
+      codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
+      Int32(bits), x, columns, out, outputCount)
+  }
 }
 
 /// `10 log10(signal / noise)`, +infinity without noise.

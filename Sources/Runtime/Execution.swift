@@ -79,7 +79,9 @@ public final class Execution {
   }
 
   /// What multiplies a weight. Convolutions, whose rows lie apart, are packed in panels where linear layers may use OpenBLAS.
-  func path(for weight: Weight, isConvolution: Bool = false) -> MatrixProduct.Path {
+  func path(
+    for weight: Weight, isConvolution: Bool = false, needsExactActivations: Bool = false
+  ) -> MatrixProduct.Path {
     let exact: MatrixProduct.Path = isConvolution ? .panels : blas.map { .blas($0) } ?? .panels
     let matrix = weight.matrix
     let hasDots =
@@ -88,7 +90,9 @@ public final class Execution {
     case .f32: return exact
     case .bf16: return .pairs
     case .int8: return hasDots ? .dots : exact
-    case .auto: return hasDots && DotProduct.isFast ? .dots : PairProduct.isWorthIt ? .pairs : exact
+    case .auto:
+      let losesNothing = !needsExactActivations || matrix.encoding.hidesRoundedActivations
+      return hasDots && losesNothing && DotProduct.isFast ? .dots : PairProduct.isWorthIt ? .pairs : exact
     }
   }
 

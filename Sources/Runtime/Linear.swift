@@ -5,10 +5,16 @@ public struct Linear: Sendable {
   public let path: String
   public let weight: Weight
   public let bias: Vector?
+  /// Whether its activations are known to lose too much in 8 bits beside weights of 8 bits.
+  public let needsExactActivations: Bool
 
   /// - Parameter path: name of the tensors before `.weight` and `.bias`.
-  public init(_ source: any WeightSource, _ path: String, inputs: Int, outputs: Int, hasBias: Bool = true) throws {
+  public init(
+    _ source: any WeightSource, _ path: String, inputs: Int, outputs: Int, hasBias: Bool = true,
+    needsExactActivations: Bool = false
+  ) throws {
     self.path = path
+    self.needsExactActivations = needsExactActivations
     weight = try source.weight(path + ".weight", shape: [outputs, inputs])
     bias = hasBias ? try source.vector(path + ".bias", shape: [outputs]) : nil
   }
@@ -18,6 +24,7 @@ public struct Linear: Sendable {
     self.path = path
     self.weight = weight
     self.bias = bias
+    needsExactActivations = false
   }
 }
 
@@ -34,7 +41,7 @@ extension Execution {
     let weight = layer.weight
     precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
     precondition(residual.map { $0.count == out.count } ?? true)
-    let product = MatrixProduct(path: path(for: weight))
+    let product = MatrixProduct(path: path(for: weight, needsExactActivations: layer.needsExactActivations))
     if case .dots = product.path { return try linearDots(layer, x, plus: residual, into: out) }
     let isNarrow = product.path.elementByteCount == 2 && x.rowCount > 1
     let memory =
@@ -123,7 +130,8 @@ extension Execution {
   /// One row, such as a token that is decoded: the weights' bytes set the pace, whatever the precision.
   private func multiplyRow(_ layer: Linear, _ x: Activation, plus residual: Activation?, into out: Activation) {
     let weight = layer.weight
-    let run = 64
+    // Codes are read four tiles side by side.
+    let run = 128
     parallel((weight.outputs + run - 1) / run) { item, scratch in
       var scratch = scratch
       let outputs = item * run..<min(weight.outputs, (item + 1) * run)

@@ -8,9 +8,13 @@ struct GatedFeedForward: Sendable {
   /// Tokens that go through at once: 64 MiB of inner values, so that long sequences need no memory of many times their own.
   let pieceLength: Int
 
-  init(_ source: any WeightSource, _ path: String, width: Int, inner: Int, hasBias: Bool) throws {
+  /// - Parameter needsExactUp: whether the values' activations lose too much in 8 bits beside weights of 8 bits.
+  init(
+    _ source: any WeightSource, _ path: String, width: Int, inner: Int, hasBias: Bool, needsExactUp: Bool = false
+  ) throws {
     gate = try Linear(source, path + ".gate_proj", inputs: width, outputs: inner, hasBias: hasBias)
-    up = try Linear(source, path + ".up_proj", inputs: width, outputs: inner, hasBias: hasBias)
+    up = try Linear(
+      source, path + ".up_proj", inputs: width, outputs: inner, hasBias: hasBias, needsExactActivations: needsExactUp)
     down = try Linear(source, path + ".down_proj", inputs: inner, outputs: width, hasBias: hasBias)
     product = path + ".product"
     pieceLength = max(64, (1 << 24) / inner)

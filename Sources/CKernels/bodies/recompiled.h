@@ -8,6 +8,7 @@
 #include "group_decoding.h"
 #include "group_product.h"
 #include "group_quantization.h"
+#include "group_row.h"
 #include "memory.h"
 #include "norms.h"
 #include "packing.h"
@@ -50,6 +51,7 @@ static void fill_recompiled(ck_table *table) {
   table->decode_panel = decode_panel;
   table->quantize_activations = quantize_activations;
   table->matmul_tiles = matmul_tiles;
+  table->multiply_row = multiply_row;
   table->pack_rows = pack_rows;
   table->pack_columns = pack_columns;
   table->pair_product = pair_product;

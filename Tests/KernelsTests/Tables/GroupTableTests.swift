@@ -96,6 +96,33 @@ import Testing
     }
   }
 
+  /// One row of exact activations: in each group one chain over the columns, then the scale.
+  @Test(arguments: KernelTable.all, [8, 4]) func aRowIsMultipliedWithCodesAsTheyLie(table: KernelTable, bits: Int) {
+    var generator = SeededGenerator(24)
+    for (outputs, columns) in [(1, 1), (16, 32), (17, 33), (64, 64), (70, 100), (150, 257)] {
+      let groups = (columns + 31) / 32
+      let tiles = (outputs + 15) / 16
+      let codes = generator.bytes(tiles * groups * 64 * bits)
+      let scales = generator.normals(tiles * groups * 16).map(Twin.narrowF16)
+      let x = generator.normals(columns)
+      let start = generator.normals(outputs + 1)
+      var found = start
+      table.functions.multiply_row(codes, scales, Int32(bits), x, columns, &found, outputs)
+      for output in 0..<outputs {
+        let tile = output / 16 * groups
+        let expected = Twin.multiplyRow(
+          x,
+          codes: (0..<columns).map {
+            Twin.code(
+              Array(codes[tile * 64 * bits..<(tile + groups) * 64 * bits]), row: output % 16, column: $0, bits: bits)
+              - 1 << (bits - 1)
+          }, scales: (0..<groups).map { Twin.widenF16(scales[(tile + $0) * 16 + output % 16]) })
+        #expect(found[output].bitPattern == (start[output] + expected).bitPattern, "\(outputs) x \(columns)")
+      }
+      #expect(found[outputs] == start[outputs])
+    }
+  }
+
   private struct ProductCase: CustomTestStringConvertible {
     var rows: Int
     var outputs: Int

@@ -30,4 +30,15 @@ extension Twin {
     }
     return total
   }
+
+  /// One output of a row of exact activations.
+  static func multiplyRow(_ x: [Float], codes: [Int], scales: [Float]) -> Float {
+    var total: Float = 0
+    for group in scales.indices {
+      var sum: Float = 0
+      for column in group * 32..<min(group * 32 + 32, x.count) { sum.addProduct(Float(codes[column]), x[column]) }
+      total.addProduct(sum, scales[group])
+    }
+    return total
+  }
 }

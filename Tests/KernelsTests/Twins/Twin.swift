@@ -11,7 +11,8 @@ enum Twin {
       "combine": combine, "rotate_halves": rotateHalves, "rotate_pairs": rotatePairs, "rms_norm": rmsNorm,
       "layer_norm": layerNorm, "channel_sums": channelSums, "scale_shift": scaleShift, "softmax_block": softmax,
       "quantize_stripe": quantizeStripe, "decode_stripe": decodeStripe, "decode_panel": decodePanel,
-      "quantize_activations": quantizeActivations, "matmul_tiles": groupProduct, "panel_product": panelProduct,
+      "quantize_activations": quantizeActivations, "matmul_tiles": groupProduct, "multiply_row": multiplyRow,
+      "panel_product": panelProduct,
       "pack_rows": packRows, "pack_columns": packColumns, "pair_product": pairProduct, "pack_pairs": packPairs,
       "pair_rows": pairRows, "dot_rows": dotRows,
     ]
