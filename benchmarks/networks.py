@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Speed of the networks at the release's full size beside PyTorch's, at the same number of threads.
 
-  python benchmarks/networks.py MODEL.bantam [--only llm,decode,vision,dit,unet,vae] [--repeats 3] [--threads 2] [--side 128]
+  python benchmarks/networks.py MODEL.bantam [--only llm,decode,vision,dit,unet,vae] [--repeats 3] [--threads 2] [--side 128] [--modes f32,auto]
 
 Needs torch, transformers and diffusers. PyTorch computes on random weights of the same shapes, in f32 and in bf16; where
 they would not fit (the language model in f32), on fewer layers, and its time is scaled up. Ours and theirs take turns.
@@ -178,6 +178,7 @@ def main():
     p.add_argument("--repeats", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--side", type=int, default=128)
+    p.add_argument("--modes", default="f32,bf16", help="of ours; a quantized MODEL shows what int8 and auto are for")
     p.add_argument("--theirs", nargs=2, help=argparse.SUPPRESS)
     a = p.parse_args()
     if a.theirs:
@@ -186,7 +187,7 @@ def main():
     for name in a.only.split(","):
         rows = {}
         for _ in range(a.repeats):
-            for products in ("f32", "bf16"):
+            for products in a.modes.split(","):
                 rows.setdefault(("bantam", products), []).append(ours(a, name, products))
             for dtype in ("float32", "bfloat16"):
                 t = theirs(a, name, dtype)

@@ -29,7 +29,7 @@ struct Bantam: ParsableCommand {
     subcommands: [
       Sample.self, Convert.self, Quantize.self, Inspect.self, Diff.self, Verify.self, Export.self, Annotate.self,
       Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, TraceCommand.self, ProfileCommand.self,
-      Doctor.self,
+      Bench.self, Doctor.self,
     ])
 }
 

@@ -1,10 +1,23 @@
 import Foundation
 import Runtime
+import Synchronization
 import Tensors
 
 /// Lets two runs of the same networks take turns, operation by operation, and shows both outputs of each side by side: nothing
 /// needs to be kept.
 final class Lockstep: @unchecked Sendable {
+  /// Rows of the second side's activations that were rounded to 8 bits, and those that suit badly.
+  struct Outliers: Sendable {
+    var rows = 0
+    var count = 0
+
+    mutating func add(_ rows: Int, of count: Int) {
+      self.rows += rows
+      self.count += count
+    }
+  }
+
+  let outliers = Mutex(Outliers())
   // Unchecked: all state is behind the condition.
   struct Place: Equatable {
     let phase: String
@@ -132,6 +145,12 @@ final class Lockstep: @unchecked Sendable {
     }
 
     func wants(_ path: String) -> Bool { true }
+
+    var wantsOutliers: Bool { !isFirst }
+
+    func sawOutliers(_ path: String, rows: Int, of count: Int) {
+      lockstep.outliers.withLock { $0.add(rows, of: count) }
+    }
 
     func didRun(_ operation: NetworkOperation, output: Activation?) throws {
       guard let output, operation.kind != .output else { return }

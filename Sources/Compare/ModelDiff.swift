@@ -53,6 +53,10 @@ public final class ModelDiff {
   public private(set) var answers: [String] = []
   /// Whether every operation of the second model read what the first one's did.
   public let isLocal: Bool
+  /// Rows of the second model's activations that were rounded to 8 bits, and those of them whose largest value is over 64 times their
+  /// root mean square.
+  public private(set) var roundedRowCount = 0
+  public private(set) var outlierRowCount = 0
   /// How each side's products were computed.
   public let modes: [ComputeMode]
 
@@ -82,6 +86,7 @@ public final class ModelDiff {
       this.compare(place, operation, first, second)
     }
     try lockstep.run({ try this.work(a, request, run, $0, 0) }, { try this.work(b, request, other, $0, 1) })
+    (outlierRowCount, roundedRowCount) = lockstep.outliers.withLock { ($0.rows, $0.count) }
     if !pixels[0].isEmpty { picturePSNR = Self.psnr(pixels[0], pixels[1]) }
     if !answerIDs[0].isEmpty {
       let shared = zip(answerIDs[0], answerIDs[1]).prefix { $0 == $1 }.count

@@ -45,6 +45,9 @@ public final class Profiler: Observer {
   public private(set) var rows: [Row] = []
   public private(set) var phases: [Phase] = []
   public private(set) var events: [Event] = []
+  /// Rows of activations that were rounded to 8 bits, and those of them whose largest value is over 64 times their root mean square.
+  public private(set) var roundedRowCount = 0
+  public private(set) var outlierRowCount = 0
   /// The highest that was seen at the ends of operations, looked at many times a second.
   public var peakAnonymousByteCount: Int { peaks.anonymous }
   public var peakFileByteCount: Int { peaks.file }
@@ -105,6 +108,13 @@ public final class Profiler: Observer {
     events.append(Event(row: nil, phase: index, start: phaseStart, nanoseconds: end - phaseStart))
     peaks.look()
     phase = nil
+  }
+
+  public var wantsOutliers: Bool { true }
+
+  public func sawOutliers(_ path: String, rows: Int, of count: Int) {
+    roundedRowCount += count
+    outlierRowCount += rows
   }
 
   public func willRun(_ operation: NetworkOperation) { operationStart = now }

@@ -28,6 +28,11 @@ public struct ModelDiffReport {
 
   private var outputs: String {
     var lines = ["compute   " + diff.modes.map(\.rawValue).joined(separator: " against ")]
+    if diff.roundedRowCount > 0 {
+      lines.append(
+        "8 bits    \(diff.outlierRowCount) of \(diff.roundedRowCount) rows of activations have a value over 64 times their rms"
+      )
+    }
     if diff.logits.count > 0 {
       lines.append(
         "logits    KL \(QualityReport.scientific(diff.logits.meanKL)) nats on average, "
@@ -121,6 +126,7 @@ public struct ModelDiffReport {
   public var json: JSONValue {
     .members([
       "schema": "bantam.modeldiff.1", "local": .bool(diff.isLocal),
+      "rounded_rows": .int(diff.roundedRowCount), "outlier_rows": .int(diff.outlierRowCount),
       "compute": .array(diff.modes.map { .string($0.rawValue) }),
       "logits": diff.logits.count == 0
         ? .null

@@ -36,7 +36,7 @@ public struct ProfileReport {
   public var text: String {
     [phaseTable, rollUp("component") { String($0.path.prefix { $0 != "." }) }, rollUp("kind") { $0.kind.rawValue }]
       .joined(separator: "\n\n") + "\n\n" + operationTable + "\n\n" + memoryLine + "\n"
-      + "products computed in \(mode.rawValue)"
+      + modeLine
   }
 
   private var phaseTable: String {
@@ -94,6 +94,13 @@ public struct ProfileReport {
     seconds < 1 ? Quantity.fixed(seconds * 1000, 2) + " ms" : Quantity.fixed(seconds, 2) + " s"
   }
 
+  private var modeLine: String {
+    "products computed in \(mode.rawValue)"
+      + (profiler.roundedRowCount == 0
+        ? ""
+        : "; of \(profiler.roundedRowCount) rows of activations in 8 bits \(profiler.outlierRowCount) have a value over 64 times their rms")
+  }
+
   private var memoryLine: String {
     "peak memory: \(Quantity.bytes(profiler.peakAnonymousByteCount)) anonymous, "
       + "\(Quantity.bytes(profiler.peakFileByteCount)) of files"
@@ -104,6 +111,7 @@ public struct ProfileReport {
   public var json: JSONValue {
     .members([
       "schema": "bantam.profile.1", "compute": .string(mode.rawValue),
+      "rounded_rows": .int(profiler.roundedRowCount), "outlier_rows": .int(profiler.outlierRowCount),
       "peak_anonymous_bytes": .int(profiler.peakAnonymousByteCount),
       "peak_file_bytes": .int(profiler.peakFileByteCount),
       "phases": .array(

@@ -12,6 +12,7 @@ extension Execution {
       groups: GroupTile.count(columns: layer.channels))
     let memory = takeGroups(rows: picture.batch * picture.height * picture.width, groups: picture.groups)
     defer { give(memory) }
+    lookForOutliers(layer.path, input.x)
     try perform(operation, output: out, prepare: layer.weight) {
       let quantized = QuantizedGroups(memory.base, count: picture.groupCount)
       parallel(picture.batch * picture.height) { item, scratch in

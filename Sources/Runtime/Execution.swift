@@ -134,6 +134,18 @@ public final class Execution {
     try observer.didRun(operation, output: output)
   }
 
+  /// Tells the observer of rows that 8 bits suit badly.
+  /// - Parameter x: `[rows, columns]`, about to be rounded.
+  func lookForOutliers(_ path: String, _ x: Activation) {
+    guard let observer, observer.wantsOutliers, !isPlanning else { return }
+    let found = (0..<x.rowCount).count { row in
+      var statistics = ValueStatistics()
+      statistics.add(UnsafeRawBufferPointer(start: x.row(row), count: x.channels * 4), dtype: .f32)
+      return max(abs(statistics.minimum), abs(statistics.maximum)) > 64 * statistics.rms
+    }
+    observer.sawOutliers(path, rows: found, of: x.rowCount)
+  }
+
   /// Tells the observer of the output of a block.
   public func emit(_ path: String, _ output: Activation) throws {
     guard let observer else { return }

@@ -92,6 +92,7 @@ extension Execution {
     let groups = GroupTile.count(columns: x.channels)
     let memory = takeGroups(rows: x.rowCount, groups: groups)
     defer { give(memory) }
+    lookForOutliers(layer.path, x)
     try perform(linearOperation(layer, x, residual, out), output: out, prepare: weight) {
       let quantized = QuantizedGroups(memory.base, count: x.rowCount * groups)
       parallelRows(x.rowCount, columns: x.channels) { rows in

@@ -29,6 +29,11 @@ public protocol Observer: AnyObject {
   func willRun(_ operation: NetworkOperation)
   /// - Parameter output: what the operation made, valid during the call.
   func didRun(_ operation: NetworkOperation, output: Activation?) throws
+  /// Whether to look for rows of activations that 8 bits suit badly.
+  var wantsOutliers: Bool { get }
+  /// Rows of an operation's input whose largest value is over 64 times their root mean square. Told only where it is wanted, of
+  /// operations whose activations are rounded to 8 bits.
+  func sawOutliers(_ path: String, rows: Int, of count: Int)
   /// Whether the value of a path is wanted that exists only inside a fused operation, such as a norm before an activation
   /// function.
   func wants(_ path: String) -> Bool
@@ -38,5 +43,7 @@ extension Observer {
   public func enter(phase: String, step: Int) {}
   public func leave() {}
   public func willRun(_ operation: NetworkOperation) {}
+  public var wantsOutliers: Bool { false }
+  public func sawOutliers(_ path: String, rows: Int, of count: Int) {}
   public func wants(_ path: String) -> Bool { false }
 }
