@@ -94,13 +94,15 @@ struct Generate: ParsableCommand {
       "features": features.map { .string(Folder.split($0).name) } ?? .null,
       "negative": .string(options.negativePrompt), "seed": painting.seed.json,
       "picture": .int(number + 1), "steps": .int(options.steps), "decoder_steps": .int(options.decoderSteps),
-      "guidance": .double(Double(options.guidance)), "width": .int(picture.width), "height": .int(picture.height),
+      "compute": .string(work.mode.rawValue), "guidance": .double(Double(options.guidance)),
+      "width": .int(picture.width), "height": .int(picture.height),
     ])
   }
 
   private func report(_ options: GenerationOptions, _ files: [JSONValue], _ stages: [StageReport]) -> JSONValue {
     .members([
       "schema": "bantam.generate.1", "files": .array(files), "seed": painting.seed.json,
+      "compute": .string(work.mode.rawValue),
       "stages": .array(
         stages.map {
           .members([
@@ -170,6 +172,9 @@ struct RuntimeOptions: ParsableArguments {
   func validate() throws {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
   }
+
+  /// How products are computed, in commands that choose the fastest where the user asks for none.
+  var mode: ComputeMode { compute.compute ?? .auto }
 
   /// - Parameter mode: where the user asks for none.
   func options(_ meter: StepMeter, otherwise mode: ComputeMode = .auto) -> RunOptions {

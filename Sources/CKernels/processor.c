@@ -24,8 +24,12 @@ uint32_t ck_detect(void) {
 
 #include <sys/auxv.h>
 #define HWCAP_CRC32_BIT (1 << 7)
+#define HWCAP_ASIMDDP_BIT (1 << 20)
 
-uint32_t ck_detect(void) { return getauxval(AT_HWCAP) & HWCAP_CRC32_BIT ? CK_ISA_CRC32C : 0; }
+uint32_t ck_detect(void) {
+  unsigned long has = getauxval(AT_HWCAP);
+  return (has & HWCAP_CRC32_BIT ? CK_ISA_CRC32C : 0) | (has & HWCAP_ASIMDDP_BIT ? CK_ISA_NEON_DOTPROD : 0);
+}
 
 #else
 

@@ -47,6 +47,7 @@ static void fill_architecture(void) {
   ck_table *neon = add_level("neon");
   ck_fill_neon(neon);
   if (found & CK_ISA_CRC32C) ck_fill_arm_crc32c(neon);
+  if (found & CK_ISA_NEON_DOTPROD) ck_fill_neon_dots(add_level("neon-dotprod"));
 }
 #else
 static void fill_architecture(void) {}

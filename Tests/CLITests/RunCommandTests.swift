@@ -109,4 +109,36 @@ import Testing
     let doctor = try json(Command(["doctor", "--json"]))
     #expect(["blocked", "openblas"].contains(doctor["engine"]?.string ?? ""))
   }
+
+  /// How products are computed is asked for, done and told.
+  @Test func modesAreNamed() throws {
+    let folder = TemporaryFolder()
+    #expect(try Command(["quantize", Self.archive, "-o", folder["q"], "--encoding", "int4", "-q"]).status == 0)
+    let diff = try json(
+      Command(
+        ["diff", folder["q"], folder["q"], "--prompt", "a", "--compute", "f32", "--compute2", "int8", "--json", "-q"]
+          + Self.quick))
+    #expect(diff["compute"] == ["f32", "int8"])
+    #expect(diff["rounded_rows"]?.int ?? 0 > 0)
+    #expect(diff["operations"]?.array?.contains { $0["changed"] != 0 } == true, "8 bits are not exact")
+    let profile = try json(
+      Command(["profile", folder["q"], "--prompt", "a", "--compute", "int8", "--json", "-q"] + Self.quick))
+    #expect(profile["compute"] == "int8")
+    #expect(try Command(["generate", Self.archive, "a", "-o", folder["x.png"], "--compute", "int7"]).status == 64)
+    #expect(try Command(["diff", folder["q"], folder["q"], "--compute", "int8"]).status == 64)
+  }
+
+  @Test func benchMeasuresWhatIsAskedFor() throws {
+    let networks = ["bench", Self.archive, "--networks", "llm:3,decode:4,unet:8", "--repeats", "2", "-q"]
+    let rows = try #require(
+      try json(Command(networks + ["--threads", "1,2", "--modes", "f32", "--json"]))["rows"]?.array)
+    #expect(rows.count == 6)
+    #expect(rows.map { $0["threads"]?.int } == [1, 1, 1, 2, 2, 2])
+    #expect(rows.allSatisfy { $0["seconds"]?.array?.count == 2 && $0["operations"]?.int ?? 0 > 0 })
+    let table = try Command(networks + ["--format", "md", "--threads", "1"])
+    #expect(table.status == 0 && table.output.hasPrefix("| network | size |"))
+    for wrong in [["--networks", "llm:0"], ["--networks", "gpt"], ["--modes", "int7"], ["--repeats", "0"]] {
+      #expect(try Command(["bench", Self.archive, "-q"] + wrong).status == 64)
+    }
+  }
 }

@@ -39,7 +39,7 @@ BODY void block(const ck_matmul *p, size_t m0, size_t t0, int rows, int tiles, i
         __m512i weights[4][2];
         for (int t = 0; t < tiles; t++) {
           const uint8_t *bytes_at = codes + t * groups * tile_bytes(bits) + line * 64;
-          if (rows == 1) _mm_prefetch((const char *)bytes_at + 3072, _MM_HINT_T0);
+          _mm_prefetch((const char *)bytes_at + 3072, _MM_HINT_T0);
           __m512i bytes = _mm512_loadu_si512(bytes_at);
           weights[t][0] = bits == 8 ? bytes : _mm512_and_si512(bytes, low_nibbles);
           if (bits == 4) weights[t][1] = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles);
@@ -79,45 +79,36 @@ BODY void block(const ck_matmul *p, size_t m0, size_t t0, int rows, int tiles, i
     if (p->bits == 8) block(p, m, t, ROWS, TILES, 8);                                                        \
     else block(p, m, t, ROWS, TILES, 4);                                                                     \
   }
+#define BLOCKS(TILES) BLOCK(1, TILES) BLOCK(2, TILES) BLOCK(3, TILES) BLOCK(4, TILES) BLOCK(5, TILES) BLOCK(6, TILES)
+BLOCKS(1)
+BLOCKS(2)
 BLOCK(1, 4)
-BLOCK(1, 1)
-BLOCK(2, 2)
-BLOCK(2, 1)
-BLOCK(4, 2)
-BLOCK(4, 1)
-BLOCK(6, 2)
-BLOCK(6, 1)
+#undef BLOCKS
 #undef BLOCK
 
-// All rows times one or two tiles.
-static void one_tile(const ck_matmul *p, size_t tile) {
-  size_t m = 0;
-  for (; p->row_count - m >= 6; m += 6) block_6x1(p, m, tile);
-  for (; p->row_count - m >= 4; m += 4) block_4x1(p, m, tile);
-  for (; p->row_count - m >= 2; m += 2) block_2x1(p, m, tile);
-  if (m < p->row_count) block_1x1(p, m, tile);
-}
+enum { MOST_ROWS = 6 };
+typedef void block_function(const ck_matmul *p, size_t m, size_t t);
 
-static void two_tiles(const ck_matmul *p, size_t tile) {
-  size_t m = 0;
-  for (; p->row_count - m >= 6; m += 6) block_6x2(p, m, tile);
-  for (; p->row_count - m >= 4; m += 4) block_4x2(p, m, tile);
-  for (; p->row_count - m >= 2; m += 2) block_2x2(p, m, tile);
-  if (m < p->row_count) {
-    block_1x1(p, m, tile);
-    block_1x1(p, m, tile + 1);
+// All rows, in blocks of nearly equal height: a low block at the end would do little for the weights that it unpacks.
+static void all_rows(const ck_matmul *p, size_t tile, block_function *const blocks[MOST_ROWS]) {
+  size_t count = (p->row_count + MOST_ROWS - 1) / MOST_ROWS;
+  for (size_t b = 0; b < count; b++) {
+    size_t first = p->row_count * b / count, last = p->row_count * (b + 1) / count;
+    blocks[last - first - 1](p, first, tile);
   }
 }
 
 static void matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile) {
+  static block_function *const one[] = {block_1x1, block_2x1, block_3x1, block_4x1, block_5x1, block_6x1};
+  static block_function *const two[] = {block_1x2, block_2x2, block_3x2, block_4x2, block_5x2, block_6x2};
   size_t tile = first_tile;
   if (p->row_count == 1) {
     for (; tile + 4 <= last_tile; tile += 4) block_1x4(p, 0, tile);
     for (; tile < last_tile; tile++) block_1x1(p, 0, tile);
     return;
   }
-  for (; tile + 2 <= last_tile; tile += 2) two_tiles(p, tile);
-  if (tile < last_tile) one_tile(p, tile);
+  for (; tile + 2 <= last_tile; tile += 2) all_rows(p, tile, two);
+  if (tile < last_tile) all_rows(p, tile, one);
 }
 
 void ck_fill_avx512_vnni(ck_table *table) { table->matmul_tiles = matmul_tiles; }
