@@ -106,25 +106,24 @@ extension Execution {
       return try convolveDots(layer, input, plus: residual, into: out, operation)
     }
     try perform(operation, output: out, prepare: layer.weight) {
-      let tiles = ConvolutionTiles(layer, out, threadCount: threadCount, product: product)
-      parallel(out.batch * tiles.down * tiles.across * tiles.groups) { item, scratch in
-        tiles.run(item, layer, input, residual, out, scratch)
+      let reader = PieceReader(layer, out, product: product)
+      let tiles = OutputTiles(
+        out, rows: reader.rows, columns: reader.columns, grain: PanelProduct.columns,
+        limit: MatrixProduct.groupLimit * PanelProduct.columns, threadCount: threadCount)
+      parallel(tiles.itemCount) { number, scratch in
+        reader.run(tiles.item(number, of: out), layer, input, residual, out, scratch)
       }
     }
   }
 }
 
-/// How the result of a convolution is cut into items. The cut changes no bit of the result.
-private struct ConvolutionTiles: Sendable {
+/// Products of a tile of pixels with packed kernels, by way of a padded piece of the input in a worker's memory.
+private struct PieceReader: Sendable {
+  /// Pixels of a tile, so many that the piece fits.
   let rows: Int
   let columns: Int
-  let down: Int
-  let across: Int
-  /// Parts of the outputs.
-  let groups: Int
-  let panelsInGroup: Int
-  let stride: Int
-  let product: MatrixProduct
+  private let stride: Int
+  private let product: MatrixProduct
 
   private static let pixelLimit = 512
   /// Bytes of the padded piece of the input: what a worker's memory has beside packed weights and sums.
@@ -135,7 +134,7 @@ private struct ConvolutionTiles: Sendable {
       MatrixProduct.scratchByteCount(depth: TapMajorKernels.channelBlock),
       MatrixProduct.scratchByteCount(depth: ChannelMajorKernels.channelBlock, parts: 9))
 
-  init(_ layer: Convolution, _ out: Activation, threadCount: Int, product: MatrixProduct) {
+  init(_ layer: Convolution, _ out: Activation, product: MatrixProduct) {
     stride = layer.stride
     self.product = product
     var columns = min(out.width, 128)
@@ -152,36 +151,22 @@ private struct ConvolutionTiles: Sendable {
     precondition(pieceByteCount(rows, columns) <= Self.pieceByteCount, "too many channels for a convolution")
     self.rows = rows
     self.columns = columns
-    down = (out.height + rows - 1) / rows
-    across = (out.width + columns - 1) / columns
-    let panels = (layer.outputs + PanelProduct.columns - 1) / PanelProduct.columns
-    let wanted = max(1, min(panels, 4 * threadCount / max(1, out.batch * down * across)))
-    panelsInGroup = min(MatrixProduct.groupLimit, (panels + wanted - 1) / wanted)
-    groups = (panels + panelsInGroup - 1) / panelsInGroup
   }
 
   func run(
-    _ item: Int, _ layer: Convolution, _ input: ConvolutionInput, _ residual: Activation?, _ out: Activation,
-    _ memory: Scratch
+    _ item: OutputTiles.Item, _ layer: Convolution, _ input: ConvolutionInput, _ residual: Activation?,
+    _ out: Activation, _ memory: Scratch
   ) {
     var scratch = memory
-    let group = item % groups
-    let tile = item / groups
-    let sample = tile / (down * across)
-    let firstRow = tile / across % down * rows
-    let firstColumn = tile % across * columns
-    let rowCount = min(rows, out.height - firstRow)
-    let columnCount = min(columns, out.width - firstColumn)
-    let first = group * panelsInGroup * PanelProduct.columns
-    let outputs = first..<min(layer.outputs, first + panelsInGroup * PanelProduct.columns)
-    let sums = ProductSums(&scratch, rows: rowCount * columnCount, outputs: outputs)
-    let pieceWidth = (columnCount - 1) * stride + 3
+    let outputs = item.outputs
+    let sums = ProductSums(&scratch, rows: item.pixelCount, outputs: outputs)
+    let pieceWidth = (item.columnCount - 1) * stride + 3
     let piece = piece(
-      layer, input, sample: sample, y: firstRow * stride - 1, x: firstColumn * stride - 1,
-      rows: (rowCount - 1) * stride + 3, columns: pieceWidth, &scratch)
+      layer, input, sample: item.sample, y: item.firstRow * stride - 1, x: item.firstColumn * stride - 1,
+      rows: (item.rowCount - 1) * stride + 3, columns: pieceWidth, &scratch)
     let taps = TapPlaces(taps: 9, rowLength: pieceWidth * layer.channels, channels: layer.channels)
     let pixels = ProductRows(
-      base: piece, stride: stride * layer.channels, count: columnCount, runs: rowCount,
+      base: piece, stride: stride * layer.channels, count: item.columnCount, runs: item.rowCount,
       runStride: stride * taps.rowLength)
     let matrix = layer.weight.matrix
     if matrix.shape.order == .tapMajor {
@@ -193,14 +178,7 @@ private struct ConvolutionTiles: Sendable {
         pixels, ChannelMajorKernels(matrix: matrix, places: taps), outputs: outputs, to: sums.base,
         sumsStride: outputs.count, scratch: scratch)
     }
-    let corner = (sample * out.height + firstRow) * out.width + firstColumn
-    for row in 0..<rowCount {
-      for column in 0..<columnCount {
-        let pixel = corner + row * out.width + column
-        sums.finish(
-          row * columnCount + column, out: out.row(pixel), residual: residual?.row(pixel), bias: layer.bias)
-      }
-    }
+    item.finish(sums, out: out, residual: residual, bias: layer.bias)
   }
 
   /// The padded piece of the input that an item reads, in the type that the product reads: `[rows, columns, channels]`.

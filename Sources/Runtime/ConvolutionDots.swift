@@ -18,9 +18,18 @@ extension Execution {
       parallel(picture.batch * picture.height) { item, scratch in
         picture.quantize(input, row: item, into: quantized, scratch)
       }
-      let tiles = DotTiles(layer, out, threadCount: threadCount)
-      parallel(out.batch * tiles.down * tiles.across * tiles.parts) { item, scratch in
-        tiles.run(item, layer, picture, quantized, residual, out, scratch)
+      // Sums of an item's pixels and outputs stay in the second-level cache.
+      let columns = min(out.width, 128)
+      let tiles = OutputTiles(
+        out, rows: max(1, min(out.height, 256 / max(1, columns))), columns: columns, grain: 2 * GroupTile.rows,
+        limit: 512,
+        threadCount: threadCount)
+      parallel(tiles.itemCount) { number, scratch in
+        var scratch = scratch
+        let item = tiles.item(number, of: out)
+        let sums = ProductSums(&scratch, rows: item.pixelCount, outputs: item.outputs)
+        picture.multiply(layer, quantized, item, into: sums, scratch)
+        item.finish(sums, out: out, residual: residual, bias: layer.bias)
       }
     }
   }
@@ -54,64 +63,25 @@ private struct QuantizedPicture {
       quantized.quantize(pixels, rowCount: count, columns: channels, at: place(sample: sample, y: y, x: first))
     }
   }
-}
 
-/// How the result is cut into items. The cut changes no bit of the result.
-private struct DotTiles: Sendable {
-  let rows: Int
-  let columns: Int
-  let down: Int
-  let across: Int
-  /// Parts of the outputs.
-  let parts: Int
-  let outputsOfPart: Int
-
-  /// Pixels of an item, and its outputs: their sums stay in the second-level cache.
-  private static let pixelLimit = 256
-  private static let outputLimit = 512
-
-  init(_ layer: Convolution, _ out: Activation, threadCount: Int) {
-    columns = min(out.width, 128)
-    rows = max(1, min(out.height, Self.pixelLimit / max(1, columns)))
-    down = (out.height + rows - 1) / rows
-    across = (out.width + columns - 1) / columns
-    let wanted = max(1, 4 * threadCount / max(1, out.batch * down * across))
-    let tiles = (layer.outputs + 2 * GroupTile.rows - 1) / (2 * GroupTile.rows)
-    outputsOfPart = min(Self.outputLimit, max(1, tiles / wanted) * 2 * GroupTile.rows)
-    parts = (layer.outputs + outputsOfPart - 1) / outputsOfPart
-  }
-
-  func run(
-    _ item: Int, _ layer: Convolution, _ picture: QuantizedPicture, _ quantized: QuantizedGroups,
-    _ residual: Activation?, _ out: Activation, _ memory: Scratch
+  /// Products of an item's pixels, a row of them after another.
+  func multiply(
+    _ layer: Convolution, _ quantized: QuantizedGroups, _ item: OutputTiles.Item, into sums: ProductSums,
+    _ memory: Scratch
   ) {
     var scratch = memory
-    let (tile, part) = item.quotientAndRemainder(dividingBy: parts)
-    let sample = tile / (down * across)
-    let (firstRow, firstColumn) = (tile / across % down * rows, tile % across * columns)
-    let (rowCount, columnCount) = (min(rows, out.height - firstRow), min(columns, out.width - firstColumn))
-    let outputs = part * outputsOfPart..<min(layer.outputs, (part + 1) * outputsOfPart)
-    let sums = ProductSums(&scratch, rows: rowCount * columnCount, outputs: outputs)
     let taps = scratch.take(Int.self, 9)
-    for tap in 0..<9 { taps[tap] = (tap / 3 * picture.width + tap % 3) * picture.groups }
+    for tap in 0..<9 { taps[tap] = (tap / 3 * width + tap % 3) * groups }
     let matrix = layer.weight.matrix
-    for row in 0..<rowCount {
-      let pixel = picture.place(
-        sample: sample, y: (firstRow + row) * layer.stride, x: firstColumn * layer.stride)
+    for row in 0..<item.rowCount {
+      let pixel = place(
+        sample: item.sample, y: (item.firstRow + row) * layer.stride, x: item.firstColumn * layer.stride)
       matrix.encoding.multiply(
-        matrix, outputs: outputs,
+        matrix, outputs: item.outputs,
         by: QuantizedRows(
-          quantized, first: pixel, rowCount: columnCount, stride: layer.stride * picture.groups,
-          runs: UnsafeBufferPointer(start: taps, count: 9), runGroups: picture.groups),
-        into: sums.base + row * columnCount * outputs.count, stride: outputs.count)
-    }
-    let corner = (sample * out.height + firstRow) * out.width + firstColumn
-    for row in 0..<rowCount {
-      for column in 0..<columnCount {
-        let pixel = corner + row * out.width + column
-        sums.finish(
-          row * columnCount + column, out: out.row(pixel), residual: residual?.row(pixel), bias: layer.bias)
-      }
+          quantized, first: pixel, rowCount: item.columnCount, stride: layer.stride * groups,
+          runs: UnsafeBufferPointer(start: taps, count: 9), runGroups: groups),
+        into: sums.base + row * item.columnCount * item.outputs.count, stride: item.outputs.count)
     }
   }
 }
