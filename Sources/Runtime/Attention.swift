@@ -91,7 +91,6 @@ private struct AttentionBlock {
     let sum = scratch.take(Float.self, count * headWidth)
     let maxima = scratch.take(Float.self, count)
     let sums = scratch.take(Float.self, count)
-    let product = MatrixProduct(path: .panels)
     sum.update(repeating: 0, count: count * headWidth)
     maxima.update(repeating: -.infinity, count: count)
     sums.update(repeating: 0, count: count)
@@ -101,25 +100,52 @@ private struct AttentionBlock {
       let width = min(keyBlock, keys.upperBound - first)
       let row = sample * k.pixelCount + first
       scores.update(repeating: 0, count: count * width)
-      product.add(
-        ProductRows(base: query, stride: q.channels, count: count),
-        HeadKeys(base: k.row(row) + keyOffset, stride: k.channels, width: headWidth), outputs: 0..<width, to: scores,
-        sumsStride: width, scratch: scratch)
+      addScores(query, keys: k.row(row) + keyOffset, width: width, to: scores, scratch)
       for m in 0..<count {
         lengths[m] = layer.isCausal ? max(0, min(width, queries.lowerBound + m + seen + 1 - first)) : width
       }
       Norms.softmaxBlock(
         scores: scores, rows: count, lengths: lengths, width: width, scale: 1 / Float(headWidth).squareRoot(),
         maxima: maxima, sums: sums, output: sum, outputStride: headWidth, outputColumns: headWidth)
-      product.add(
-        ProductRows(base: scores, stride: width, count: count),
-        HeadValues(base: v.row(row) + keyOffset, stride: v.channels, keyCount: width), outputs: 0..<headWidth, to: sum,
-        sumsStride: headWidth, scratch: scratch)
+      addValues(scores, values: v.row(row) + keyOffset, width: width, to: sum, scratch)
     }
     for m in 0..<count {
       let target = out.row(sample * q.pixelCount + queries.lowerBound + m) + head * headWidth
       let factor = 1 / sums[m]
       for column in 0..<headWidth { target[column] = sum[m * headWidth + column] * factor }
     }
+  }
+
+  /// Adds the products of all queries with a block of keys: `[queries, width]`.
+  private func addScores(
+    _ query: UnsafePointer<Float>, keys: UnsafePointer<Float>, width: Int, to scores: UnsafeMutablePointer<Float>,
+    _ scratch: Scratch
+  ) {
+    // One query does not pay for packing: every key is read once.
+    guard queries.count > 1 else {
+      return RowProduct.multiplyAdd(
+        keys, dtype: .f32, stride: k.channels, rows: width, x: query, depth: headWidth, out: scores)
+    }
+    MatrixProduct(path: .panels).add(
+      ProductRows(base: query, stride: q.channels, count: queries.count),
+      HeadKeys(base: keys, stride: k.channels, width: headWidth), outputs: 0..<width, to: scores, sumsStride: width,
+      scratch: scratch)
+  }
+
+  /// Adds the values of a block, weighted by all queries' scores: `[queries, headWidth]`.
+  private func addValues(
+    _ scores: UnsafePointer<Float>, values: UnsafePointer<Float>, width: Int, to sum: UnsafeMutablePointer<Float>,
+    _ scratch: Scratch
+  ) {
+    guard queries.count > 1 else {
+      for key in 0..<width {
+        Elementwise.combine(sum, times: 1, with: values + key * v.channels, times: scores[key], count: headWidth)
+      }
+      return
+    }
+    MatrixProduct(path: .panels).add(
+      ProductRows(base: scores, stride: width, count: queries.count),
+      HeadValues(base: values, stride: v.channels, keyCount: width), outputs: 0..<headWidth, to: sum,
+      sumsStride: headWidth, scratch: scratch)
   }
 }
