@@ -13,7 +13,7 @@
 
 #include "../bodies/tile.h"
 
-enum { HALF = 8, MOST = 4 };
+enum { HALF = 8, MOST = 6 };
 
 // Four activations, in every lane.
 BODY __m256i four_everywhere(const int8_t *a) {
@@ -117,6 +117,7 @@ BODY void block(const ck_matmul *p, size_t m0, size_t tile, int half, int halves
     if (p->bits == 8) block(p, m, tile, half, HALVES, TILES, ROWS, 8);                                    \
     else block(p, m, tile, half, HALVES, TILES, ROWS, 4);                                                 \
   }
+BLOCK(six_rows, 6, 1, 1)
 BLOCK(four_rows, 4, 1, 1)
 BLOCK(two_rows, 2, 1, 1)
 BLOCK(one_row_four_tiles, 1, 4, 2)
@@ -128,6 +129,7 @@ static void matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile
   for (size_t tile = first_tile; tile < last_tile && pairs > 0; tile++)
     for (int half = 0; half < 2 && tile * TILE_ROWS + half * HALF < p->output_count; half++) {
       size_t m = 0;
+      for (; pairs - m >= 6; m += 6) six_rows(p, m, tile, half);
       for (; pairs - m >= 4; m += 4) four_rows(p, m, tile, half);
       if (m < pairs) two_rows(p, m, tile, half);
     }
