@@ -10,6 +10,7 @@ void ck_fill_portable_crc32c(ck_table *table);
 
 void ck_fill_avx2(ck_table *table);
 void ck_fill_avx2_dots(ck_table *table);
+void ck_fill_avx_vnni(ck_table *table);
 void ck_fill_avx512(ck_table *table);
 void ck_fill_avx512_packing(ck_table *table);
 void ck_fill_avx512_vnni(ck_table *table);

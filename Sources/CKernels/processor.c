@@ -3,6 +3,13 @@
 #include "ckernels.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
+
+// Leaf 7, subleaf 1, EAX, bit 4; the system saves vectors of 256 bits where AVX2 is there at all.
+static int has_avx_vnni(void) {
+  unsigned int eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & 1u << 4);
+}
 
 uint32_t ck_detect(void) {
   uint32_t found = 0;
@@ -10,6 +17,7 @@ uint32_t ck_detect(void) {
   if (__builtin_cpu_supports("sse4.2")) found |= CK_ISA_CRC32C;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
     found |= CK_ISA_AVX2;
+    if (has_avx_vnni()) found |= CK_ISA_AVX_VNNI;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512dq")) {
       found |= CK_ISA_AVX512;

@@ -5,7 +5,7 @@
 #include "fills.h"
 #include "processor.h"
 
-enum { MOST_LEVELS = 5 };
+enum { MOST_LEVELS = 6 };
 
 static uint32_t found;
 static ck_table levels[MOST_LEVELS];
@@ -34,6 +34,7 @@ static void fill_architecture(void) {
   ck_fill_avx2(avx2);
   ck_fill_avx2_dots(avx2);
   if (found & CK_ISA_CRC32C) ck_fill_sse42_crc32c(avx2);
+  if (found & CK_ISA_AVX_VNNI) ck_fill_avx_vnni(add_level("avx-vnni"));
   if (!(found & CK_ISA_AVX512)) return;
   ck_table *avx512 = add_level("avx512");
   ck_fill_avx512(avx512);

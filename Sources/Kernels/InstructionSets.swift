@@ -12,6 +12,7 @@ public struct InstructionSets: OptionSet, Sendable {
   public static let avx512VNNI = InstructionSets(rawValue: UInt32(CK_ISA_AVX512_VNNI))
   public static let avx512BF16 = InstructionSets(rawValue: UInt32(CK_ISA_AVX512_BF16))
 
+  public static let avxVNNI = InstructionSets(rawValue: UInt32(CK_ISA_AVX_VNNI))
   public static let neonDotProduct = InstructionSets(rawValue: UInt32(CK_ISA_NEON_DOTPROD))
 
   public static var current: InstructionSets { InstructionSets(rawValue: ck_isa()) }
@@ -19,7 +20,8 @@ public struct InstructionSets: OptionSet, Sendable {
   /// As processors' papers spell them.
   public var names: [String] {
     [
-      (Self.crc32c, "CRC32C"), (.avx2, "AVX2"), (.avx512, "AVX-512"), (.avx512VNNI, "AVX-512 VNNI"),
+      (Self.crc32c, "CRC32C"), (.avx2, "AVX2"), (.avxVNNI, "AVX-VNNI"), (.avx512, "AVX-512"),
+      (.avx512VNNI, "AVX-512 VNNI"),
       (.avx512BF16, "AVX-512 BF16"), (.neonDotProduct, "NEON dot product"),
     ].filter { contains($0.0) }.map(\.1)
   }
