@@ -82,7 +82,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(
-      name: "bantam-bench", dependencies: ["Archive", "Blip3o", "Encodings", "Kernels", "Runtime", "Tensors"],
+      name: "bantam-bench",
+      dependencies: ["Archive", "Blip3o", "Encodings", "Kernels", "Profile", "Runtime", "Tensors"],
       path: "benchmarks/Bench"),
     // Examples.
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),

@@ -79,10 +79,10 @@ print(f"rows whose largest activation is over 64 times their rms: {peaks}")
 print(f"activations alone: lowest {rows[0][0]:.2f} dB ({rows[0][3]}), median {statistics.median(r[0] for r in rows):.2f} dB")
 for title, place in (("8-bit weights", 1), ("4-bit weights", 2)):
     lowered = sorted((r[place][0] - r[place][1], r[place][1], r[3]) for r in rows)
-    worst = min(r[place][1] for r in rows)
+    outputs = [r[place][1] for r in rows]
     print(
         f"{title}: lowered by {statistics.median(row[0] for row in lowered):.2f} dB in the median, {lowered[-1][0]:.2f} at most "
-        f"({lowered[-1][2]}, to {lowered[-1][1]:.2f} dB); lowest output {worst:.2f} dB; "
+        f"({lowered[-1][2]}, to {lowered[-1][1]:.2f} dB); output lowest {min(outputs):.2f}, median {statistics.median(outputs):.2f} dB; "
         f"layers under 38 dB that lose over 1 dB: {sum(row[0] > 1 and row[1] < 38 for row in lowered)}"
     )
 kinds = {}

@@ -61,6 +61,9 @@ struct Bench: ParsableCommand {
       guard let size = parts.count == 2 ? Int(parts[1]) : kind.usualSize, (1...4096).contains(size) else {
         throw ValidationError("'\(item)': a size is 1 to 4096")
       }
+      guard kind != .unet || size % 8 == 0 else {
+        throw ValidationError("'\(item)': latents are halved up to three times, so their side is a multiple of 8")
+      }
       guard kind != .vision || size % 2 == 0 else { throw ValidationError("'\(item)': patches are merged two by two") }
       return (kind, size)
     }

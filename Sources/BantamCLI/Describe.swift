@@ -4,6 +4,7 @@ import Glibc
 import JSON
 import Pictures
 import Report
+import Runtime
 import Tensors
 import Tokenization
 
@@ -40,7 +41,7 @@ struct Describe: ParsableCommand {
     var options = work.options(StepMeter(isShown: !work.quiet))
     pixels.apply(to: &options)
     let conversation = try Conversation(Model(path: model), run: options)
-    try answering.run(conversation, [.init(role: "user", content: content)], pictures, quiet: work.quiet)
+    try answering.run(conversation, [.init(role: "user", content: content)], pictures, work)
   }
 }
 
@@ -72,14 +73,14 @@ struct Chat: ParsableCommand {
     var messages: [ChatTemplate.Message] = system.map { [.init(role: "system", content: $0)] } ?? []
     if let text {
       messages.append(.init(role: "user", content: text))
-      try answering.run(conversation, messages, [], quiet: work.quiet)
+      try answering.run(conversation, messages, [], work)
       return
     }
     while true {
       if isatty(STDIN_FILENO) == 1 { Terminal.write(talk: "> ") }
       guard let line = readLine(), !line.isEmpty else { return }
       messages.append(.init(role: "user", content: line))
-      let answer = try answering.run(conversation, messages, [], quiet: work.quiet)
+      let answer = try answering.run(conversation, messages, [], work)
       messages.append(.init(role: "assistant", content: answer.text))
     }
   }
@@ -140,7 +141,8 @@ struct AnsweringOptions: ParsableArguments {
 
   @discardableResult
   func run(
-    _ conversation: Conversation, _ messages: [ChatTemplate.Message], _ pictures: [Picture], quiet: Bool
+    _ conversation: Conversation, _ messages: [ChatTemplate.Message], _ pictures: [Picture],
+    _ work: RuntimeOptions
   ) throws -> Conversation.Answer {
     let isStreamed = !json
     let answer = try conversation.answer(
@@ -148,11 +150,11 @@ struct AnsweringOptions: ParsableArguments {
       ignoresEnd: ignoreEos
     ) { if isStreamed { Terminal.write(data: $0) } }
     if json {
-      Terminal.print(document(answer).text(indent: 2))
+      Terminal.print(document(answer, work.mode).text(indent: 2))
     } else {
       Terminal.print("")
     }
-    if !quiet {
+    if !work.quiet {
       Terminal.say(
         "\(answer.promptTokenCount) tokens read in \(Quantity.duration(answer.prefillSeconds)), "
           + "\(answer.ids.count) written in \(Quantity.duration(answer.decodeSeconds))")
@@ -160,9 +162,10 @@ struct AnsweringOptions: ParsableArguments {
     return answer
   }
 
-  private func document(_ answer: Conversation.Answer) -> JSONValue {
+  private func document(_ answer: Conversation.Answer, _ mode: ComputeMode) -> JSONValue {
     .members([
-      "schema": "bantam.answer.1", "text": .string(answer.text), "ids": .array(answer.ids.map { .int($0) }),
+      "schema": "bantam.answer.1", "compute": .string(mode.rawValue), "text": .string(answer.text),
+      "ids": .array(answer.ids.map { .int($0) }),
       "prompt_tokens": .int(answer.promptTokenCount), "complete": .bool(answer.isComplete),
       "prefill_seconds": .double(answer.prefillSeconds), "decode_seconds": .double(answer.decodeSeconds),
     ])

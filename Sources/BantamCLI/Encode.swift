@@ -34,7 +34,8 @@ struct Encode: ParsableCommand {
   func run() throws {
     let picture = try InputPicture.read(picture, quiet: work.quiet)
     let meter = StepMeter(isShown: !work.quiet)
-    let encoder = try PictureEncoder(Model(path: model), run: work.options(meter, otherwise: .f32))
+    let options = work.options(meter, otherwise: .f32)
+    let encoder = try PictureEncoder(Model(path: model), run: options)
     try OutputFile.check(output, form: .safetensors)
     let file = try ActivationFile(path: output, headerByteCount: 4096)
     let (side, width) = encoder.featureShape
@@ -44,7 +45,8 @@ struct Encode: ParsableCommand {
     if json {
       Terminal.print(
         JSONValue.members([
-          "schema": "bantam.encode.1", "file": .string(output), "shape": .array(shape.map { .int($0) }),
+          "schema": "bantam.encode.1", "file": .string(output), "compute": .string(options.mode.rawValue),
+          "shape": .array(shape.map { .int($0) }),
         ]).text(indent: 2))
     }
   }

@@ -79,8 +79,10 @@ struct TraceCommand: ParsableCommand {
     meter.say("\(output): \(file.tensorCount) activations")
     if json {
       Terminal.print(
-        JSONValue.members(["schema": "bantam.trace.1", "file": .string(output), "tensors": .array(listed)]).text(
-          indent: 1))
+        JSONValue.members([
+          "schema": "bantam.trace.1", "file": .string(output), "compute": .string(run.mode.rawValue),
+          "tensors": .array(listed),
+        ]).text(indent: 1))
     }
   }
 }

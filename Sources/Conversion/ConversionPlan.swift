@@ -238,8 +238,10 @@ private struct TensorPlanner {
     guard let shape = form.shape(forWriting: info), let planes = form.planes(of: shape) else {
       throw ConversionError.cannotCast(name: info.name.text, dtype: form.name)
     }
-    guard encoding == nil, let tile = options.layout?(info), tile.fits(info.matrix) else { return planes }
-    return [PlaneShape(kind: .values, layout: .tiled(tile), byteCount: tile.planeByteCount(info.matrix) ?? 0)]
+    guard encoding == nil, let tile = options.layout?(info), tile.fits(info.matrix),
+      let byteCount = tile.planeByteCount(info.matrix)
+    else { return planes }
+    return [PlaneShape(kind: .values, layout: .tiled(tile), byteCount: byteCount)]
   }
 
   /// Where a tensor came from. A tensor of a `.bantam` file keeps the origin that the file records.

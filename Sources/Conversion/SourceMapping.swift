@@ -79,9 +79,12 @@ public final class SourceMapping: Sendable {
       owner: buffer, check: {}, isTorn: { false })
   }
 
-  /// Whether products can read it as it lies: kernels of convolutions are cut where no wide block may be.
+  /// Whether products can read it as it lies. Kernels of convolutions are cut where no wide block may be; tap after tap lie those that
+  /// are written so, and others, such as patches that are multiplied as one row, are copied.
   private static func canRun(_ tensor: EncodedTensor) -> Bool {
-    tensor.isReadyToRun && (tensor.shape.matrix.taps == 1 || tensor.encoding.grain.columns <= 32)
+    let shape = tensor.shape
+    return tensor.isReadyToRun && (shape.matrix.taps == 1 || tensor.encoding.grain.columns <= 32)
+      && (shape.order == .source || shape == tensor.encoding.shape(forWriting: tensor.info))
   }
 
   /// Elements are read as what they are; codes byte by byte.

@@ -36,6 +36,8 @@ public struct GroupEncoding: Encoding, Hashable {
     elementBits: 16, tileRows: GroupTile.rows, tileColumns: 1, turnColumns: 1)!
 
   public func planes(of shape: EncodedShape) -> [PlaneShape]? {
+    // What a layout can say of a segment's length.
+    guard shape.order == .source || shape.segmentColumns <= Int(UInt32.max) else { return nil }
     let layout = codeLayout(of: shape)
     let groups = MatrixShape(rows: shape.rows, columns: shape.groupCount(width: GroupTile.columns))
     guard let codes = layout.planeByteCount(shape.matrix), let scales = Self.scaleLayout.planeByteCount(groups)

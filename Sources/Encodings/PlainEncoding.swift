@@ -30,7 +30,7 @@ public struct PlainEncoding: Encoding {
         let count = tile.planeByteCount(info.matrix)
       else { throw .badLayout(plane: 0) }
       // Rows of tiles are read one by one: each has to fill whole bytes of the plain form.
-      guard tile.tileRows * info.matrix.columns % 8 * tile.elementBits % 8 == 0 else { throw .unknownLayout }
+      guard (tile.tileRows % 8) * (info.matrix.columns % 8) * tile.elementBits % 8 == 0 else { throw .unknownLayout }
       expected = count
     }
     guard planes[0].byteCount == expected else {

@@ -66,7 +66,7 @@ public enum PairProduct {
 
   /// Whether it was measured to be clearly faster here than the product in f32: some processors have the instruction and are slower.
   public static let isWorthIt: Bool = {
-    guard let rates = try? ProductRates(), let pairs = rates.pairs() else { return false }
+    guard isFast, let rates = try? ProductRates(), let pairs = rates.pairs() else { return false }
     return pairs > 1.3 * rates.panels()
   }()
 

@@ -31,6 +31,7 @@ public struct NetworkTiming: Sendable {
     activationByteCount = try Execution.plan(mode: mode, observer: counter, body)
     operationCount = counter.operationCount
     weightByteCount = counter.weightByteCount
+    try SystemMemory.require(activationByteCount + threadCount * Execution.scratchByteCount, for: "these sizes")
     let run = try Execution(
       arenaByteCount: activationByteCount, threadCount: threadCount, mode: mode, cancellation: cancellation)
     try body(run)

@@ -12,7 +12,16 @@ extension Execution {
       groups: GroupTile.count(columns: layer.channels))
     let memory = takeGroups(rows: picture.batch * picture.height * picture.width, groups: picture.groups)
     defer { give(memory) }
-    lookForOutliers(layer.path, input.x)
+    // Pixels as they are rounded: normalized.
+    lookForOutliers(
+      layer.path, rowCount: out.batch * input.height * input.width, columns: layer.channels
+    ) { pixel, scratch in
+      var scratch = scratch
+      let values = scratch.take(Float.self, layer.channels)
+      let (row, x) = pixel.quotientAndRemainder(dividingBy: input.width)
+      input.copy(sample: row / input.height, y: row % input.height, from: x, count: 1, into: values)
+      return UnsafePointer(values)
+    }
     try perform(operation, output: out, prepare: layer.weight) {
       let quantized = QuantizedGroups(memory.base, count: picture.groupCount)
       parallel(picture.batch * picture.height) { item, scratch in
@@ -22,8 +31,7 @@ extension Execution {
       let columns = min(out.width, 128)
       let tiles = OutputTiles(
         out, rows: max(1, min(out.height, 256 / max(1, columns))), columns: columns, grain: 2 * GroupTile.rows,
-        limit: 512,
-        threadCount: threadCount)
+        limit: 512, threadCount: threadCount)
       parallel(tiles.itemCount) { number, scratch in
         var scratch = scratch
         let item = tiles.item(number, of: out)

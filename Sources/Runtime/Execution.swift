@@ -1,4 +1,5 @@
 import Kernels
+import Synchronization
 import Tensors
 
 /// How products are computed. Everything else is f32, sums too.
@@ -135,15 +136,25 @@ public final class Execution {
   }
 
   /// Tells the observer of rows that 8 bits suit badly.
-  /// - Parameter x: `[rows, columns]`, about to be rounded.
-  func lookForOutliers(_ path: String, _ x: Activation) {
+  /// - Parameters:
+  ///   - rowCount: rows that are about to be rounded, of `columns` values each.
+  ///   - values: gives a row as it will be rounded.
+  func lookForOutliers(
+    _ path: String, rowCount: Int, columns: Int,
+    _ values: @Sendable (_ row: Int, _ scratch: Scratch) -> UnsafePointer<Float>
+  ) {
     guard let observer, observer.wantsOutliers, !isPlanning else { return }
-    let found = (0..<x.rowCount).count { row in
-      var statistics = ValueStatistics()
-      statistics.add(UnsafeRawBufferPointer(start: x.row(row), count: x.channels * 4), dtype: .f32)
-      return max(abs(statistics.minimum), abs(statistics.maximum)) > 64 * statistics.rms
+    let found = Atomic<Int>(0)
+    let runLength = 64
+    parallel((rowCount + runLength - 1) / runLength) { item, scratch in
+      let count = (item * runLength..<min(rowCount, (item + 1) * runLength)).count { row in
+        var statistics = ValueStatistics()
+        statistics.add(UnsafeRawBufferPointer(start: values(row, scratch), count: columns * 4), dtype: .f32)
+        return max(abs(statistics.minimum), abs(statistics.maximum)) > 64 * statistics.rms
+      }
+      found.add(count, ordering: .relaxed)
     }
-    observer.sawOutliers(path, rows: found, of: x.rowCount)
+    observer.sawOutliers(path, rows: found.load(ordering: .relaxed), of: rowCount)
   }
 
   /// Tells the observer of the output of a block.

@@ -92,7 +92,7 @@ extension Execution {
     let groups = GroupTile.count(columns: x.channels)
     let memory = takeGroups(rows: x.rowCount, groups: groups)
     defer { give(memory) }
-    lookForOutliers(layer.path, x)
+    lookForOutliers(layer.path, rowCount: x.rowCount, columns: x.channels) { row, _ in UnsafePointer(x.row(row)) }
     try perform(linearOperation(layer, x, residual, out), output: out, prepare: weight) {
       let quantized = QuantizedGroups(memory.base, count: x.rowCount * groups)
       parallelRows(x.rowCount, columns: x.channels) { rows in
@@ -100,8 +100,7 @@ extension Execution {
           x.row(rows.lowerBound), rowCount: rows.count, columns: x.channels, at: rows.lowerBound * groups)
       }
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
-      // Four tiles side by side are what one row reads; few rows are shared out evenly.
-      let width = x.rowCount == 1 ? 256 : MatrixProduct.groupLimit * PanelProduct.columns
+      let width = MatrixProduct.groupLimit * PanelProduct.columns
       let parts = (weight.outputs + width - 1) / width
       parallel(rowBlocks * parts) { item, scratch in
         var scratch = scratch

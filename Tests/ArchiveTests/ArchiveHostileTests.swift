@@ -1,3 +1,4 @@
+import Encodings
 import Foundation
 import JSON
 import Kernels
@@ -196,6 +197,39 @@ import Testing
     (
       "layout for other elements", "badLayout",
       { $0.tensors[1].info = TensorInfo(name: "llm.tiled", dtype: .u8, shape: [5, 7])! }
+    ),
+    (
+      "segments that do not fill a row", "badLayout",
+      {
+        $0.layouts[1] = .tiled(
+          TileLayout(elementBits: 16, tileRows: 4, tileColumns: 4, turnColumns: 2, segmentColumns: 3)!)
+      }
+    ),
+    (
+      "codes without scales", "planeMissing",
+      {
+        $0.encodings.append(.init(name: GroupEncoding.int8.name, parameters: GroupEncoding.int8.parameters))
+        $0.tensors[1].encoding = 1
+        $0.tensors[1].info = TensorInfo(name: "llm.tiled", dtype: .f32, shape: [5, 7])!
+      }
+    ),
+    (
+      "kernels of more channels than a layout can say", "planeMissing",
+      {
+        $0.encodings.append(.init(name: GroupEncoding.int8.name, parameters: GroupEncoding.int8.parameters))
+        $0.tensors[1].encoding = 1
+        $0.tensors[1].info = TensorInfo(name: "llm.tiled", dtype: .f32, shape: [1, 1 << 34, 1, 2])!
+        $0.tensors[1].planes.append($0.tensors[1].planes[0])
+        $0.tensors[1].planes[0].kind = .codes
+        $0.tensors[1].planes[1].kind = .scales
+      }
+    ),
+    (
+      "tiles over rows beyond all memory", "badLayout",
+      {
+        $0.layouts[1] = .tiled(TileLayout(elementBits: 16, tileRows: 4096, tileColumns: 4, turnColumns: 2)!)
+        $0.tensors[1].info = TensorInfo(name: "llm.tiled", dtype: .bf16, shape: [1, 1 << 52])!
+      }
     ),
     ("alias of itself", "badAlias", { $0.tensors[2].aliasOf = 2 }),
     ("alias of nothing", "badAlias", { $0.tensors[2].aliasOf = 99 }),

@@ -137,7 +137,10 @@ import Testing
     #expect(rows.allSatisfy { $0["seconds"]?.array?.count == 2 && $0["operations"]?.int ?? 0 > 0 })
     let table = try Command(networks + ["--format", "md", "--threads", "1"])
     #expect(table.status == 0 && table.output.hasPrefix("| network | size |"))
-    for wrong in [["--networks", "llm:0"], ["--networks", "gpt"], ["--modes", "int7"], ["--repeats", "0"]] {
+    for wrong in [
+      ["--networks", "llm:0"], ["--networks", "gpt"], ["--networks", "unet:5"], ["--modes", "int7"],
+      ["--repeats", "0"],
+    ] {
       #expect(try Command(["bench", Self.archive, "-q"] + wrong).status == 64)
     }
   }

@@ -115,6 +115,39 @@ import Testing
     }
   }
 
+  /// Rows that 8 bits suit badly are counted, in convolutions as they are after the norm, and only where somebody wants to know.
+  @Test func outliersAreCounted() throws {
+    final class Counter: Observer {
+      var seen: [String: [Int]] = [:]
+      let wantsOutliers: Bool
+
+      init(_ wants: Bool) { wantsOutliers = wants }
+      func sawOutliers(_ path: String, rows: Int, of count: Int) { seen[path] = [rows, count] }
+      func didRun(_ operation: NetworkOperation, output: Activation?) {}
+    }
+    // Of 8,192 values one is 1 and the others 0: its row's root mean square is 1/90.5.
+    var x = [Float](repeating: 0, count: 3 * 8192)
+    x[8192 + 5] = 1
+    for index in 2 * 8192..<3 * 8192 { x[index] = 1 }
+    let (weight, _) = try quantized([Float](repeating: 1, count: 8192), outputs: 1, inputs: 8192, bits: 4)
+    let kernels = try quantized(
+      [Float](repeating: 1, count: 4 * 32 * 9), outputs: 4, inputs: 32 * 9, bits: 4, taps: 9, order: .tapMajor
+    ).weight
+    let source = OneConvolution(weight: kernels, bias: try vector([0, 0, 0, 0]))
+    let layer = try Convolution(source, "conv", channels: 32, outputs: 4)
+    for wants in [true, false] {
+      let counter = Counter(wants)
+      try execute(mode: .int8, observer: counter) { run in
+        let out = run.take(width: 3, channels: 1)
+        try run.linear(Linear(path: "linear", weight: weight), run.input(x, width: 3, channels: 8192), into: out)
+        let picture = run.input(Array(x[..<256]), height: 2, width: 4, channels: 32)
+        try run.convolve(
+          layer, ConvolutionInput(picture), into: run.take(height: 2, width: 4, channels: 4))
+      }
+      #expect(counter.seen == (wants ? ["linear": [1, 3], "conv": [0, 8]] : [:]))
+    }
+  }
+
   /// Weights that have no products of 8 bits are computed exactly.
   @Test func plainWeightsStayExact() throws {
     var generator = SeededGenerator(62)

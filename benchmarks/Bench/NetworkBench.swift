@@ -1,10 +1,11 @@
 import Blip3o
 import Glibc
+import Profile
 import Runtime
 import Tensors
 
 /// One call of a network on random inputs: seconds, GFLOP, GFLOP/s, bytes of activations; then the same by kind of
-/// operation. Usage: bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIDE|TOKENS] [REPEATS] [THREADS] [f32|bf16|int8|auto]
+/// operation. Usage: bantam-bench network MODEL llm|decode|vision|dit|unet|vae [SIDE|TOKENS|0] [REPEATS] [THREADS] [f32|bf16|int8|auto]
 func benchmarkNetwork(
   _ path: String, _ name: String, _ size: Int?, repeats: Int, threads: Int, mode: ComputeMode
 ) throws {
@@ -14,24 +15,18 @@ func benchmarkNetwork(
     exit(64)
   }
   let trial = try NetworkTrial(model, kind, size: size)
-  let body = trial.run
-  let counter = KindTimes()
-  let byteCount = try Execution.plan(mode: mode, observer: counter) { try body($0) }
-  guard repeats > 0 else { return print("\(name)  activations \(byteCount / 1_000_000) MB  \(mode)") }
-  let run = try Execution(arenaByteCount: byteCount, threadCount: threads, mode: mode)
-  // The first call reads the weights from the disk and checks them.
-  try body(run)
-  let times = try milliseconds(repeats) { try body(run) }
-  let median = times[repeats / 2]
-  let total = counter.operations.values.reduce(0, +)
+  let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats, trial.run)
+  let times = timing.seconds.map { $0 * 1000 }.sorted()
+  let median = times[times.count / 2]
   print(
-    "\(name)  median \(Int(median)) ms  min \(Int(times[0])) ms  \(total / 1_000_000_000) GFLOP  "
-      + "\(Int(Double(total) / median / 1e6)) GFLOP/s  activations \(byteCount / 1_000_000) MB  peak anonymous \(anonymousKilobytes() / 1000) MB  "
-      + "threads \(threads)  \(mode)")
+    "\(name)  median \(Int(median)) ms  min \(Int(times[0])) ms  \(timing.operationCount / 1_000_000_000) GFLOP  "
+      + "\(Int(Double(timing.operationCount) / median / 1e6)) GFLOP/s  activations \(timing.activationByteCount / 1_000_000) MB  "
+      + "peak anonymous \(anonymousKilobytes() / 1000) MB  threads \(threads)  \(mode)")
   guard repeats > 1 else { return }
-  counter.operations = [:]
-  run.observer = counter
-  try body(run)
+  let counter = KindTimes()
+  let run = try Execution(
+    arenaByteCount: timing.activationByteCount, threadCount: threads, mode: mode, observer: counter)
+  try trial.run(run)
   for (kind, seconds) in counter.seconds.sorted(by: { $0.value > $1.value }) {
     let operations = Double(counter.operations[kind]!)
     print("  \(kind)  \(Int(seconds * 1000)) ms  \(Int(operations / seconds / 1e9)) GFLOP/s")
