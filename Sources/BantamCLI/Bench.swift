@@ -96,8 +96,9 @@ struct Bench: ParsableCommand {
     let model = try Model(path: model)
     let rates = try ProductRates()
     var report = BenchReport(path: self.model)
-    for threads in try threadCounts() {
-      let memory = try MemoryRead.rate(threadCount: threads)
+    let counts = try threadCounts()
+    let reads = try zip(counts, MemoryRead.ofPrivateMemory(threadCounts: counts, available: Doctor.memory.available))
+    for (threads, memory) in reads {
       for (kind, size) in try trials() {
         let trial = try NetworkTrial(model, kind, size: size)
         for mode in try wantedModes() {
@@ -106,7 +107,7 @@ struct Bench: ParsableCommand {
           report.rows.append(
             .init(
               network: kind.rawValue, size: size, mode: mode, threads: threads, timing: timing,
-              limit: kind == .decode ? memory : Double(threads) * rate(of: mode, rates) * 1e9,
+              limit: kind == .decode ? memory.rate : Double(threads) * rate(of: mode, rates) * 1e9,
               isBoundByMemory: kind == .decode))
         }
       }

@@ -138,7 +138,8 @@ func benchmarkQuantize() throws {
 func benchmarkMatmul() throws {
   // Eight matrices of the 8B's feed-forward shape.
   let (outputs, columns, copies) = (18944, 3584, 8)
-  let read = try readRates(byteCount: outputs * columns * copies)
+  let reads = try MemoryRead.ofPrivateMemory(threadCounts: [1, 2], available: 3 * outputs * columns * copies)
+  let read = (one: reads[0].rate / 1e9, two: reads[1].rate / 1e9)
   print("read  1 thread \(read.one) GB/s  2 threads \(read.two) GB/s")
   let shape = EncodedShape(MatrixShape(rows: outputs, columns: columns), dtype: .f32)
   for encoding in [GroupEncoding.int8, GroupEncoding.int4] {
@@ -170,22 +171,6 @@ func benchmarkMatmul() throws {
       }
     }
   }
-}
-
-/// What memory gives to plain reads, GB/s.
-func readRates(byteCount: Int) throws -> (one: Double, two: Double) {
-  let buffer = try AlignedBuffer(byteCount: byteCount)
-  buffer.bytes.initializeMemory(as: UInt8.self, repeating: 1)
-  func rate(_ threads: Int) -> Double {
-    let times = milliseconds(7) {
-      Workers.share(partCount: threads) { part in
-        let size = byteCount / threads
-        MemoryRead.touch(UnsafeRawBufferPointer(rebasing: buffer.bytes[part * size..<(part + 1) * size]))
-      }
-    }
-    return Double(byteCount) / times[3] / 1e6
-  }
-  return (rate(1), rate(2))
 }
 
 @main

@@ -18,9 +18,11 @@ import Testing
 
   @Test(arguments: KernelTable.all) func memoryIsReadToTheLastByte(table: KernelTable) {
     var generator = SeededGenerator(2)
-    for runs in [0, 1, 2, 33] {
+    for (runs, streams) in [(0, 1), (1, 1), (2, 1), (33, 1), (34, 2), (132, 4), (24, 8)] {
       let words = (0..<runs * 32).map { _ in generator.next() }
-      #expect(table.functions.read_memory(words, runs * 256) == Twin.exclusiveOr(words))
+      for ahead in [0, 4096] {
+        #expect(table.functions.read_memory(words, runs * 256, streams, ahead) == Twin.exclusiveOr(words))
+      }
     }
   }
 }
