@@ -33,10 +33,12 @@ uint32_t ck_detect(void) {
 #include <sys/auxv.h>
 #define HWCAP_CRC32_BIT (1 << 7)
 #define HWCAP_ASIMDDP_BIT (1 << 20)
+#define HWCAP2_I8MM_BIT (1 << 13)
 
 uint32_t ck_detect(void) {
-  unsigned long has = getauxval(AT_HWCAP);
-  return (has & HWCAP_CRC32_BIT ? CK_ISA_CRC32C : 0) | (has & HWCAP_ASIMDDP_BIT ? CK_ISA_NEON_DOTPROD : 0);
+  unsigned long has = getauxval(AT_HWCAP), has_more = getauxval(AT_HWCAP2);
+  return (has & HWCAP_CRC32_BIT ? CK_ISA_CRC32C : 0) | (has & HWCAP_ASIMDDP_BIT ? CK_ISA_NEON_DOTPROD : 0)
+    | (has_more & HWCAP2_I8MM_BIT ? CK_ISA_NEON_I8MM : 0);
 }
 
 #else

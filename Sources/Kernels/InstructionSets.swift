@@ -14,6 +14,7 @@ public struct InstructionSets: OptionSet, Sendable {
 
   public static let avxVNNI = InstructionSets(rawValue: UInt32(CK_ISA_AVX_VNNI))
   public static let neonDotProduct = InstructionSets(rawValue: UInt32(CK_ISA_NEON_DOTPROD))
+  public static let neonI8MM = InstructionSets(rawValue: UInt32(CK_ISA_NEON_I8MM))
 
   public static var current: InstructionSets { InstructionSets(rawValue: ck_isa()) }
 
@@ -23,6 +24,7 @@ public struct InstructionSets: OptionSet, Sendable {
       (Self.crc32c, "CRC32C"), (.avx2, "AVX2"), (.avxVNNI, "AVX-VNNI"), (.avx512, "AVX-512"),
       (.avx512VNNI, "AVX-512 VNNI"),
       (.avx512BF16, "AVX-512 BF16"), (.neonDotProduct, "NEON dot product"),
+      (.neonI8MM, "NEON I8MM"),
     ].filter { contains($0.0) }.map(\.1)
   }
 }

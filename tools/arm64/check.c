@@ -1,4 +1,5 @@
-// Holds every table of functions of the machine that it runs on against plain C, bit for bit, on random operands of odd sizes.
+// Holds every table of functions of the machine that it runs on against plain C, bit for bit, on random operands of odd
+// sizes. The argument names the table that has to be the last.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,8 @@ static float *floats(size_t count) {
 }
 
 // Products, rows and panels of codes.
-static void groups(const ck_table *plain, const ck_table *table, int bits) {
-  size_t rows = up_to(9), outputs = up_to(70), run_groups = up_to(3), runs = up_to(4), stride = up_to(5), offsets[4];
+static void groups(const ck_table *plain, const ck_table *table, int bits, size_t rows) {
+  size_t outputs = up_to(70), run_groups = up_to(3), runs = up_to(4), stride = up_to(5), offsets[4];
   size_t all = run_groups * runs, tiles = (outputs + 15) / 16, furthest = 0;
   for (size_t i = 0; i < runs; i++) {
     offsets[i] = next() % 7;
@@ -48,6 +49,10 @@ static void groups(const ck_table *plain, const ck_table *table, int bits) {
   uint16_t *scales = malloc(tiles * all * 32);
   for (size_t i = 0; i < tiles * all * 16; i++) scales[i] = (uint16_t)(0x1000 + next() % 0x3000);
   int8_t *activations = filled(held * 32);
+  if (next() % 8 == 0) {  // the largest sums there are
+    memset(codes, next() % 2 ? 255 : 0, tiles * all * 64 * bits);
+    memset(activations, next() % 2 ? 127 : -127, held * 32);
+  }
   float *activation_scales = floats(held);
   int32_t *sums = malloc(held * sizeof(int32_t));
   for (size_t g = 0; g < held; g++) {
@@ -57,18 +62,20 @@ static void groups(const ck_table *plain, const ck_table *table, int bits) {
       sums[g] += activations[g * 32 + i];
     }
   }
-  size_t count = rows * outputs;
+  size_t output_stride = outputs + next() % 3, count = rows * output_stride;
   float *expected = calloc(count, sizeof(float)), *found = calloc(count, sizeof(float));
   ck_matmul product = {
-    codes, scales, activations, activation_scales, sums, expected, rows, stride, runs, run_groups, offsets, outputs, outputs,
-    bits};
+    codes, scales, activations, activation_scales, sums, expected, rows, stride, runs, run_groups, offsets, outputs,
+    output_stride, bits};
   plain->matmul_tiles(&product, 0, tiles);
   product.output = found;
-  table->matmul_tiles(&product, 0, tiles);
+  size_t cut = next() % (tiles + 1);
+  table->matmul_tiles(&product, 0, cut);
+  table->matmul_tiles(&product, cut, tiles);
   compare("matmul_tiles", expected, found, count * sizeof(float));
 
   size_t columns = all * 32 - next() % 31;
-  float *x = floats(columns), *one = floats(outputs), *other = malloc(outputs * sizeof(float));
+  float *x = floats(columns + rows), *one = floats(outputs), *other = malloc(outputs * sizeof(float));
   memcpy(other, one, outputs * sizeof(float));
   plain->multiply_row(codes, scales, bits, x, columns, one, outputs);
   table->multiply_row(codes, scales, bits, x, columns, other, outputs);
@@ -101,16 +108,21 @@ static void groups(const ck_table *plain, const ck_table *table, int bits) {
   for (size_t i = 0; i < sizeof taken_memory / sizeof *taken_memory; i++) free(taken_memory[i]);
 }
 
-int main(void) {
+int main(int argument_count, char **arguments) {
   const ck_table *plain = ck_table_at(0);
   for (size_t level = 1; level < ck_table_count(); level++) {
     const ck_table *table = ck_table_at(level);
-    for (int trial = 0; trial < 400; trial++) groups(plain, table, trial % 2 ? 8 : 4);
+    for (int trial = 0; trial < 400; trial++) groups(plain, table, trial % 2 ? 8 : 4, 1 + trial / 2 % 20);
     uint8_t *bytes = filled(100000);
     uint32_t expected = plain->crc32c(0, bytes, 99999), found = table->crc32c(0, bytes, 99999);
     compare("crc32c", &expected, &found, sizeof found);
     free(bytes);
     printf("%s: %d comparisons, %d differ\n", table->name, comparisons, differences);
+  }
+  const char *last = ck_table_at(ck_table_count() - 1)->name;
+  if (argument_count != 2 || strcmp(last, arguments[1]) != 0) {
+    printf("the last table is %s\n", last);
+    return 1;
   }
   return differences != 0;
 }

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct TableTests {
   @Test func levelsAscendFromPlainC() {
-    let order = ["portable", "neon", "neon-dotprod", "avx2", "avx-vnni", "avx512", "avx512-vnni", "avx512-bf16"]
+    let order = [
+      "portable", "neon", "neon-dotprod", "neon-i8mm", "avx2", "avx-vnni", "avx512", "avx512-vnni", "avx512-bf16",
+    ]
     let names = KernelTable.all.map(\.name)
     #expect(names == order.filter(names.contains))
     #expect(names.first == "portable")
