@@ -9,8 +9,8 @@ let package = Package(
       name: "Bantam",
       targets: [
         "Tensors", "JSON", "Encodings", "Zip", "Pickle", "GGUF", "Checkpoints", "Archive", "Quantization", "Conversion",
-        "Compare",
-        "Samples", "Report", "Tokenization", "Runtime", "Pictures", "Blip3o", "Profile",
+        "Comparison",
+        "Samples", "Report", "Tokenization", "Runtime", "Pictures", "Blip3o", "Observation",
       ]),
   ],
   dependencies: [
@@ -61,29 +61,28 @@ let package = Package(
     .target(name: "Runtime", dependencies: ["Tensors", "Kernels", "Encodings"], exclude: ["README.md"]),
     .target(
       name: "Blip3o",
-      dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures"],
+      dependencies: [
+        "Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Observation", "Pictures",
+      ],
       exclude: ["README.md"]),
-    .target(
-      name: "Compare",
-      dependencies: ["Tensors", "Kernels", "Tokenization", "Conversion", "Runtime", "Pictures", "Blip3o"],
-      exclude: ["README.md"]),
-    .target(name: "Profile", dependencies: ["Runtime", "Tensors"], exclude: ["README.md"]),
+    .target(name: "Comparison", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),
+    .target(name: "Observation", dependencies: ["Runtime", "Kernels", "Tensors"], exclude: ["README.md"]),
     .target(
       name: "Report",
       dependencies: [
-        "Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Runtime", "Compare", "Profile",
+        "Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Runtime", "Comparison", "Observation",
       ],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
       dependencies: [
-        "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Compare", "Samples", "Report",
-        "Tokenization", "Pictures", "Blip3o", "Kernels", "Profile", "Runtime",
+        "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Comparison", "Samples", "Report",
+        "Tokenization", "Pictures", "Blip3o", "Kernels", "Observation", "Runtime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     .executableTarget(
       name: "bantam-bench",
-      dependencies: ["Archive", "Blip3o", "Encodings", "Kernels", "Profile", "Runtime", "Tensors"],
+      dependencies: ["Archive", "Blip3o", "Encodings", "Kernels", "Observation", "Runtime", "Tensors"],
       path: "benchmarks/Bench"),
     // Examples.
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
@@ -104,8 +103,8 @@ let package = Package(
     .testTarget(
       name: "Blip3oTests",
       dependencies: [
-        "Blip3o", "Conversion", "Encodings", "JSON", "Pictures", "Quantization", "Runtime", "Tensors", "Tokenization",
-        "TestSupport",
+        "Blip3o", "Conversion", "Encodings", "JSON", "Observation", "Pictures", "Quantization", "Runtime", "Tensors",
+        "Tokenization", "TestSupport",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ZipTests", dependencies: ["Zip", "Tensors", "TestSupport"]),
@@ -120,7 +119,7 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Conversion", "Compare", "Encodings", "Samples", "Quantization", "Archive", "Checkpoints", "JSON", "Kernels",
+        "Conversion", "Comparison", "Encodings", "Samples", "Quantization", "Archive", "Checkpoints", "JSON", "Kernels",
         "Tensors",
         "TestSupport",
       ],
@@ -134,15 +133,13 @@ let package = Package(
       dependencies: ["Tokenization", "Samples", "Conversion", "JSON", "Tensors", "TestSupport"],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "CompareTests",
-      dependencies: [
-        "Compare", "Blip3o", "Conversion", "Encodings", "Kernels", "Pictures", "Quantization", "Runtime", "Samples",
-        "Tensors",
-        "TestSupport",
-      ]),
+      name: "ComparisonTests", dependencies: ["Comparison", "Conversion", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(
-      name: "ProfileTests",
-      dependencies: ["Profile", "Report", "Blip3o", "Conversion", "Samples", "JSON", "Runtime", "TestSupport"]),
+      name: "ObservationTests",
+      dependencies: [
+        "Observation", "Report", "Blip3o", "Conversion", "Encodings", "Samples", "JSON", "Pictures", "Quantization",
+        "Runtime", "Tensors", "TestSupport",
+      ]),
     .testTarget(name: "ReportTests", dependencies: ["Report", "JSON", "TestSupport"]),
     .testTarget(name: "CLITests", dependencies: ["BantamCLI", "JSON", "TestSupport"]),
   ],

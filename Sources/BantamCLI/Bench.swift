@@ -1,7 +1,7 @@
 import ArgumentParser
 import Blip3o
 import Kernels
-import Profile
+import Observation
 import Report
 import Runtime
 import Tensors

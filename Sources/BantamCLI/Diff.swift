@@ -1,9 +1,10 @@
 import Runtime
 import ArgumentParser
 import Blip3o
-import Compare
+import Comparison
 import Conversion
 import Glibc
+import Observation
 import Report
 import Tensors
 
@@ -82,20 +83,24 @@ struct Diff: ParsableCommand {
   }
 
   private func compareModels() throws {
-    let request: ModelDiff.Request
-    switch try subject.subject(quiet: work.quiet) {
-    case .prompt(let prompt): request = .paint(prompt: prompt, try painting.options(), noise: try painting.givenNoise())
-    case .question(let question, let picture):
-      request = .ask(pictures: [picture], question: question, maxTokens: maxTokens)
-    }
     let meter = StepMeter(isShown: !work.quiet)
     var run = RunOptions(
       threadCount: work.threads ?? RunOptions.defaultThreadCount, mode: compute.compute ?? .f32,
       progress: { meter.show($0) })
     subject.pixels.apply(to: &run)
-    let diff = try ModelDiff(
-      Model(path: first), Model(path: second), request, isLocal: local, run: run, secondMode: compute2)
-    let report = ModelDiffReport(diff)
+    var secondRun = run
+    secondRun.mode = compute2 ?? run.mode
+    let sides = [(try Model(path: first), run), (try Model(path: second), secondRun)]
+    let runs: [any ObservedRun]
+    switch try subject.subject(quiet: work.quiet) {
+    case .prompt(let prompt):
+      let (options, noise) = (try painting.options(), try painting.givenNoise())
+      runs = sides.map { PaintingRun($0, prompt: prompt, options: options, noise: noise, run: $1) }
+    case .question(let question, let picture):
+      runs = sides.map { AnsweringRun($0, pictures: [picture], question: question, maxTokens: maxTokens, run: $1) }
+    }
+    let diff = try RunDiff(runs[0], runs[1], isLocal: local)
+    let report = RunDiffReport(diff)
     Terminal.print(json ? report.json.text(indent: 1) : report.text)
     let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)
     guard !failures.isEmpty else { return }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Blip3o
 import Conversion
 import Foundation
-import Profile
+import Observation
 import Report
 import Tensors
 import Tokenization
@@ -53,11 +53,11 @@ struct ProfileCommand: ParsableCommand {
     switch subject {
     case .prompt(let prompt):
       let pipeline = try TextToImage(
-        model, try painting.options(), run: options, noise: noise, observer: profiler)
+        model, try painting.options(), run: options, noise: noise, observers: [profiler])
       try pipeline.check(prompt)
       _ = try pipeline.picture(prompt)
     case .question(let question, let picture):
-      let conversation = try Conversation(model, run: options, observer: profiler)
+      let conversation = try Conversation(model, run: options, observers: [profiler])
       _ = try conversation.answer(
         [.init(role: "user", content: ChatTemplate.image + question)], pictures: [picture], maxTokens: maxTokens,
         ignoresEnd: true)

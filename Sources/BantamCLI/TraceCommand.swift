@@ -2,6 +2,7 @@ import ArgumentParser
 import Blip3o
 import Conversion
 import JSON
+import Observation
 import Tensors
 
 struct TraceCommand: ParsableCommand {

@@ -1,5 +1,5 @@
 import JSON
-import Profile
+import Observation
 import Runtime
 
 /// Speeds of a model's networks, for people and programs.

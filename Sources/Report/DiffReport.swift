@@ -1,4 +1,4 @@
-import Compare
+import Comparison
 import JSON
 import Tensors
 

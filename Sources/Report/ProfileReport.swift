@@ -1,5 +1,5 @@
 import JSON
-import Profile
+import Observation
 import Runtime
 
 /// What a profiler found, for people and programs.

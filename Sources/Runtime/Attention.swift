@@ -46,7 +46,7 @@ extension Execution {
       NetworkOperation(
         path: layer.path, kind: .attention, operationCount: 4 * q.batch * q.channels * pairCount,
         weightByteCount: 0, activationByteCount: 2 * q.byteCount + 2 * k.byteCount),
-      output: out
+      inputs: [q, k, v], output: out
     ) {
       // Queries of a block, and the keys that they see.
       var blocks: [(queries: Range<Int>, keys: Range<Int>)] = []

@@ -84,34 +84,64 @@ public struct ConvolutionInput: Sendable {
 
 extension Execution {
   /// - Parameters:
-  ///   - residual: like `out`; added to the result; may be `out`.
+  ///   - residual: like `out`; added to the result; may be `out`. Observers see the sum as `PATH.sum`.
   ///   - out: `[batch, height / stride, width / stride, outputs]`, overwritten.
   public func convolve(
     _ layer: Convolution, _ input: ConvolutionInput, plus residual: Activation? = nil, into out: Activation
   ) throws {
-    let x = input.x
     if layer.kernel == 1 {
       precondition(input.norm == nil && !input.isDoubled)
-      return try linear(layer.product, x, plus: residual, into: out)
+      return try linear(layer.product, input.x, plus: residual, into: out)
     }
+    guard let residual else { return try convolve(layer, input, then: .nothing, into: out) }
+    precondition(residual.count == out.count)
+    guard isApart(layer.path, from: layer.path + ".sum") else {
+      return try convolve(layer, input, then: .add(residual), into: out)
+    }
+    let own = take(like: out)
+    defer { give(own) }
+    try convolve(layer, input, then: .nothing, into: own)
+    try add(layer.path + ".sum", own, residual, into: out)
+  }
+
+  /// The input as it is read, where an observer wants to see it.
+  private func shown(_ input: ConvolutionInput, of path: String) -> ConvolutionInput? {
+    guard input.norm != nil || input.isDoubled, observers.wants(path).contains(.inputs) else { return nil }
+    let whole = take(batch: input.x.batch, height: input.height, width: input.width, channels: input.x.channels)
+    if !isPlanning {
+      parallel(whole.batch * whole.height) { item, _ in
+        let (sample, y) = item.quotientAndRemainder(dividingBy: whole.height)
+        input.copy(sample: sample, y: y, from: 0, count: whole.width, into: whole.row(item * whole.width))
+      }
+    }
+    return ConvolutionInput(whole)
+  }
+
+  private func convolve(
+    _ layer: Convolution, _ given: ConvolutionInput, then tail: ProductTail, into out: Activation
+  ) throws {
+    let shown = shown(given, of: layer.path)
+    defer { if let shown { give(shown.x) } }
+    let input = shown ?? given
+    let x = input.x
     precondition(x.channels == layer.channels && out.channels == layer.outputs && x.batch == out.batch)
     precondition(
       out.height == (input.height - 1) / layer.stride + 1 && out.width == (input.width - 1) / layer.stride + 1)
     let product = MatrixProduct(path: path(for: layer.weight, isConvolution: true))
     let operation = NetworkOperation(
-      path: layer.path, kind: .convolution, operationCount: 2 * out.rowCount * layer.outputs * layer.channels * 9,
-      weightByteCount: layer.weight.byteCount,
-      activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2))
+      path: layer.path, kind: .convolution, weight: layer.weight.name,
+      operationCount: 2 * out.rowCount * layer.outputs * layer.channels * 9, weightByteCount: layer.weight.byteCount,
+      activationByteCount: x.byteCount + out.byteCount * tail.passCount)
     if case .dots = product.path {
-      return try convolveDots(layer, input, plus: residual, into: out, operation)
+      return try convolveDots(layer, input, then: tail, into: out, operation)
     }
-    try perform(operation, output: out, prepare: layer.weight) {
+    try perform(operation, inputs: [x], output: out, prepare: layer.weight) {
       let reader = PieceReader(layer, out, product: product)
       let tiles = OutputTiles(
         out, rows: reader.rows, columns: reader.columns, grain: PanelProduct.columns,
         limit: MatrixProduct.groupLimit * PanelProduct.columns, threadCount: threadCount)
       parallel(tiles.itemCount) { number, scratch in
-        reader.run(tiles.item(number, of: out), layer, input, residual, out, scratch)
+        reader.run(tiles.item(number, of: out), layer, input, tail, out, scratch)
       }
     }
   }
@@ -154,8 +184,8 @@ private struct PieceReader: Sendable {
   }
 
   func run(
-    _ item: OutputTiles.Item, _ layer: Convolution, _ input: ConvolutionInput, _ residual: Activation?,
-    _ out: Activation, _ memory: Scratch
+    _ item: OutputTiles.Item, _ layer: Convolution, _ input: ConvolutionInput, _ tail: ProductTail, _ out: Activation,
+    _ memory: Scratch
   ) {
     var scratch = memory
     let outputs = item.outputs
@@ -178,7 +208,7 @@ private struct PieceReader: Sendable {
         pixels, ChannelMajorKernels(matrix: matrix, places: taps), outputs: outputs, to: sums.base,
         sumsStride: outputs.count, scratch: scratch)
     }
-    item.finish(sums, out: out, residual: residual, bias: layer.bias)
+    item.finish(sums, out: out, bias: layer.bias, then: tail)
   }
 
   /// The padded piece of the input that an item reads, in the type that the product reads: `[rows, columns, channels]`.

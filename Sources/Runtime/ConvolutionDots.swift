@@ -4,7 +4,7 @@ extension Execution {
   /// A convolution whose codes are multiplied as they lie. The whole input, normalized, is quantized once, with a border of zeros: each
   /// pixel's channels, cut as a tap's are, serve all nine taps.
   func convolveDots(
-    _ layer: Convolution, _ input: ConvolutionInput, plus residual: Activation?, into out: Activation,
+    _ layer: Convolution, _ input: ConvolutionInput, then tail: ProductTail, into out: Activation,
     _ operation: NetworkOperation
   ) throws {
     let picture = QuantizedPicture(
@@ -22,7 +22,7 @@ extension Execution {
       input.copy(sample: row / input.height, y: row % input.height, from: x, count: 1, into: values)
       return UnsafePointer(values)
     }
-    try perform(operation, output: out, prepare: layer.weight) {
+    try perform(operation, inputs: [input.x], output: out, prepare: layer.weight) {
       let quantized = QuantizedGroups(memory.base, count: picture.groupCount)
       parallel(picture.batch * picture.height) { item, scratch in
         picture.quantize(input, row: item, into: quantized, scratch)
@@ -37,7 +37,7 @@ extension Execution {
         let item = tiles.item(number, of: out)
         let sums = ProductSums(&scratch, rows: item.pixelCount, outputs: item.outputs)
         picture.multiply(layer, quantized, item, into: sums, scratch)
-        item.finish(sums, out: out, residual: residual, bias: layer.bias)
+        item.finish(sums, out: out, bias: layer.bias, then: tail)
       }
     }
   }

@@ -41,7 +41,7 @@ extension Execution {
       NetworkOperation(
         path: path, kind: .rotation, operationCount: 3 * x.count, weightByteCount: 0,
         activationByteCount: 2 * x.byteCount + 2 * table.cosine.byteCount),
-      output: x
+      inputs: [x], output: x
     ) {
       parallelRows(x.rowCount, columns: x.channels) { rows in
         for row in rows {
@@ -61,7 +61,7 @@ extension Execution {
 
   /// Applies a function value by value, in place.
   public func apply(_ function: Elementwise.Function, _ path: String, to x: Activation) throws {
-    try perform(elementOperation(path, x, cost: 8), output: x) {
+    try perform(elementOperation(path, x, cost: 8), inputs: [x], output: x) {
       parallelRows(x.rowCount, columns: x.channels) { rows in
         Elementwise.apply(
           function, to: .init(start: x.row(rows.lowerBound), count: rows.count * x.channels))
@@ -72,7 +72,7 @@ extension Execution {
   /// `gate = silu(gate) * value`. Source: Shazeer, "GLU Variants Improve Transformer".
   public func siluGate(_ path: String, gate: Activation, value: Activation) throws {
     precondition(gate.count == value.count)
-    try perform(elementOperation(path, gate, cost: 9, inputs: 2), output: gate) {
+    try perform(elementOperation(path, gate, cost: 9, inputs: 2), inputs: [gate, value], output: gate) {
       parallelRows(gate.rowCount, columns: gate.channels) { rows in
         let start = gate.row(rows.lowerBound)
         Elementwise.siluGate(
@@ -84,7 +84,7 @@ extension Execution {
   /// `out = both[0..<n] * gelu(both[n..<2n])` by row: GEGLU. Source: Shazeer, "GLU Variants Improve Transformer".
   public func geluGate(_ path: String, both: Activation, into out: Activation) throws {
     precondition(both.channels == 2 * out.channels && both.rowCount == out.rowCount)
-    try perform(elementOperation(path, both, cost: 9), output: out) {
+    try perform(elementOperation(path, both, cost: 9), inputs: [both], output: out) {
       parallelRows(out.rowCount, columns: both.channels) { rows in
         for row in rows {
           Elementwise.geluGate(
@@ -97,9 +97,23 @@ extension Execution {
   /// `x += y`.
   public func add(_ path: String, _ y: Activation, to x: Activation) throws {
     precondition(x.count == y.count)
-    try perform(elementOperation(path, x, cost: 1, inputs: 2), output: x) {
+    try perform(elementOperation(path, x, cost: 1, inputs: 2), inputs: [x, y], output: x) {
       parallelRows(x.rowCount, columns: x.channels) { rows in
         Elementwise.add(y.row(rows.lowerBound), to: x.row(rows.lowerBound), count: rows.count * x.channels)
+      }
+    }
+  }
+
+  /// `out = x + y`.
+  /// - Parameter out: like both; may be y.
+  func add(_ path: String, _ x: Activation, _ y: Activation, into out: Activation) throws {
+    precondition(x.count == y.count && out.count == x.count)
+    try perform(elementOperation(path, x, cost: 1, inputs: 2), inputs: [x, y], output: out) {
+      parallelRows(x.rowCount, columns: x.channels) { rows in
+        let count = rows.count * x.channels
+        let (target, first) = (out.row(rows.lowerBound), y.row(rows.lowerBound))
+        if target != first { target.update(from: first, count: count) }
+        Elementwise.add(x.row(rows.lowerBound), to: target, count: count)
       }
     }
   }
@@ -108,7 +122,7 @@ extension Execution {
   /// - Parameter factor: `[batch, channels]`.
   public func add(_ path: String, _ y: Activation, times factor: Activation, to x: Activation) throws {
     precondition(x.count == y.count && factor.channels == x.channels && factor.rowCount == x.batch)
-    try perform(elementOperation(path, x, cost: 2, inputs: 2), output: x) {
+    try perform(elementOperation(path, x, cost: 2, inputs: 2), inputs: [x, y, factor], output: x) {
       parallelRows(x.rowCount, columns: x.channels) { rows in
         for row in rows {
           Elementwise.add(
@@ -122,7 +136,7 @@ extension Execution {
   /// - Parameter summand: `[batch, channels]`.
   public func addToPixels(_ path: String, _ summand: Activation, to x: Activation) throws {
     precondition(summand.channels == x.channels && summand.rowCount == x.batch)
-    try perform(elementOperation(path, x, cost: 1), output: x) {
+    try perform(elementOperation(path, x, cost: 1), inputs: [x, summand], output: x) {
       parallelRows(x.rowCount, columns: x.channels) { rows in
         for row in rows { Elementwise.add(summand.row(row / x.pixelCount), to: x.row(row), count: x.channels) }
       }
@@ -133,7 +147,7 @@ extension Execution {
   /// - Parameter factors: `heads` values.
   public func addHeads(_ path: String, _ y: Activation, factors: [Float], to x: Activation) throws {
     precondition(x.count == y.count && x.channels % factors.count == 0)
-    try perform(elementOperation(path, x, cost: 2, inputs: 2), output: x) {
+    try perform(elementOperation(path, x, cost: 2, inputs: 2), inputs: [x, y], output: x) {
       let width = x.channels / factors.count
       parallelRows(x.rowCount, columns: x.channels) { rows in
         for row in rows {
@@ -153,7 +167,7 @@ extension Execution {
   ///   - out: like x, overwritten.
   public func gather(_ path: String, _ x: Activation, _ order: [Int], grain: Int, into out: Activation) throws {
     precondition(x.count == out.count && order.count * grain == x.rowCount)
-    try perform(elementOperation(path, out, cost: 0), output: out) {
+    try perform(elementOperation(path, out, cost: 0), inputs: [x], output: out) {
       for (place, source) in order.enumerated() {
         out.row(place * grain).update(from: x.row(source * grain), count: grain * x.channels)
       }
@@ -164,7 +178,7 @@ extension Execution {
   /// - Parameter out: `[rows, width]`, overwritten.
   public func part(_ path: String, of x: Activation, number: Int, into out: Activation) throws {
     precondition(x.rowCount == out.rowCount && (number + 1) * out.channels <= x.channels)
-    try perform(elementOperation(path, out, cost: 0), output: out) {
+    try perform(elementOperation(path, out, cost: 0), inputs: [x], output: out) {
       for row in 0..<out.rowCount {
         out.row(row).update(from: x.row(row) + number * out.channels, count: out.channels)
       }
@@ -174,7 +188,7 @@ extension Execution {
   /// Channels of a, then channels of b.
   public func concatenate(_ path: String, _ a: Activation, _ b: Activation, into out: Activation) throws {
     precondition(a.rowCount == b.rowCount && out.rowCount == a.rowCount && out.channels == a.channels + b.channels)
-    try perform(elementOperation(path, out, cost: 0), output: out) {
+    try perform(elementOperation(path, out, cost: 0), inputs: [a, b], output: out) {
       parallelRows(out.rowCount, columns: out.channels) { rows in
         for row in rows {
           out.row(row).update(from: a.row(row), count: a.channels)
@@ -187,7 +201,7 @@ extension Execution {
   /// `out = x * factor`.
   public func scale(_ path: String, _ x: Activation, by factor: Float, into out: Activation) throws {
     precondition(x.count == out.count)
-    try perform(elementOperation(path, x, cost: 1), output: out) {
+    try perform(elementOperation(path, x, cost: 1), inputs: [x], output: out) {
       for index in 0..<x.count { out.base[index] = x.base[index] * factor }
     }
   }
@@ -201,7 +215,7 @@ extension Execution {
     _ path: String, _ x: Activation, _ slope: Activation, conditional: Int, guidance: Float, by delta: Float
   ) throws {
     precondition(x.batch == 2 && slope.count == x.count && (0...1).contains(conditional))
-    try perform(elementOperation(path, x, cost: 3, inputs: 2), output: x.sample(0)) {
+    try perform(elementOperation(path, x, cost: 3, inputs: 2), inputs: [x, slope], output: x.sample(0)) {
       let count = x.count / 2
       let (seen, other) = (slope.sample(conditional).base, slope.sample(1 - conditional).base)
       for index in 0..<count {
@@ -216,7 +230,7 @@ extension Execution {
   /// - Parameter out: `[batch, channels]`, overwritten.
   public func meanOfTokens(_ path: String, _ x: Activation, into out: Activation) throws {
     precondition(out.rowCount == x.batch && out.channels == x.channels)
-    try perform(elementOperation(path, x, cost: 1), output: out) {
+    try perform(elementOperation(path, x, cost: 1), inputs: [x], output: out) {
       for sample in 0..<x.batch {
         for channel in 0..<x.channels {
           var sum = 0.0

@@ -36,7 +36,7 @@ public final class Execution {
   public let isPlanning: Bool
   public let mode: ComputeMode
   private let blas: OpenBLAS?
-  public var observer: (any Observer)?
+  public var observers: [any Observer]
   let arena: Arena
   private let cancellation: Cancellation
   private let scratch: [AlignedBuffer]
@@ -45,17 +45,17 @@ public final class Execution {
   public static let scratchByteCount = 8 << 20
 
   /// - Parameters:
-  ///   - arenaByteCount: as ``plan(mode:observer:_:)`` has found; nil for a planning run.
+  ///   - arenaByteCount: as ``plan(mode:observers:_:)`` has found; nil for a planning run.
   ///   - engine: for products in f32; OpenBLAS only where it is there.
   /// - Throws: ``FileError/outOfMemory(byteCount:)``.
   public init(
     arenaByteCount: Int?, threadCount: Int, mode: ComputeMode = .f32,
-    engine: ProductEngine = .preferred, observer: (any Observer)? = nil, cancellation: Cancellation = .init()
+    engine: ProductEngine = .preferred, observers: [any Observer] = [], cancellation: Cancellation = .init()
   ) throws(FileError) {
     self.mode = mode
     blas = engine == .openblas ? OpenBLAS.shared : nil
     self.threadCount = max(1, threadCount)
-    self.observer = observer
+    self.observers = observers
     self.cancellation = cancellation
     isPlanning = arenaByteCount == nil
     if let arenaByteCount {
@@ -70,11 +70,11 @@ public final class Execution {
   }
 
   /// Bytes of activations that `body` needs.
-  /// - Parameter observer: sees all operations, without values.
+  /// - Parameter observers: see all operations, without values.
   public static func plan(
-    mode: ComputeMode = .f32, observer: (any Observer)? = nil, _ body: (Execution) throws -> Void
+    mode: ComputeMode = .f32, observers: [any Observer] = [], _ body: (Execution) throws -> Void
   ) throws -> Int {
-    let run = try Execution(arenaByteCount: nil, threadCount: 1, mode: mode, observer: observer)
+    let run = try Execution(arenaByteCount: nil, threadCount: 1, mode: mode, observers: observers)
     try body(run)
     return run.arena.peakByteCount
   }
@@ -110,32 +110,37 @@ public final class Execution {
 
   public func give(_ activation: Activation) { arena.give(activation.base, activation.count) }
 
-  /// Does one operation, seen by the observer.
+  /// Does one operation, seen by the observers.
   func perform(
-    _ operation: @autoclosure () -> NetworkOperation, output: Activation, prepare weight: Weight? = nil,
-    _ body: () throws -> Void
+    _ operation: @autoclosure () -> NetworkOperation, inputs: @autoclosure () -> [Activation], output: Activation,
+    prepare weight: Weight? = nil, _ body: () throws -> Void
   ) throws {
     try cancellation.check()
-    if isPlanning {
-      if let observer {
-        let operation = operation()
-        observer.willRun(operation)
-        try observer.didRun(operation, output: nil)
-      }
-      return
-    }
-    guard let observer else {
+    guard !observers.isEmpty else {
+      if isPlanning { return }
       try weight?.prepare()
       return try body()
     }
     let operation = operation()
-    observer.willRun(operation)
-    try weight?.prepare()
-    try body()
-    try observer.didRun(operation, output: output)
+    func gets(_ observer: any Observer, _ values: ObservedValues) -> Bool {
+      !isPlanning && !observer.wants(operation.path).isDisjoint(with: values)
+    }
+    try observers.tell { try $0.willRun(operation, inputs: gets($0, .inputs) ? inputs() : nil) }
+    if !isPlanning {
+      try weight?.prepare()
+      try body()
+    }
+    try observers.tell { try $0.didRun(operation, output: gets($0, [.output, .result]) ? output : nil) }
   }
 
-  /// Tells the observer of rows that 8 bits suit badly.
+  /// Whether somebody wants to see an operation apart from what follows it in the same pass over the result.
+  func isApart(_ path: String, from following: @autoclosure () -> String) -> Bool {
+    !observers.isEmpty
+      && (observers.wants(path).contains(.output)
+        || !observers.wants(following()).isDisjoint(with: [.inputs, .output]))
+  }
+
+  /// Tells the observers of rows that 8 bits suit badly.
   /// - Parameters:
   ///   - rowCount: rows that are about to be rounded, of `columns` values each.
   ///   - values: gives a row as it will be rounded.
@@ -143,7 +148,7 @@ public final class Execution {
     _ path: String, rowCount: Int, columns: Int,
     _ values: @Sendable (_ row: Int, _ scratch: Scratch) -> UnsafePointer<Float>
   ) {
-    guard let observer, observer.wantsOutliers, !isPlanning else { return }
+    guard !isPlanning, observers.wants(path).contains(.outliers) else { return }
     let found = Atomic<Int>(0)
     let runLength = 64
     parallel((rowCount + runLength - 1) / runLength) { item, scratch in
@@ -154,16 +159,17 @@ public final class Execution {
       }
       found.add(count, ordering: .relaxed)
     }
-    observer.sawOutliers(path, rows: found.load(ordering: .relaxed), of: rowCount)
+    for observer in observers where observer.wants(path).contains(.outliers) {
+      observer.sawOutliers(path, rows: found.load(ordering: .relaxed), of: rowCount)
+    }
   }
 
-  /// Tells the observer of the output of a block.
+  /// Tells the observers of the output of a block.
   public func emit(_ path: String, _ output: Activation) throws {
-    guard let observer else { return }
-    let operation = NetworkOperation(
-      path: path, kind: .output, operationCount: 0, weightByteCount: 0, activationByteCount: 0)
-    observer.willRun(operation)
-    try observer.didRun(operation, output: isPlanning ? nil : output)
+    try perform(
+      NetworkOperation(path: path, kind: .output, operationCount: 0, weightByteCount: 0, activationByteCount: 0),
+      inputs: [], output: output
+    ) {}
   }
 
   /// Work on items in parallel; each worker has its own scratch memory.

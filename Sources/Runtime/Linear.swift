@@ -35,21 +35,45 @@ extension Execution {
   /// `out = x W^T + b`, plus a residual.
   /// - Parameters:
   ///   - x: `[rows, inputs]`.
-  ///   - residual: like `out`; may be `out`.
+  ///   - residual: like `out`; may be `out`. Observers see the sum as `PATH.sum`.
   ///   - out: `[rows, outputs]`, overwritten.
   public func linear(_ layer: Linear, _ x: Activation, plus residual: Activation? = nil, into out: Activation) throws {
+    guard let residual else { return try multiply(layer, x, then: .nothing, into: out) }
+    precondition(residual.count == out.count)
+    guard isApart(layer.path, from: layer.path + ".sum") else {
+      return try multiply(layer, x, then: .add(residual), into: out)
+    }
+    let own = take(like: out)
+    defer { give(own) }
+    try multiply(layer, x, then: .nothing, into: own)
+    try add(layer.path + ".sum", own, residual, into: out)
+  }
+
+  /// `gate = silu(gate) * (x W^T + b)`. Source: Shazeer, "GLU Variants Improve Transformer".
+  /// - Parameters:
+  ///   - x: `[rows, inputs]`.
+  ///   - gate: `[rows, outputs]`, overwritten.
+  ///   - product: under which observers see the result, apart from the layer's own.
+  public func linear(_ layer: Linear, _ x: Activation, gating gate: Activation, product: String) throws {
+    guard isApart(layer.path, from: product) else { return try multiply(layer, x, then: .gate(gate), into: gate) }
+    let value = take(like: gate)
+    defer { give(value) }
+    try multiply(layer, x, then: .nothing, into: value)
+    try siluGate(product, gate: gate, value: value)
+  }
+
+  private func multiply(_ layer: Linear, _ x: Activation, then tail: ProductTail, into out: Activation) throws {
     let weight = layer.weight
     precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
-    precondition(residual.map { $0.count == out.count } ?? true)
     let product = MatrixProduct(path: path(for: weight, needsExactActivations: layer.needsExactActivations))
-    if case .dots = product.path { return try linearDots(layer, x, plus: residual, into: out) }
+    if case .dots = product.path { return try multiplyDots(layer, x, then: tail, into: out) }
     let isNarrow = product.path.elementByteCount == 2 && x.rowCount > 1
     let memory =
       isNarrow
       ? take(batch: x.batch, height: x.height, width: x.width, channels: (x.channels + 1) / 2) : nil
     defer { if let memory { give(memory) } }
-    try perform(linearOperation(layer, x, residual, out), output: out, prepare: weight) {
-      if x.rowCount == 1 { return multiplyRow(layer, x, plus: residual, into: out) }
+    try perform(linearOperation(layer, x, tail, out), inputs: [x], output: out, prepare: weight) {
+      if x.rowCount == 1 { return multiplyRow(layer, x, then: tail, into: out) }
       let rowsOfAll =
         memory.map { narrowed(x, into: $0) } ?? ProductRows(base: x.base, stride: x.channels, count: x.rowCount)
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
@@ -69,31 +93,29 @@ extension Execution {
           rowsOfAll.rows(rows, elementByteCount: product.path.elementByteCount), WeightRows(matrix: weight.matrix),
           outputs: outputs, to: sums.base, sumsStride: outputs.count, scratch: scratch)
         for row in rows {
-          sums.finish(row - rows.lowerBound, out: out.row(row), residual: residual?.row(row), bias: layer.bias)
+          sums.finish(row - rows.lowerBound, out: out.row(row), bias: layer.bias, then: tail.row(row))
         }
       }
     }
   }
 
   private func linearOperation(
-    _ layer: Linear, _ x: Activation, _ residual: Activation?, _ out: Activation
+    _ layer: Linear, _ x: Activation, _ tail: ProductTail, _ out: Activation
   ) -> NetworkOperation {
     NetworkOperation(
-      path: layer.path, kind: .linear, operationCount: 2 * x.rowCount * layer.weight.inputs * layer.weight.outputs,
-      weightByteCount: layer.weight.byteCount,
-      activationByteCount: x.byteCount + out.byteCount * (residual == nil ? 1 : 2))
+      path: layer.path, kind: .linear, weight: layer.weight.name,
+      operationCount: 2 * x.rowCount * layer.weight.inputs * layer.weight.outputs + tail.cost * out.count,
+      weightByteCount: layer.weight.byteCount, activationByteCount: x.byteCount + out.byteCount * tail.passCount)
   }
 
   /// Codes as they lie, with activations of 8 bits: each row is quantized once.
-  private func linearDots(
-    _ layer: Linear, _ x: Activation, plus residual: Activation?, into out: Activation
-  ) throws {
+  private func multiplyDots(_ layer: Linear, _ x: Activation, then tail: ProductTail, into out: Activation) throws {
     let weight = layer.weight
     let groups = GroupTile.count(columns: x.channels)
     let memory = takeGroups(rows: x.rowCount, groups: groups)
     defer { give(memory) }
     lookForOutliers(layer.path, rowCount: x.rowCount, columns: x.channels) { row, _ in UnsafePointer(x.row(row)) }
-    try perform(linearOperation(layer, x, residual, out), output: out, prepare: weight) {
+    try perform(linearOperation(layer, x, tail, out), inputs: [x], output: out, prepare: weight) {
       let quantized = QuantizedGroups(memory.base, count: x.rowCount * groups)
       parallelRows(x.rowCount, columns: x.channels) { rows in
         quantized.quantize(
@@ -116,7 +138,7 @@ extension Execution {
             into: sums.base, stride: outputs.count)
         }
         for row in rows {
-          sums.finish(row - rows.lowerBound, out: out.row(row), residual: residual?.row(row), bias: layer.bias)
+          sums.finish(row - rows.lowerBound, out: out.row(row), bias: layer.bias, then: tail.row(row))
         }
       }
     }
@@ -128,7 +150,7 @@ extension Execution {
   }
 
   /// One row, such as a token that is decoded: the weights' bytes set the pace, whatever the precision.
-  private func multiplyRow(_ layer: Linear, _ x: Activation, plus residual: Activation?, into out: Activation) {
+  private func multiplyRow(_ layer: Linear, _ x: Activation, then tail: ProductTail, into out: Activation) {
     let weight = layer.weight
     // Codes are read four tiles side by side.
     let run = 128
@@ -138,7 +160,7 @@ extension Execution {
       let sums = ProductSums(&scratch, rows: 1, outputs: outputs)
       weight.matrix.encoding.multiplyRow(
         weight.matrix, outputs: outputs, by: x.base, into: sums.base, scratch: scratch)
-      sums.finish(0, out: out.base, residual: residual?.base, bias: layer.bias)
+      sums.finish(0, out: out.base, bias: layer.bias, then: tail.row(0))
     }
   }
 
@@ -164,9 +186,9 @@ extension Execution {
     precondition(ids.allSatisfy { (0..<table.outputs).contains($0) })
     try perform(
       NetworkOperation(
-        path: path, kind: .embedding, operationCount: 0,
+        path: path, kind: .embedding, weight: table.name, operationCount: 0,
         weightByteCount: table.byteCount / max(1, table.outputs) * ids.count, activationByteCount: out.byteCount),
-      output: out, prepare: table
+      inputs: [], output: out, prepare: table
     ) {
       parallel(ids.count) { item, scratch in
         table.matrix.decodeRow(ids[item], into: out.row(item), scratch: scratch)

@@ -75,7 +75,7 @@ extension Execution {
   ///   - out: like x; may be x.
   public func norm(_ layer: RMSNorm, _ x: Activation, scale: Activation? = nil, into out: Activation) throws {
     precondition(x.channels == layer.weight.count && out.count == x.count)
-    try perform(normOperation(layer.path, x, times: 4, weights: 1), output: out) {
+    try perform(normOperation(layer.path, x, times: 4, weights: 1), inputs: [x], output: out) {
       eachSample(x) { sample, rows in
         Norms.rms(
           out: out.row(rows.lowerBound), x.row(rows.lowerBound), weight: layer.weight.values,
@@ -90,7 +90,8 @@ extension Execution {
   ///   - out: like x; may be x.
   public func norm(_ layer: LayerNorm, _ x: Activation, scale: Activation? = nil, into out: Activation) throws {
     precondition(out.count == x.count && (layer.weight.map { $0.count == x.channels } ?? true))
-    try perform(normOperation(layer.path, x, times: 8, weights: layer.weight == nil ? 0 : 2), output: out) {
+    try perform(normOperation(layer.path, x, times: 8, weights: layer.weight == nil ? 0 : 2), inputs: [x], output: out)
+    {
       eachSample(x) { sample, rows in
         Norms.layer(
           out: out.row(rows.lowerBound), x.row(rows.lowerBound), weight: layer.weight?.values,
@@ -116,11 +117,11 @@ extension Execution {
   /// The norm itself is then applied where its result is read. An observer that wants the path gets it on its own.
   public func groupScale(_ layer: GroupNorm, _ x: Activation) throws -> ChannelScale {
     let result = ChannelScale(values: take(batch: x.batch, width: 2, channels: x.channels))
-    let observed = observer?.wants(layer.path) ?? false
+    let observed = observers.wants(layer.path).contains(.output)
     // Where nobody wants the norm itself, its factors and summands are the output.
     let output = observed ? take(like: x) : result.values
     let sums = takeSums(x)
-    try perform(normOperation(layer.path, x, times: 5, weights: 2), output: output) {
+    try perform(normOperation(layer.path, x, times: 5, weights: 2), inputs: [x], output: output) {
       findScale(layer, x, sums, result)
       if observed { apply(result, to: x, thenSiLU: false, into: output) }
     }
@@ -136,7 +137,7 @@ extension Execution {
   public func norm(_ layer: GroupNorm, _ x: Activation, into out: Activation) throws {
     let scale = ChannelScale(values: take(batch: x.batch, width: 2, channels: x.channels))
     let sums = takeSums(x)
-    try perform(normOperation(layer.path, x, times: 5, weights: 2), output: out) {
+    try perform(normOperation(layer.path, x, times: 5, weights: 2), inputs: [x], output: out) {
       findScale(layer, x, sums, scale)
       apply(scale, to: x, thenSiLU: false, into: out)
     }

@@ -9,6 +9,8 @@ public struct NetworkOperation: Sendable, Equatable {
   /// Where in the model, such as `llm.layers.7.mlp.down_proj`.
   public let path: String
   public let kind: Kind
+  /// The matrix that it multiplies with, or looks rows up in, such as `llm.layers.7.mlp.down_proj.weight`; nil where there is none.
+  public var weight: String?
   /// Floating-point operations; a multiply-add counts as two.
   public let operationCount: Int
   /// Bytes of weights read, as they are stored.
@@ -17,33 +19,72 @@ public struct NetworkOperation: Sendable, Equatable {
   public let activationByteCount: Int
 }
 
-/// Sees every operation of a run. Comparing, tracing, profiling and testing are observers.
+/// What an observer wants of an operation, beside its cost.
+public struct ObservedValues: OptionSet, Sendable {
+  public let rawValue: Int
+
+  public init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// What the operation reads, as it is read: a convolution's input normalized and activated.
+  public static let inputs = ObservedValues(rawValue: 1)
+  /// What it makes itself: a residual or a gate that is fused with it comes as an operation of its own.
+  public static let output = ObservedValues(rawValue: 2)
+  /// What it leaves behind as it is run, with whatever is fused with it: needs no memory.
+  public static let result = ObservedValues(rawValue: 8)
+  /// How many rows of activations 8 bits suit badly.
+  public static let outliers = ObservedValues(rawValue: 4)
+}
+
+/// Sees every operation of a run. Comparing, tracing, profiling and testing are observers; a run has any number of them.
 ///
-/// Called on the thread that runs the network, between operations. While a run is planned, nothing is computed and the
-/// values are nil.
+/// Called on the thread that runs the network. Operations that are fused are seen as one, unless somebody wants values that then do not
+/// exist: so what is computed does not depend on who looks on, its cost does.
 public protocol Observer: AnyObject {
   /// A part of a pipeline begins, such as `query.cond`, or a step of one.
   func enter(phase: String, step: Int)
-  /// The part that began last has ended.
-  func leave()
-  func willRun(_ operation: NetworkOperation)
-  /// - Parameter output: what the operation made, valid during the call.
+  /// The part that began last has ended, by an error too: each ``enter(phase:step:)`` has its ``leave(phase:step:)``.
+  func leave(phase: String, step: Int)
+  /// What values are wanted, asked by path when a run is planned and when it is made: the answer must be the same.
+  func wants(_ path: String) -> ObservedValues
+  /// - Parameter inputs: valid during the call; nil unless wanted, and where a run is only planned.
+  func willRun(_ operation: NetworkOperation, inputs: [Activation]?) throws
+  /// The operation has ended. Not called where it throws.
+  /// - Parameter output: what the operation made, valid during the call; nil unless wanted, and where a run is only planned.
   func didRun(_ operation: NetworkOperation, output: Activation?) throws
-  /// Whether to look for rows of activations that 8 bits suit badly.
-  var wantsOutliers: Bool { get }
   /// Rows of an operation's input whose largest value is over 64 times their root mean square. Told only where it is wanted, of
   /// operations whose activations are rounded to 8 bits.
   func sawOutliers(_ path: String, rows: Int, of count: Int)
-  /// Whether the value of a path is wanted that exists only inside a fused operation, such as a norm before an activation
-  /// function.
-  func wants(_ path: String) -> Bool
 }
 
 extension Observer {
   public func enter(phase: String, step: Int) {}
-  public func leave() {}
-  public func willRun(_ operation: NetworkOperation) {}
-  public var wantsOutliers: Bool { false }
+  public func leave(phase: String, step: Int) {}
+  public func wants(_ path: String) -> ObservedValues { [] }
+  public func willRun(_ operation: NetworkOperation, inputs: [Activation]?) throws {}
+  public func didRun(_ operation: NetworkOperation, output: Activation?) throws {}
   public func sawOutliers(_ path: String, rows: Int, of count: Int) {}
-  public func wants(_ path: String) -> Bool { false }
+}
+
+extension [any Observer] {
+  /// What any of them wants.
+  func wants(_ path: String) -> ObservedValues { reduce(into: []) { $0.formUnion($1.wants(path)) } }
+
+  /// Tells all of them, also after one has thrown.
+  /// - Throws: the first error.
+  func tell(_ body: (any Observer) throws -> Void) throws {
+    var first: (any Error)?
+    for observer in self {
+      do { try body(observer) } catch { first = first ?? error }
+    }
+    if let first { throw first }
+  }
+}
+
+/// While a run is planned, an observer is only asked which values it wants, since they need memory.
+public final class WantsOnly: Observer {
+  private let observer: any Observer
+
+  public init(_ observer: any Observer) { self.observer = observer }
+
+  public func wants(_ path: String) -> ObservedValues { observer.wants(path) }
 }

@@ -41,13 +41,13 @@ struct OutputTiles: Sendable {
 
     var pixelCount: Int { rowCount * columnCount }
 
-    /// Writes the pixels: their sums, the bias, the residual.
-    func finish(_ sums: ProductSums, out: Activation, residual: Activation?, bias: Vector) {
+    /// Writes the pixels: their sums, the bias, and what follows.
+    func finish(_ sums: ProductSums, out: Activation, bias: Vector, then tail: ProductTail) {
       let corner = (sample * out.height + firstRow) * out.width + firstColumn
       for row in 0..<rowCount {
         for column in 0..<columnCount {
           let pixel = corner + row * out.width + column
-          sums.finish(row * columnCount + column, out: out.row(pixel), residual: residual?.row(pixel), bias: bias)
+          sums.finish(row * columnCount + column, out: out.row(pixel), bias: bias, then: tail.row(pixel))
         }
       }
     }

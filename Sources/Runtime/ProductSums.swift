@@ -14,14 +14,47 @@ struct ProductSums {
     base.update(repeating: 0, count: rows * outputs.count)
   }
 
-  /// Writes one row: its sums, plus the bias, plus the residual.
-  /// - Parameters:
-  ///   - out: the whole row, of which `outputs` are written.
-  ///   - residual: a row like `out`; may be `out`.
-  func finish(_ row: Int, out: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?, bias: Vector?) {
+  /// Writes one row: its sums, plus the bias, and what follows.
+  /// - Parameter out: the whole row, of which `outputs` are written.
+  func finish(_ row: Int, out: UnsafeMutablePointer<Float>, bias: Vector?, then tail: Tail) {
     let sums = base + row * outputs.count
+    let out = out + outputs.lowerBound
     if let bias { Elementwise.add(bias.values + outputs.lowerBound, to: sums, count: outputs.count) }
-    if let residual { Elementwise.add(residual + outputs.lowerBound, to: sums, count: outputs.count) }
-    (out + outputs.lowerBound).update(from: sums, count: outputs.count)
+    switch tail {
+    case .nothing: break
+    case .add(let residual): Elementwise.add(residual + outputs.lowerBound, to: sums, count: outputs.count)
+    case .gate(let gate):
+      return Elementwise.siluGate(out: out, gate: gate + outputs.lowerBound, value: sums, count: outputs.count)
+    }
+    out.update(from: sums, count: outputs.count)
+  }
+
+  /// What follows a product in the same pass over its rows.
+  enum Tail {
+    case nothing
+    /// A row like the result, which it may be.
+    case add(UnsafePointer<Float>)
+    /// `silu(gate) * value`, the gate a row like the result, which it may be.
+    case gate(UnsafePointer<Float>)
+  }
+}
+
+/// What follows a product, of all rows.
+enum ProductTail: Sendable {
+  case nothing
+  case add(Activation)
+  case gate(Activation)
+
+  /// Times that activations like the result are read and written.
+  var passCount: Int { if case .nothing = self { 1 } else { 2 } }
+  /// Operations for each value of the result.
+  var cost: Int { if case .gate = self { 9 } else { 0 } }
+
+  func row(_ number: Int) -> ProductSums.Tail {
+    switch self {
+    case .nothing: .nothing
+    case .add(let residual): .add(residual.row(number))
+    case .gate(let gate): .gate(gate.row(number))
+    }
   }
 }

@@ -1,6 +1,7 @@
 import Blip3o
 import Conversion
 import Foundation
+import Observation
 import JSON
 import Tensors
 

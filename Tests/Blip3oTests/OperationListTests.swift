@@ -7,12 +7,13 @@ import Testing
 @Suite struct OperationListTests {
   private final class Paths: Observer {
     var list: [String] = []
+    func wants(_ path: String) -> ObservedValues { .output }
     func didRun(_ operation: NetworkOperation, output: Activation?) { list.append(operation.path) }
   }
 
   private func paths(_ body: (Execution) throws -> Void) throws -> [String] {
     let paths = Paths()
-    _ = try Execution.plan(observer: paths, body)
+    _ = try Execution.plan(observers: [paths], body)
     #expect(Set(paths.list).count == paths.list.count, "a path occurs twice")
     return paths.list
   }
@@ -34,8 +35,9 @@ import Testing
         path,
         [
           "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.rotate_q",
-          "self_attn.rotate_k", "self_attn.attention", "self_attn.o_proj", "post_attention_layernorm", "mlp.gate_proj",
-          "mlp.up_proj", "mlp.product", "mlp.down_proj",
+          "self_attn.rotate_k", "self_attn.attention", "self_attn.o_proj", "self_attn.o_proj.sum",
+          "post_attention_layernorm", "mlp.gate_proj",
+          "mlp.up_proj", "mlp.product", "mlp.down_proj", "mlp.down_proj.sum",
         ]) + [path]
     }
     #expect(found == ["llm.embed_tokens"] + layers + ["llm.norm", "llm.lm_head"])
@@ -59,7 +61,7 @@ import Testing
     }
     let start =
       ["dit.patch_embedder.proj"]
-      + prefixed(embed + ".timestep_embedder", ["linear_1", "silu", "linear_2"]) + [embed + ".silu"]
+      + prefixed(embed + ".timestep_embedder", ["linear_1", "silu", "linear_2", "linear_2.sum"]) + [embed + ".silu"]
     let layers = (0..<dit.config.layerCount).flatMap { layer in
       let path = "dit.layers.\(layer)"
       return prefixed(
@@ -78,19 +80,20 @@ import Testing
 
   private func resnet(_ path: String, time: Bool, shortcut: Bool) -> [String] {
     prefixed(path, ["norm1", "conv1"]) + (time ? prefixed(path, ["time_emb_proj", "time_sum"]) : [])
-      + prefixed(path, ["norm2"]) + (shortcut ? prefixed(path, ["conv_shortcut"]) : []) + prefixed(path, ["conv2"])
+      + prefixed(path, ["norm2"]) + (shortcut ? prefixed(path, ["conv_shortcut"]) : [])
+      + prefixed(path, ["conv2", "conv2.sum"])
       + [path]
   }
 
   private func transformer(_ path: String, depth: Int) -> [String] {
-    let attention = ["to_q", "to_k", "to_v", "attention", "to_out.0"]
+    let attention = ["to_q", "to_k", "to_v", "attention", "to_out.0", "to_out.0.sum"]
     return prefixed(path, ["norm", "proj_in"])
       + (0..<depth).flatMap { index -> [String] in
         let block = path + ".transformer_blocks.\(index)"
         return prefixed(block, ["norm1"]) + prefixed(block + ".attn1", attention) + prefixed(block, ["norm2"])
           + prefixed(block + ".attn2", attention)
-          + prefixed(block, ["norm3", "ff.net.0.proj", "ff.geglu", "ff.net.2"]) + [block]
-      } + prefixed(path, ["proj_out"]) + [path]
+          + prefixed(block, ["norm3", "ff.net.0.proj", "ff.geglu", "ff.net.2", "ff.net.2.sum"]) + [block]
+      } + prefixed(path, ["proj_out", "proj_out.sum"]) + [path]
   }
 
   @Test(arguments: Goldens.names) func unet(name: String) throws {
@@ -149,7 +152,8 @@ import Testing
     let middle = "vae.decoder.mid_block"
     var expected = ["vae.post_quant_conv", "vae.decoder.conv_in"]
     expected += resnet(middle + ".resnets.0", time: false, shortcut: false)
-    expected += prefixed(middle + ".attentions.0", ["group_norm", "to_q", "to_k", "to_v", "attention", "to_out.0"])
+    expected += prefixed(
+      middle + ".attentions.0", ["group_norm", "to_q", "to_k", "to_v", "attention", "to_out.0", "to_out.0.sum"])
     expected += [middle + ".attentions.0"]
     expected += resnet(middle + ".resnets.1", time: false, shortcut: false) + [middle]
     let channels = Array(vae.config.channels.reversed())

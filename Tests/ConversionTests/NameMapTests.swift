@@ -1,6 +1,6 @@
 import Archive
 import Checkpoints
-import Compare
+import Comparison
 import Conversion
 import Foundation
 import Tensors

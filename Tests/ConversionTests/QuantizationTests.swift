@@ -1,6 +1,6 @@
 import Archive
 import Encodings
-import Compare
+import Comparison
 import Foundation
 import Kernels
 import Quantization

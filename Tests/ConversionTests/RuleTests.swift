@@ -1,7 +1,7 @@
 import Encodings
 import Archive
 import Checkpoints
-import Compare
+import Comparison
 import Foundation
 import Kernels
 import Quantization

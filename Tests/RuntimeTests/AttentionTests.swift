@@ -87,9 +87,7 @@ import Testing
 
   private final class Counter: Observer {
     var operations = 0
-    func willRun(_ operation: NetworkOperation) { operations += operation.operationCount }
-    func didRun(_ operation: NetworkOperation, output: Activation?) {}
-    func wants(_ path: String) -> Bool { false }
+    func willRun(_ operation: NetworkOperation, inputs: [Activation]?) { operations += operation.operationCount }
   }
 
   /// Pairs that are looked at: of n queries that see m keys causally, n m - n (n - 1) / 2.
@@ -97,7 +95,7 @@ import Testing
     throws
   {
     let counter = Counter()
-    let run = try Execution(arenaByteCount: 1 << 20, threadCount: 1, observer: counter)
+    let run = try Execution(arenaByteCount: 1 << 20, threadCount: 1, observers: [counter])
     let (q, k) = (run.take(width: n, channels: 8), run.take(width: m, channels: 8))
     for x in [q, k] { run.fill(x) { $0.update(repeating: 1) } }
     try run.attend(Attention(path: "a", heads: 1, isCausal: true), q: q, k: k, v: k, into: q)

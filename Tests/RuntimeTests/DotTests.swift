@@ -119,11 +119,11 @@ import Testing
   @Test func outliersAreCounted() throws {
     final class Counter: Observer {
       var seen: [String: [Int]] = [:]
-      let wantsOutliers: Bool
+      let wanted: ObservedValues
 
-      init(_ wants: Bool) { wantsOutliers = wants }
+      init(_ wants: Bool) { wanted = wants ? .outliers : [] }
+      func wants(_ path: String) -> ObservedValues { wanted }
       func sawOutliers(_ path: String, rows: Int, of count: Int) { seen[path] = [rows, count] }
-      func didRun(_ operation: NetworkOperation, output: Activation?) {}
     }
     // Of 8,192 values one is 1 and the others 0: its row's root mean square is 1/90.5.
     var x = [Float](repeating: 0, count: 3 * 8192)
@@ -137,7 +137,7 @@ import Testing
     let layer = try Convolution(source, "conv", channels: 32, outputs: 4)
     for wants in [true, false] {
       let counter = Counter(wants)
-      try execute(mode: .int8, observer: counter) { run in
+      try execute(mode: .int8, observers: [counter]) { run in
         let out = run.take(width: 3, channels: 1)
         try run.linear(Linear(path: "linear", weight: weight), run.input(x, width: 3, channels: 8192), into: out)
         let picture = run.input(Array(x[..<256]), height: 2, width: 4, channels: 32)

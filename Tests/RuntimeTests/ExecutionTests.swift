@@ -29,7 +29,7 @@ import Testing
       paths.append(operation.path)
       if output != nil { valuesSeen += 1 }
     }
-    func wants(_ path: String) -> Bool { true }
+    func wants(_ path: String) -> ObservedValues { .output }
   }
 
   @Test func observerSeesEveryOperationOnceAndValuesOnlyInEarnest() throws {
@@ -42,10 +42,10 @@ import Testing
       try run.emit("block", y)
     }
     let planner = Recorder()
-    let byteCount = try Execution.plan(observer: planner, body)
+    let byteCount = try Execution.plan(observers: [planner], body)
     #expect(planner.paths == ["l", "s", "block"] && planner.valuesSeen == 0)
     let recorder = Recorder()
-    try body(Execution(arenaByteCount: byteCount, threadCount: 1, observer: recorder))
+    try body(Execution(arenaByteCount: byteCount, threadCount: 1, observers: [recorder]))
     #expect(recorder.paths == planner.paths && recorder.valuesSeen == 3)
   }
 
@@ -57,14 +57,14 @@ import Testing
     let last = Last()
     let layer = Linear(
       path: "l", weight: try weight([Float](repeating: 0, count: 15), outputs: 5, inputs: 3, dtype: .bf16))
-    _ = try Execution.plan(observer: last) { run in
+    _ = try Execution.plan(observers: [last]) { run in
       let x = run.take(width: 7, channels: 3)
       try run.linear(layer, x, into: run.take(width: 7, channels: 5))
     }
     #expect(
       last.operation
         == NetworkOperation(
-          path: "l", kind: .linear, operationCount: 2 * 7 * 3 * 5, weightByteCount: 30,
+          path: "l", kind: .linear, weight: "w", operationCount: 2 * 7 * 3 * 5, weightByteCount: 30,
           activationByteCount: 4 * 7 * (3 + 5)))
   }
 

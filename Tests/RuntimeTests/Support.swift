@@ -31,13 +31,13 @@ func vector(_ values: [Float]) throws -> Vector {
 /// Plans and runs a piece of work, and gives what it returns.
 func execute<Result>(
   threads: Int = 2, mode: ComputeMode = .f32, engine: ProductEngine = .blocked,
-  observer: (any Observer)? = nil,
+  observers: [any Observer] = [],
   _ body: (Execution) throws -> Result
 ) throws -> Result {
-  let byteCount = try Execution.plan(mode: mode, observer: observer) { _ = try body($0) }
+  let byteCount = try Execution.plan(mode: mode, observers: observers.map { WantsOnly($0) }) { _ = try body($0) }
   return try body(
     Execution(
-      arenaByteCount: byteCount, threadCount: threads, mode: mode, engine: engine, observer: observer))
+      arenaByteCount: byteCount, threadCount: threads, mode: mode, engine: engine, observers: observers))
 }
 
 extension Execution {

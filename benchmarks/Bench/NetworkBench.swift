@@ -1,6 +1,6 @@
 import Blip3o
 import Glibc
-import Profile
+import Observation
 import Runtime
 import Tensors
 
@@ -25,7 +25,7 @@ func benchmarkNetwork(
   guard repeats > 1 else { return }
   let counter = KindTimes()
   let run = try Execution(
-    arenaByteCount: timing.activationByteCount, threadCount: threads, mode: mode, observer: counter)
+    arenaByteCount: timing.activationByteCount, threadCount: threads, mode: mode, observers: [counter])
   try trial.run(run)
   for (kind, seconds) in counter.seconds.sorted(by: { $0.value > $1.value }) {
     let operations = Double(counter.operations[kind]!)

@@ -28,13 +28,10 @@ struct GatedFeedForward: Sendable {
       let tokens = first..<min(x.pixelCount, first + pieceLength)
       let (input, output) = (normed.tokens(tokens), x.tokens(tokens))
       let gated = run.take(like: input, channels: gate.weight.outputs)
-      let other = run.take(like: gated)
       try run.linear(gate, input, into: gated)
-      try run.linear(up, input, into: other)
-      try run.siluGate(product, gate: gated, value: other)
+      try run.linear(up, input, gating: gated, product: product)
       try run.linear(down, gated, plus: output, into: output)
       run.give(gated)
-      run.give(other)
     }
   }
 }

@@ -29,8 +29,8 @@ public final class Conversation {
   public var defaultSampling: SamplingOptions { defaults.sampling }
 
   /// - Throws: ``ModelError`` where the file has no language model.
-  public convenience init(_ model: Model, run: RunOptions = .init(), observer: (any Observer)? = nil) throws {
-    try self.init(model, StageRunner(model, run, observer: observer))
+  public convenience init(_ model: Model, run: RunOptions = .init(), observers: [any Observer] = []) throws {
+    try self.init(model, StageRunner(model, run, observers: observers))
   }
 
   init(_ model: Model, _ runner: StageRunner) throws {

@@ -7,8 +7,8 @@ public struct PictureEncoder {
   private let runner: StageRunner
 
   /// - Throws: ``ModelError/componentMissing(path:name:has:)`` where the file has no tower.
-  public init(_ model: Model, run: RunOptions = .init(), observer: (any Observer)? = nil) throws {
-    try self.init(model, StageRunner(model, run, observer: observer))
+  public init(_ model: Model, run: RunOptions = .init(), observers: [any Observer] = []) throws {
+    try self.init(model, StageRunner(model, run, observers: observers))
   }
 
   init(_ model: Model, _ runner: StageRunner) throws {

@@ -1,4 +1,5 @@
 import Foundation
+import Observation
 import Runtime
 import Tensors
 
@@ -49,33 +50,36 @@ public struct RunOptions: Sendable {
 final class StageRunner {
   let options: RunOptions
   private let model: Model
-  /// Sees all operations of all stages.
-  var observer: (any Observer)?
+  /// See all operations of all stages.
+  private let observers: [any Observer]
   private(set) var reports: [StageReport] = []
   /// Not nil while the stages are only walked through.
   private var rehearsal: Rehearsal?
 
+  /// What has begun and not ended.
+  private var part: (phase: String, step: Int)?
+
   private struct Rehearsal {
-    /// Sees the operations, without values.
-    let observer: (any Observer)?
+    /// See the operations, without values.
+    let observers: [any Observer]
     /// Bytes that are held from one stage to the next.
     var heldByteCount = 0
   }
 
-  init(_ model: Model, _ options: RunOptions, observer: (any Observer)? = nil) {
+  init(_ model: Model, _ options: RunOptions, observers: [any Observer] = []) {
     self.model = model
     self.options = options
-    self.observer = observer
+    self.observers = observers
   }
 
   var isRehearsing: Bool { rehearsal != nil }
 
   /// Walks through what `body` does, stage by stage, and computes nothing: whatever can be known to fail fails before the work, a
   /// lack of memory too.
-  /// - Parameter observer: sees the operations of all stages, without values.
+  /// - Parameter observers: see the operations of all stages, without values.
   /// - Throws: what the stages throw; ``FileError/tooLittleMemory(needed:available:what:)``.
-  func rehearse(observer: (any Observer)? = nil, _ body: () throws -> Void) throws {
-    rehearsal = Rehearsal(observer: observer)
+  func rehearse(observers: [any Observer] = [], _ body: () throws -> Void) throws {
+    rehearsal = Rehearsal(observers: observers)
     defer { rehearsal = nil }
     try body()
   }
@@ -87,14 +91,16 @@ final class StageRunner {
   /// - Parameter body: must take the same memory in the same order both times.
   func stage<Result>(_ name: String, _ body: (Execution) throws -> Result) throws -> Result {
     if let rehearsal { return try rehearse(name, rehearsal, body) }
-    let planner = observer.map { WantsOnly($0) }
-    let byteCount = try Execution.plan(mode: options.mode, observer: planner) { _ = try body($0) }
+    let byteCount = try Execution.plan(mode: options.mode, observers: observers.map { WantsOnly($0) }) {
+      _ = try body($0)
+    }
     let start = MonotonicClock.nanoseconds
     let run = try Execution(
       arenaByteCount: byteCount, threadCount: options.threadCount, mode: options.mode,
-      observer: observer, cancellation: options.cancellation)
+      observers: observers, cancellation: options.cancellation)
+    defer { leave(observers) }
     let result = try body(run)
-    observer?.leave()
+    leave(observers)
     // A file that was cut or replaced meanwhile may have given zeros, or a mixture.
     try model.source.checkUnchanged()
     reports.append(
@@ -106,9 +112,9 @@ final class StageRunner {
     _ name: String, _ rehearsal: Rehearsal, _ body: (Execution) throws -> Result
   ) throws -> Result {
     var result: Result?
-    let planner = rehearsal.observer ?? observer.map { WantsOnly($0) }
-    let byteCount = try Execution.plan(mode: options.mode, observer: planner) { result = try body($0) }
-    rehearsal.observer?.leave()
+    defer { leave(rehearsal.observers) }
+    let planners: [any Observer] = rehearsal.observers + observers.map { WantsOnly($0) }
+    let byteCount = try Execution.plan(mode: options.mode, observers: planners) { result = try body($0) }
     let needed = byteCount + rehearsal.heldByteCount + options.threadCount * Execution.scratchByteCount
     try SystemMemory.require(needed, for: "stage '\(name)'")
     return result!
@@ -118,13 +124,19 @@ final class StageRunner {
     if !run.isPlanning { options.progress(.init(stage: stage, step: step, stepCount: count)) }
   }
 
-  /// Tells the observer what begins.
+  /// Tells the observers what begins, and what has ended with it.
   func enter(_ run: Execution, _ phase: String, step: Int = 0) {
-    if let rehearsal {
-      rehearsal.observer?.enter(phase: phase, step: step)
-    } else if !run.isPlanning {
-      observer?.enter(phase: phase, step: step)
-    }
+    guard rehearsal != nil || !run.isPlanning else { return }
+    let observers = rehearsal?.observers ?? observers
+    leave(observers)
+    part = (phase, step)
+    for observer in observers { observer.enter(phase: phase, step: step) }
+  }
+
+  private func leave(_ observers: [any Observer]) {
+    guard let part else { return }
+    self.part = nil
+    for observer in observers { observer.leave(phase: part.phase, step: part.step) }
   }
 
   /// Runs a piece of a network whose result must be finite. Where it is not, the piece runs again under an observer that
@@ -135,35 +147,11 @@ final class StageRunner {
   func finite(_ run: Execution, _ result: Activation, _ body: () throws -> Void) throws {
     try body()
     guard !run.isPlanning, result.nonFiniteCount > 0 else { return }
-    let before = run.observer
-    defer { run.observer = before }
-    run.observer = FirstNonFinite(wants: before)
+    let before = run.observers
+    defer { run.observers = before }
+    // What they want took memory when the run was planned.
+    run.observers = before.map { WantsOnly($0) } + [FiniteCheck()]
     try body()
     throw RuntimeError.nonFinite(operation: "result", count: result.nonFiniteCount, of: result.count)
   }
-}
-
-/// While planning, an observer is only asked which values it wants, since they need memory.
-private final class WantsOnly: Observer {
-  private let observer: any Observer
-
-  init(_ observer: any Observer) { self.observer = observer }
-
-  func didRun(_ operation: NetworkOperation, output: Activation?) {}
-  func wants(_ path: String) -> Bool { observer.wants(path) }
-}
-
-/// Throws at the first operation whose output is not finite.
-private final class FirstNonFinite: Observer {
-  private let inner: (any Observer)?
-
-  init(wants inner: (any Observer)?) { self.inner = inner }
-
-  func didRun(_ operation: NetworkOperation, output: Activation?) throws {
-    guard let output else { return }
-    let count = output.nonFiniteCount
-    if count > 0 { throw RuntimeError.nonFinite(operation: operation.path, count: count, of: output.count) }
-  }
-
-  func wants(_ path: String) -> Bool { inner?.wants(path) ?? false }
 }

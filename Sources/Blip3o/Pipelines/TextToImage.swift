@@ -50,12 +50,12 @@ public final class TextToImage {
   /// - Throws: ``ModelError``.
   public init(
     _ model: Model, _ options: GenerationOptions = .init(), run: RunOptions = .init(), noise: Noise.Given = [:],
-    observer: (any Observer)? = nil
+    observers: [any Observer] = []
   ) throws {
     try model.require("llm", "queries", "dit", "unet", "vae")
     self.model = model
     self.options = options
-    runner = StageRunner(model, run, observer: observer)
+    runner = StageRunner(model, run, observers: observers)
     self.noise = Noise(seed: options.seed, given: noise)
     guard (1...1000).contains(options.steps) else {
       throw ModelError.option(name: "steps", rule: "takes a number from 1 to 1000")
@@ -112,10 +112,10 @@ public final class TextToImage {
   public func check(features: CLIPFeatures) throws { try rehearse { _ = try paint(features) } }
 
   /// Leaves noise and features as they were.
-  func rehearse(observer: (any Observer)? = nil, _ body: () throws -> Void) throws {
+  func rehearse(observers: [any Observer] = [], _ body: () throws -> Void) throws {
     let held = (noise, negativeFeatures)
     defer { (noise, negativeFeatures) = held }
-    try runner.rehearse(observer: observer, body)
+    try runner.rehearse(observers: observers, body)
   }
 
   private func paint(_ prompt: String, image: Picture?) throws -> Picture {

@@ -1,14 +1,8 @@
+import Observation
 import Pictures
 import Runtime
 import Tensors
 import Tokenization
-
-/// One tensor of a trace.
-public struct TracedTensor {
-  public let info: TensorInfo
-  /// Row-major bytes, valid during the call.
-  public let bytes: UnsafeRawBufferPointer
-}
 
 /// Runs a pipeline and hands out activations under the names that `formats/activations.md` lists.
 ///
@@ -27,16 +21,16 @@ public enum Trace {
   ) throws {
     let names = TraceNames(
       layerCount: model.language.layerCount, gridSide: try model.ditConfig().gridSide, steps: options.steps)
-    let observer = TraceObserver(names, only: only, sink: sink)
-    let pipeline = try TextToImage(model, options, run: run, noise: noise, observer: observer)
+    let observer = Tracer(names, only: only, sink: sink)
+    let pipeline = try TextToImage(model, options, run: run, noise: noise, observers: [observer])
     // Whatever can be known to fail, and patterns that fit nothing, are told before the work.
-    let collector = TraceObserver(collecting: names)
-    try pipeline.rehearse(observer: collector) { try walk(pipeline, prompt, collector) }
-    if let only { try collector.check(only) }
+    let collector = Tracer(collecting: names)
+    try pipeline.rehearse(observers: [collector]) { try walk(pipeline, prompt, collector) }
+    try check(only, collector)
     try walk(pipeline, prompt, observer)
   }
 
-  private static func walk(_ pipeline: TextToImage, _ prompt: String, _ observer: TraceObserver) throws {
+  private static func walk(_ pipeline: TextToImage, _ prompt: String, _ observer: Tracer) throws {
     let (model, options) = (pipeline.model, pipeline.options)
     let condition = try model.prompt(options.isRawPrompt ? prompt : TextToImage.template(prompt), [])
     let ids = condition.ids
@@ -77,17 +71,22 @@ public enum Trace {
     sink: @escaping (TracedTensor) throws -> Void
   ) throws {
     let names = TraceNames(layerCount: model.language.layerCount)
-    let observer = TraceObserver(names, only: only, sink: sink)
-    let runner = StageRunner(model, run, observer: observer)
+    let observer = Tracer(names, only: only, sink: sink)
+    let runner = StageRunner(model, run, observers: [observer])
     let conversation = try Conversation(model, runner)
-    let collector = TraceObserver(collecting: names)
-    try runner.rehearse(observer: collector) { try walk(conversation, picture, question, collector) }
-    if let only { try collector.check(only) }
+    let collector = Tracer(collecting: names)
+    try runner.rehearse(observers: [collector]) { try walk(conversation, picture, question, collector) }
+    try check(only, collector)
     try walk(conversation, picture, question, observer)
   }
 
+  private static func check(_ only: [String]?, _ collector: Tracer) throws(ModelError) {
+    let idle = collector.idle(only ?? [])
+    guard idle.isEmpty else { throw .fitsNothing(patterns: idle, what: "activation") }
+  }
+
   private static func walk(
-    _ conversation: Conversation, _ picture: Picture, _ question: String, _ observer: TraceObserver
+    _ conversation: Conversation, _ picture: Picture, _ question: String, _ observer: Tracer
   ) throws {
     let (model, runner) = (conversation.model, conversation.runner)
     let tower = try model.visionTower()
@@ -125,7 +124,7 @@ public enum Trace {
   }
 
   private static func constants(
-    _ model: Model, _ options: GenerationOptions, _ dit: NextDiT, _ observer: TraceObserver
+    _ model: Model, _ options: GenerationOptions, _ dit: NextDiT, _ observer: Tracer
   ) throws {
     let flow = FlowMatchSchedule(steps: options.steps)
     try observer.floats("dit.sigmas", flow.sigmas, shape: [flow.sigmas.count])

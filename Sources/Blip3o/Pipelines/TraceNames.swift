@@ -1,33 +1,26 @@
-/// The names of a trace. Documented in `formats/activations.md`.
-struct TraceNames {
-  /// How an activation is laid out in a file.
-  enum Form {
-    /// `[channels]` of the only token.
-    case values
-    /// `[tokens, channels]` of the only sample.
-    case rows
-    /// `[batch, channels]`.
-    case vectors
-    /// `[batch, tokens, channels]`.
-    case tokens
-    /// `[batch, channels, height, width]`.
-    case image
-    /// The same of tokens that lie on the features' grid.
-    case grid
-  }
+import Observation
 
+/// The names of a trace. Documented in `formats/activations.md`.
+struct TraceNames: ActivationNames {
   let layerCount: Int
   /// Side of the features' grid; 0 where nothing is painted.
   var gridSide = 0
   var steps = 0
 
   /// The phase under which all operations can be had: each part of the pipeline once.
-  func ownPhase(_ phase: String, _ step: Int) -> String? {
+  func ownPhase(_ phase: String, step: Int) -> String? {
     if step > 0 || phase.hasPrefix("dit.sample") || phase.hasPrefix("dit.context") { return nil }
     return phase == "decoder" ? "unet" : phase
   }
 
-  func names(_ phase: String, _ step: Int, _ path: String) -> [(text: String, form: Form)] {
+  func knows(_ path: String) -> Bool {
+    [
+      "prompt", "vision.0", "i2t", "eva", "query.cond", "dit.step", "dit.sample.cond", "dit.sample.negative",
+      "decoder.context", "decoder", "vae",
+    ].contains { !names(phase: $0, step: 0, path: path).isEmpty }
+  }
+
+  func names(phase: String, step: Int, path: String) -> [(text: String, form: ActivationForm)] {
     switch phase {
     case "prompt": prompt(path).map { [($0, .rows)] } ?? []
     case "vision.0": vision(path).map { [($0, .rows)] } ?? []
@@ -74,25 +67,25 @@ struct TraceNames {
     }
   }
 
-  private func ditStep(_ path: String) -> [(text: String, form: Form)] {
+  private func ditStep(_ path: String) -> [(text: String, form: ActivationForm)] {
     switch path {
     case "dit.patch_embedder.proj": return [("dit.step.patch", .tokens)]
     case "dit.caption_projection.linear_2": return [("dit.step.context", .tokens)]
-    case "dit.time_caption_embed.timestep_embedder.linear_2": return [("dit.step.temb", .vectors)]
+    case "dit.time_caption_embed.timestep_embedder.linear_2.sum": return [("dit.step.temb", .vectors)]
     case "dit.norm_out.linear_2": return [("dit.step.velocity", .grid)]
     default:
       return Self.number(path, after: "dit.layers.").map { [("dit.step.block\($0)", .tokens)] } ?? []
     }
   }
 
-  private func sample(_ phase: String, _ step: Int) -> [(text: String, form: Form)] {
-    var found: [(text: String, form: Form)] = []
+  private func sample(_ phase: String, _ step: Int) -> [(text: String, form: ActivationForm)] {
+    var found: [(text: String, form: ActivationForm)] = []
     if [0, 1, 9].contains(step) { found.append((phase + ".after\(step + 1)", .grid)) }
     if step == steps - 1 { found.append((phase + ".final", .grid)) }
     return found
   }
 
-  private func unet(_ path: String) -> [(text: String, form: Form)] {
+  private func unet(_ path: String) -> [(text: String, form: ActivationForm)] {
     let tap = "unet.tap."
     switch path {
     case "decoder.scale_input": return [("unet.input", .image)]

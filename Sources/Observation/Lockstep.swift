@@ -41,7 +41,7 @@ final class Lockstep: @unchecked Sendable {
   init(_ compare: @escaping Comparison) { self.compare = compare }
 
   /// Runs both to their ends: the first on a thread of its own, the second on this one.
-  /// - Throws: the error of whichever failed first, or ``CompareError/otherOperations(first:second:)``; a file error where the
+  /// - Throws: the error of whichever failed first, or ``ObservationError/otherOperations(first:second:)``; a file error where the
   ///   system refuses the thread.
   func run(
     _ first: @escaping @Sendable (any Observer) throws -> Void,
@@ -105,7 +105,7 @@ final class Lockstep: @unchecked Sendable {
 
   /// The second ends last; where the first still waits for it, it did more.
   private func finishSecond() throws {
-    if !firstIsDone { throw CompareError.otherOperations(first: posted?.place.path ?? "more", second: "the end") }
+    if !firstIsDone { throw ObservationError.otherOperations(first: posted?.place.path ?? "more", second: "the end") }
   }
 
   private func post(_ place: Place, _ operation: NetworkOperation, _ output: Activation) throws {
@@ -116,7 +116,7 @@ final class Lockstep: @unchecked Sendable {
 
   private func meet(_ place: Place, _ output: Activation) throws {
     guard let other = posted, !firstIsDone, other.place == place, other.output.count == output.count else {
-      throw CompareError.otherOperations(
+      throw ObservationError.otherOperations(
         first: firstIsDone ? "the end" : posted?.place.path ?? "nothing", second: place.path)
     }
     compare(place, other.operation, other.output, output)
@@ -144,9 +144,7 @@ final class Lockstep: @unchecked Sendable {
       self.step = step
     }
 
-    func wants(_ path: String) -> Bool { true }
-
-    var wantsOutliers: Bool { !isFirst }
+    func wants(_ path: String) -> ObservedValues { isFirst ? .output : [.output, .outliers] }
 
     func sawOutliers(_ path: String, rows: Int, of count: Int) {
       lockstep.outliers.withLock { $0.add(rows, of: count) }

@@ -28,7 +28,7 @@ public struct NetworkTiming: Sendable {
     _ body: (Execution) throws -> Void
   ) throws {
     let counter = Counter()
-    activationByteCount = try Execution.plan(mode: mode, observer: counter, body)
+    activationByteCount = try Execution.plan(mode: mode, observers: [counter], body)
     operationCount = counter.operationCount
     weightByteCount = counter.weightByteCount
     try SystemMemory.require(activationByteCount + threadCount * Execution.scratchByteCount, for: "these sizes")
@@ -46,8 +46,6 @@ public struct NetworkTiming: Sendable {
   private final class Counter: Observer {
     var operationCount = 0
     var weightByteCount = 0
-
-    func willRun(_ operation: NetworkOperation) {}
 
     func didRun(_ operation: NetworkOperation, output: Activation?) {
       operationCount += operation.operationCount

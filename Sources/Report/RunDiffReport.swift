@@ -1,13 +1,14 @@
-import Compare
+import Foundation
 import JSON
+import Observation
 import Runtime
 import Tensors
 
-/// How two models at work differ, for people and programs.
-public struct ModelDiffReport {
-  private let diff: ModelDiff
+/// How two runs differ, for people and programs.
+public struct RunDiffReport {
+  private let diff: RunDiff
 
-  public init(_ diff: ModelDiff) { self.diff = diff }
+  public init(_ diff: RunDiff) { self.diff = diff }
 
   // MARK: Text
 
@@ -44,12 +45,12 @@ public struct ModelDiffReport {
       lines.append(
         "answers   " + (diff.firstDifferentToken.map { "part at token \($0 + 1)" } ?? "are the same"))
     }
-    for phase in ["dit.sample.cond", "dit.sample.negative", "decoder"] {
-      guard let last = diff.steps.last(where: { $0.phase == phase }) else { continue }
-      let name = phase == "decoder" ? "latents" : "features"
+    for sampler in diff.outline.samplers {
+      guard let last = diff.steps.last(where: { $0.phase == sampler.phase }) else { continue }
       lines.append(
-        "\(name)  \(phase == "decoder" ? " " : "")\(decibels(last.values.sqnrDecibels)) after \(last.step + 1) steps"
-          + (phase == "dit.sample.negative" ? " (negative prompt)" : ""))
+        sampler.title.padding(toLength: 10, withPad: " ", startingAt: 0)
+          + "\(decibels(last.values.sqnrDecibels)) after \(last.step + 1) steps"
+          + (sampler.note.isEmpty ? "" : " (\(sampler.note))"))
     }
     if let psnr = diff.picturePSNR { lines.append("picture   PSNR \(decibels(psnr))") }
     return lines.joined(separator: "\n")

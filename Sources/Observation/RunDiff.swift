@@ -1,20 +1,11 @@
-import Blip3o
 import Foundation
 import Kernels
-import Pictures
 import Runtime
 import Tensors
-import Tokenization
 
-/// Compares two models at work: the same inputs and noise go through both, and every operation's output is compared as it
-/// comes, in constant memory.
-public final class ModelDiff {
-  /// What both models are asked.
-  public enum Request: Sendable {
-    case paint(prompt: String, GenerationOptions, noise: Noise.Given)
-    case ask(pictures: [Picture], question: String, maxTokens: Int)
-  }
-
+/// Compares two runs: the same inputs and noise go through both, and every operation's output is compared as it comes, in constant
+/// memory.
+public final class RunDiff {
   /// One operation; of phases with many steps the first.
   public struct Row: Sendable {
     public let phase: String
@@ -53,70 +44,46 @@ public final class ModelDiff {
   public private(set) var answers: [String] = []
   /// Whether every operation of the second model read what the first one's did.
   public let isLocal: Bool
-  /// Rows of the second model's activations that were rounded to 8 bits, and those of them whose largest value is over 64 times their
+  /// Rows of the second run's activations that were rounded to 8 bits, and those of them whose largest value is over 64 times their
   /// root mean square.
   public private(set) var roundedRowCount = 0
   public private(set) var outlierRowCount = 0
   /// How each side's products were computed.
   public let modes: [ComputeMode]
 
-  private var numbers: [String: Int] = [:]
-  private var pixels: [[UInt8]] = [[], []]
-  private var answerIDs: [[Int]] = [[], []]
+  /// What both runs consist of.
+  public let outline: PipelineOutline
 
-  /// - Parameters:
-  ///   - isLocal: whether each output of the second model is replaced by the first one's after it was compared, so that an
-  ///     operation's difference is its own.
-  ///   - secondMode: of the second model; nil: as the first's.
-  public init(
-    _ a: Model, _ b: Model, _ request: Request, isLocal: Bool = false, run: RunOptions = .init(),
-    secondMode: ComputeMode? = nil
-  ) throws {
+  private var numbers: [String: Int] = [:]
+  private var results: [RunResult?] = [nil, nil]
+
+  /// - Parameter isLocal: whether each output of the second run is replaced by the first one's after it was compared, so that an
+  ///   operation's difference is its own.
+  /// - Throws: what either run throws, or ``ObservationError``.
+  public init(_ a: any ObservedRun, _ b: any ObservedRun, isLocal: Bool = false) throws {
     self.isLocal = isLocal
-    modes = [run.mode, secondMode ?? run.mode]
-    var secondRun = run
-    secondRun.mode = modes[1]
+    outline = a.outline
+    modes = [a.mode, b.mode]
     // What either cannot do is told before the work.
-    if case .paint(let prompt, let options, let noise) = request {
-      for model in [a, b] { try TextToImage(model, options, run: run, noise: noise).check(prompt) }
-    }
+    for run in [a, b] { try run.check() }
     nonisolated(unsafe) let this = self
-    let other = secondRun
-    let lockstep = Lockstep { place, operation, first, second in
-      this.compare(place, operation, first, second)
-    }
-    try lockstep.run({ try this.work(a, request, run, $0, 0) }, { try this.work(b, request, other, $0, 1) })
+    let lockstep = Lockstep { place, operation, first, second in this.compare(place, operation, first, second) }
+    try lockstep.run(
+      { this.results[0] = try a.run(observers: [$0]) }, { this.results[1] = try b.run(observers: [$0]) })
     (outlierRowCount, roundedRowCount) = lockstep.outliers.withLock { ($0.rows, $0.count) }
-    if !pixels[0].isEmpty { picturePSNR = Self.psnr(pixels[0], pixels[1]) }
-    if !answerIDs[0].isEmpty {
-      let shared = zip(answerIDs[0], answerIDs[1]).prefix { $0 == $1 }.count
-      firstDifferentToken = answerIDs[0] == answerIDs[1] ? nil : shared
-    }
+    if let first = results[0], let second = results[1] { compare(first, second) }
     if logits.count > 0 {
       logits.meanKL /= Double(logits.count)
       logits.topAgreement /= Double(logits.count)
     }
   }
 
-  private func work(
-    _ model: Model, _ request: Request, _ run: RunOptions, _ observer: any Observer, _ side: Int
-  ) throws {
-    switch request {
-    case .paint(let prompt, let options, let noise):
-      let pipeline = try TextToImage(model, options, run: run, noise: noise, observer: observer)
-      try pipeline.readAlone(prompt)
-      pixels[side] = try pipeline.picture(prompt).pixels
-    case .ask(let pictures, let question, let maxTokens):
-      let content = String(repeating: ChatTemplate.image, count: pictures.count) + question
-      // What both have read so far must be equal, so only what is read before the first token is compared in step.
-      let conversation = try Conversation(model, run: run, observer: observer)
-      let messages = [ChatTemplate.Message(role: "user", content: content)]
-      try conversation.read(messages, pictures: pictures)
-      let answer = try Conversation(model, run: run).answer(
-        messages, pictures: pictures, sampling: .greedy, maxTokens: maxTokens, ignoresEnd: true)
-      answerIDs[side] = answer.ids
-      answers.append(answer.text)
+  private func compare(_ first: RunResult, _ second: RunResult) {
+    if !first.pixels.isEmpty { picturePSNR = Self.psnr(first.pixels, second.pixels) }
+    if !first.tokens.isEmpty, first.tokens != second.tokens {
+      firstDifferentToken = zip(first.tokens, second.tokens).prefix { $0 == $1 }.count
     }
+    answers = [first, second].compactMap(\.answer)
   }
 
   private func compare(
@@ -124,7 +91,7 @@ public final class ModelDiff {
   ) {
     var values = ValueDifference()
     values.add(UnsafeBufferPointer(first.values), UnsafeBufferPointer(second.values))
-    if place.path == place.phase || place.path == "decoder.latents" {
+    if outline.samplers.contains(where: { $0.phase == place.phase && $0.path == place.path }) {
       steps.append(Step(phase: place.phase, step: place.step, values: values))
     } else if place.step == 0 {
       let key = place.phase + "/" + place.path
@@ -137,7 +104,7 @@ public final class ModelDiff {
         rows.append(row)
       }
     }
-    if place.path == "llm.lm_head" { compareLogits(first, second) }
+    if place.path == outline.logitsPath { compareLogits(first, second) }
     if isLocal { second.values.baseAddress!.update(from: first.base, count: first.count) }
   }
 

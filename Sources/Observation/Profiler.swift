@@ -84,7 +84,6 @@ public final class Profiler: Observer {
   private var now: UInt64 { MonotonicClock.nanoseconds - epoch }
 
   public func enter(phase name: String, step: Int) {
-    leave()
     let index =
       phases.firstIndex { $0.name == name }
       ?? {
@@ -96,8 +95,8 @@ public final class Profiler: Observer {
     phaseStart = now
   }
 
-  public func leave() {
-    guard let index = phase else { return }
+  public func leave(phase: String, step: Int) {
+    guard let index = self.phase else { return }
     let end = now
     let usage = ProcessUsage.current
     phases[index].stepCount += 1
@@ -107,21 +106,21 @@ public final class Profiler: Observer {
     phases[index].readByteCount += usage.readByteCount - usageAtStart.readByteCount
     events.append(Event(row: nil, phase: index, start: phaseStart, nanoseconds: end - phaseStart))
     peaks.look()
-    phase = nil
+    self.phase = nil
   }
 
-  public var wantsOutliers: Bool { true }
+  public func wants(_ path: String) -> ObservedValues { .outliers }
 
   public func sawOutliers(_ path: String, rows: Int, of count: Int) {
     roundedRowCount += count
     outlierRowCount += rows
   }
 
-  public func willRun(_ operation: NetworkOperation) { operationStart = now }
+  public func willRun(_ operation: NetworkOperation, inputs: [Activation]?) { operationStart = now }
 
   public func didRun(_ operation: NetworkOperation, output: Activation?) {
     let end = now
-    guard let phase, output != nil, operation.kind != .output else { return }
+    guard let phase, operation.kind != .output else { return }
     let key = Key(phase: phase, path: operation.path)
     let index =
       numbers[key]

@@ -1,14 +1,14 @@
 import Blip3o
 import Conversion
 import JSON
-import Profile
+import Observation
 import Report
 import Runtime
 @testable import Samples
 import TestSupport
 import Testing
 
-@Suite struct ProfileTests {
+@Suite struct ProfilerTests {
   private static let folder: TemporaryFolder = {
     let folder = TemporaryFolder()
     try! SampleWriter(scale: .tiny, seed: 0).write(to: folder["m"], resources: Resources())
@@ -20,7 +20,7 @@ import Testing
     var options = GenerationOptions()
     (options.steps, options.decoderSteps) = (3, 2)
     let profiler = Profiler()
-    _ = try TextToImage(model, options, observer: profiler).picture("a cat")
+    _ = try TextToImage(model, options, observers: [profiler]).picture("a cat")
     return (profiler, model)
   }
 
@@ -45,13 +45,14 @@ import Testing
       profiler.rows.filter { $0.phase == "query.cond" && $0.kind == kind }.reduce(0) { $0 + value($1) }
     }
     let weights = 2 * h * h + 2 * h * kv + 3 * h * f
-    #expect(sum(.linear, \.operationCount) == c.layerCount * 2 * n * weights)
+    // The gate's activation function and product are fused with up_proj: 9 for each value.
+    #expect(sum(.linear, \.operationCount) == c.layerCount * (2 * n * weights + 9 * n * f))
     // The sample's weights are bf16.
     #expect(sum(.linear, \.weightByteCount) == c.layerCount * 2 * weights)
     #expect(sum(.attention, \.operationCount) == c.layerCount * 4 * h * (n * (n + 1) / 2))
     #expect(sum(.norm, \.callCount) == 2 * c.layerCount + 1)
-    // x and result of each product; the residual is read once more.
-    let linear = n * (h + h) + 2 * n * (h + kv) + n * (h + 2 * h) + 2 * n * (h + f) + n * (f + 2 * h)
+    // x and result of each product; residual and gate are read once more.
+    let linear = n * (h + h) + 2 * n * (h + kv) + n * (h + 2 * h) + n * (h + f) + n * (h + 2 * f) + n * (f + 2 * h)
     #expect(sum(.linear, \.activationByteCount) == c.layerCount * 4 * linear)
   }
 

@@ -1,7 +1,7 @@
 import Tensors
 
-/// What can keep two models from being compared.
-public enum CompareError: ReportingError, Equatable {
+/// What can keep two runs from being compared.
+public enum ObservationError: ReportingError, Equatable {
   case otherOperations(first: String, second: String)
 
   public var report: ErrorReport {

@@ -1,4 +1,4 @@
-import Compare
+import Comparison
 import Conversion
 import Kernels
 import Tensors

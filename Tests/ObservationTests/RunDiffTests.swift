@@ -1,8 +1,8 @@
 import Encodings
 import Blip3o
-import Compare
 import Conversion
 import Foundation
+import Observation
 import Pictures
 import Quantization
 import Runtime
@@ -11,7 +11,7 @@ import Tensors
 import TestSupport
 import Testing
 
-@Suite struct ModelDiffTests {
+@Suite struct RunDiffTests {
   private static let folder: TemporaryFolder = {
     let folder = TemporaryFolder()
     let writer = try! SampleWriter(
@@ -26,43 +26,44 @@ import Testing
     try! Converter.run(ConversionPlan(source: ModelSource(path: source), options: options), to: path)
   }
 
-  private var paint: ModelDiff.Request {
+  private static let options: GenerationOptions = {
     var options = GenerationOptions()
     (options.steps, options.decoderSteps, options.size) = (2, 2, 64)
-    return .paint(prompt: "a cat", options, noise: [:])
-  }
+    return options
+  }()
 
-  private var ask: ModelDiff.Request {
+  private func paint(_ model: Model) -> any ObservedRun { PaintingRun(model, prompt: "a cat", options: Self.options) }
+
+  private func ask(_ model: Model) -> any ObservedRun {
     var generator = SeededGenerator(3)
     let picture = Picture(width: 120, height: 90, pixels: generator.bytes(120 * 90 * 3))
-    return .ask(pictures: [picture], question: "What?", maxTokens: 6)
+    return AnsweringRun(model, pictures: [picture], question: "What?", maxTokens: 6)
   }
 
   private func model(_ name: String) throws -> Model { try Model(path: Self.folder[name]) }
 
   @Test func equalModelsDifferInNothing() throws {
     for request in [paint, ask] {
-      let diff = try ModelDiff(model("m"), model("m"), request)
+      let diff = try RunDiff(request(model("m")), request(model("m")))
       #expect(diff.rows.count > 50 && diff.rows.allSatisfy { $0.values.changedCount == 0 })
       #expect(diff.suspect == nil && diff.logits.meanKL == 0 && diff.logits.topAgreement == 1)
       #expect(diff.firstDifferentToken == nil)
     }
-    #expect(try ModelDiff(model("m"), model("m"), paint).picturePSNR == .infinity)
+    #expect(try RunDiff(paint(model("m")), paint(model("m"))).picturePSNR == .infinity)
   }
 
   /// The figures are those of two traces, computed in f64.
   @Test(arguments: ["int8", "int4"]) func figuresAreThoseOfTwoTraces(name: String) throws {
-    guard case .paint(let prompt, let options, _) = paint else { return }
     func trace(_ name: String) throws -> [String: [Float]] {
       var found: [String: [Float]] = [:]
       try Trace.textToImage(
-        model(name), prompt: prompt, options: options, run: RunOptions(), noise: [:],
+        model(name), prompt: "a cat", options: Self.options, run: RunOptions(), noise: [:],
         only: ["query.cond/*", "unet/*", "vae/*", "llm.logits"]
       ) { found[$0.info.name.text] = Array($0.bytes.bindMemory(to: Float.self)) }
       return found
     }
     let (a, b) = (try trace("m"), try trace(name))
-    let diff = try ModelDiff(model("m"), model(name), paint)
+    let diff = try RunDiff(paint(model("m")), paint(model(name)))
     var compared = 0
     for row in diff.rows where row.phase == "query.cond" || row.phase == "decoder" || row.phase == "vae" {
       let key = (row.phase == "decoder" ? "unet" : row.phase) + "/" + row.path
@@ -130,8 +131,8 @@ import Testing
       try handle.write(contentsOf: bytes)
       try handle.close()
       Self.quantize(work["m"], to: work["q"], .int8)
-      let diff = try ModelDiff(
-        model("m"), Model(path: work["q"]), component == "vision" ? ask : paint, isLocal: true)
+      let request = component == "vision" ? ask : paint
+      let diff = try RunDiff(request(model("m")), request(Model(path: work["q"])), isLocal: true)
       let expected = String(tensor.name.text.dropLast(".weight".count))
       if diff.suspect?.path == expected {
         found += 1
@@ -149,7 +150,7 @@ import Testing
       ConversionPlan(
         source: ModelSource(path: Self.folder["m"]), options: ConversionOptions(components: ["llm", "vision"])),
       to: native)
-    #expect(throws: ModelError.self) { try ModelDiff(model("m"), Model(path: native), paint) }
-    #expect(try ModelDiff(model("m"), Model(path: native), ask).firstDifferentToken == nil)
+    #expect(throws: ModelError.self) { try RunDiff(paint(model("m")), paint(Model(path: native))) }
+    #expect(try RunDiff(ask(model("m")), ask(Model(path: native))).firstDifferentToken == nil)
   }
 }
