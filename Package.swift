@@ -28,7 +28,10 @@ let package = Package(
       name: "Formats", path: "formats",
       exclude: ["README.md", "activations.md", "bantam.md", "families.md", "names.md", "sources.md"],
       sources: ["Formats.swift"],
-      resources: [.embedInCode("families/blip3o.json"), .embedInCode("names/qwen2vl.json")]),
+      resources: [
+        .embedInCode("families/blip3o.json"), .embedInCode("families/blip3o-next.json"),
+        .embedInCode("families/siglip2-sana.json"), .embedInCode("names/qwen2vl.json"),
+      ]),
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

@@ -2,7 +2,10 @@
 public enum Formats {
   /// Family maps by name: which source tensor becomes which part of which component (families.md).
   public static var families: [(name: String, json: [UInt8])] {
-    [("blip3o", PackageResources.blip3o_json)]
+    [
+      ("blip3o", PackageResources.blip3o_json), ("blip3o-next", PackageResources.blip3o_next_json),
+      ("siglip2-sana", PackageResources.siglip2_sana_json),
+    ]
   }
 
   /// Name maps by name: how a family's tensors are called in another program's layout (names.md).

@@ -33,7 +33,7 @@ struct Convert: ParsableCommand {
   @Option(help: "Cast f32, f16 and bf16 tensors: keep, f32, f16, bf16.")
   var dtype = TargetDType.keep
 
-  @Option(help: "The model's family; 'generic' takes any tensors. (default: by config.json)")
+  @Option(help: "The model's family; 'generic' takes any tensors. (default: by config.json and tensors)")
   var family: String?
 
   @Flag(help: "Print what would be done, with exact sizes, and stop.")

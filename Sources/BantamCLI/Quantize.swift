@@ -47,7 +47,7 @@ struct Quantize: ParsableCommand {
   @Option(help: ArgumentHelp("Components to write, or 'all'. (default: all that inference uses)", valueName: "list"))
   var components: String?
 
-  @Option(help: "The model's family; 'generic' takes any tensors. (default: by config.json)")
+  @Option(help: "The model's family; 'generic' takes any tensors. (default: by config.json and tensors)")
   var family: String?
 
   @Flag(help: "Print what would be done, with exact sizes, and stop.")

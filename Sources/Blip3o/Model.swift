@@ -8,6 +8,9 @@ import Tokenization
 /// Opening reads headers and configurations. Networks are built when they are asked for; their weights are checked when
 /// they are first used.
 public final class Model: Sendable {
+  /// Families that can be run. Others that a map is known for can be looked at, converted and compared.
+  static let families: Set = ["blip3o"]
+
   public let path: String
   public let language: LanguageModelConfig
   public let tokenizer: Tokenizer
@@ -23,7 +26,10 @@ public final class Model: Sendable {
     self.path = path
     source = try ModelSource(path: path)
     map = try ModelMap(source)
-    guard map.family == "blip3o" else { throw ModelError.notThisFamily(path: path, family: map.family) }
+    guard Self.families.contains(map.family) else {
+      throw map.title.map { ModelError.notRunYet(path: path, title: $0) }
+        ?? ModelError.notThisFamily(path: path, family: map.family)
+    }
     components = map.components.map(\.name)
     let source = source
     language = try LanguageModelConfig(Self.config(source, "config.json"))

@@ -6,6 +6,8 @@ public enum ModelError: ReportingError, Equatable {
   case fileMissing(path: String, file: String)
   case componentMissing(path: String, name: String, has: [String])
   case notThisFamily(path: String, family: String)
+  /// A model of a known family whose networks are not built here.
+  case notRunYet(path: String, title: String)
   case tokenMissing(path: String, token: String)
   case promptTooLong(count: Int, limit: Int)
   case size(Int, multiple: Int, limit: Int)
@@ -29,6 +31,11 @@ public enum ModelError: ReportingError, Equatable {
       ErrorReport(
         .badData, at: path, "is not a BLIP3-o model", found: "family '\(family)'",
         hint: "name a release folder or a .bantam file made from one")
+    case .notRunYet(let path, let title):
+      ErrorReport(
+        .badData, at: path,
+        "this is a \(title) model: Bantam inspects, converts, quantizes, compares and exports it, and cannot run it yet"
+      )
     case .tokenMissing(let path, let token): ErrorReport(.badData, at: path, "the tokenizer has no token '\(token)'")
     case .promptTooLong(let count, let limit):
       ErrorReport(.badData, at: "prompt", "is too long", expected: "at most \(limit) tokens", found: "\(count)")

@@ -15,7 +15,7 @@ public struct ConversionOptions: Sendable {
   public var components: [String]?
   /// Cast f32, f16 and bf16 tensors to this type; nil keeps every dtype. Other dtypes are always kept.
   public var dtype: DType?
-  /// Family name; nil finds it by config.json.
+  /// Family name; nil finds it by config.json and the tensors.
   public var family: String?
   /// Which tensors are quantized; nil for none.
   public var recipe: QuantizationRecipe?

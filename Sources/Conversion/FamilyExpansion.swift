@@ -148,7 +148,7 @@ private struct Expansion<Probe: TensorProbe> {
       guard left != right else { return }
     }
     var isOptional = isOptional
-    if let symbol = group.optionalIf, try (value(of: symbol, scope) ?? 0) != 0 { isOptional = true }
+    if let condition = group.optionalIf, try (value(condition, scope) ?? 0) != 0 { isOptional = true }
     var nodes = group.nodes
     var inner = scope
     if let block = group.block {

@@ -38,8 +38,8 @@ public struct FamilyMap: Sendable {
     var sourcePrefix = ""
     var loop: (variable: String, from: SizeExpression, to: SizeExpression)?
     var condition: (left: SizeExpression, differsFrom: SizeExpression)?
-    /// The tensors may be absent where this symbol is not 0.
-    var optionalIf: String?
+    /// The tensors may be absent where this is not 0.
+    var optionalIf: SizeExpression?
     /// The tensor of the same component that a tied one repeats.
     var sameAs: String?
     var arguments: [String: SizeExpression]?
@@ -48,6 +48,7 @@ public struct FamilyMap: Sendable {
   }
 
   public let name: String
+  /// What people call the family.
   public let title: String
   public let components: [Component]
   /// Files of the source that are carried along, by path below its root.
@@ -56,7 +57,7 @@ public struct FamilyMap: Sendable {
   public let ignoredFolders: [String]
   /// How roles and components are stored when quantization is asked for.
   public let quantization: QuantizationPolicy
-  let detection: [(key: String, values: [String])]
+  let detection: FamilyDetection
   let releases: [(name: String, conditions: [(symbol: String, value: Int)])]
   let symbols: [String: ConfigPlace]
   let blocks: [String: [Node]]
@@ -78,9 +79,7 @@ public struct FamilyMap: Sendable {
     files = try parser.strings(root["files"] ?? [])
     ignoredFolders = try parser.strings(root["ignored_folders"] ?? [])
     quantization = try parser.policy(root["quantization"] ?? .object([]))
-    var detection: [(key: String, values: [String])] = []
-    for member in root["detect"]?.object ?? [] { detection.append((member.key, try parser.strings(member.value))) }
-    self.detection = detection
+    detection = try parser.detection(root["detect"] ?? .object([]))
     var releases: [(name: String, conditions: [(symbol: String, value: Int)])] = []
     for release in root["releases"]?.array ?? [] {
       releases.append(
@@ -119,6 +118,29 @@ private struct FamilyMapParser {
   func strings(_ value: JSONValue) throws(FamilyError) -> [String] {
     guard let items = value.array else { throw bad("a list of strings is expected") }
     return items.compactMap(\.string)
+  }
+
+  func detection(_ value: JSONValue) throws(FamilyError) -> FamilyDetection {
+    var detection = FamilyDetection()
+    for member in value.object ?? [] {
+      var facts: [FamilyDetection.Fact] = []
+      for item in member.value.array ?? [] { facts.append(try fact(item)) }
+      switch member.key {
+      case "all": detection.all = facts
+      case "none": detection.none = facts
+      case "signs": detection.signs = facts
+      default: throw bad("'detect' has no key '\(member.key)'")
+      }
+    }
+    return detection
+  }
+
+  private func fact(_ value: JSONValue) throws(FamilyError) -> FamilyDetection.Fact {
+    if let path = value["file"]?.string { return .file(path) }
+    if let prefix = value["tensor"]?.string { return .tensor(prefix: prefix, folder: value["folder"]?.string ?? "") }
+    let key = try string(value, "config")
+    guard let values = value["is"] else { return .config(key: key, values: nil) }
+    return .config(key: key, values: try strings(values))
   }
 
   func policy(_ value: JSONValue) throws(FamilyError) -> QuantizationPolicy {
@@ -179,7 +201,7 @@ private struct FamilyMapParser {
       case "source": group.sourcePrefix = try string(value, "source")
       case "for", "in": break
       case "if": group.condition = try condition(string(value, "if"))
-      case "optional": group.optionalIf = try string(value, "optional")
+      case "optional": group.optionalIf = try expression(string(value, "optional"))
       case "same_as": group.sameAs = try string(value, "same_as")
       case "block": group.block = try string(value, "block")
       case "with":

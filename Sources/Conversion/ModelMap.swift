@@ -23,6 +23,8 @@ public struct ModelMap: Sendable {
 
   /// `blip3o`, ..., or `generic`.
   public let family: String
+  /// What people call the family; nil where no map is known for it.
+  public let title: String?
   /// Name of the release whose sizes these are, where it is known.
   public let release: String?
   public let components: [Component]
@@ -34,7 +36,7 @@ public struct ModelMap: Sendable {
   public let notes: [String]
 
   /// Finds the family of a source and maps its tensors.
-  /// - Parameter family: a family's name, `generic`, or nil to find it by config.json.
+  /// - Parameter family: a family's name, `generic`, or nil to find it by config.json and the tensors.
   /// - Throws: ``FamilyError`` when tensors are unclaimed, missing, or of the wrong shape.
   public init(_ source: ModelSource, family: String? = nil) throws {
     let known = try FamilyMap.builtIn()
@@ -49,23 +51,38 @@ public struct ModelMap: Sendable {
       throw FamilyError.unknownFamily(name: family, known: known.map(\.name) + ["generic"])
     }
     let configs = ConfigFiles(source)
-    for map in known where family == nil || family == map.name {
-      if try map.matches(configs) || source.nameMap?.family == map.name {
-        self = try Self.mapped(source, map, configs)
-        return
-      }
-      if family == map.name {
-        throw FamilyError.notThisFamily(
-          path: source.path, family: map.name, found: "config.json of another model, or none")
-      }
+    if family != "generic",
+      let map = try Self.family(FamilyEvidence(source: source, configs: configs), among: known, asked: family)
+    {
+      self = try Self.mapped(source, map, configs)
+    } else {
+      try self.init(generic: source, isAsked: family == "generic")
     }
-    try self.init(generic: source, isAsked: family == "generic")
+  }
+
+  /// The family of a source: the one asked for, if the source may be of it, or the one that fits best.
+  private static func family(
+    _ evidence: FamilyEvidence, among known: [FamilyMap], asked: String?
+  ) throws -> FamilyMap? {
+    let named = evidence.source.nameMap?.family
+    guard let asked else {
+      return try known.first { $0.name == named } ?? FamilyMap.best(for: evidence, among: known)
+    }
+    guard let map = known.first(where: { $0.name == asked }),
+      try map.name == named || map.detection.score(evidence) > 0
+    else {
+      throw FamilyError.notThisFamily(
+        path: evidence.source.path, family: asked, found: "config.json or tensors of another model")
+    }
+    return map
   }
 
   private init(_ archive: Archive, _ known: [FamilyMap]) {
     let family = archive.metadata["family"]?.string ?? "generic"
+    let map = known.first { $0.name == family }
     self.family = family
-    quantization = known.first { $0.name == family }?.quantization ?? .generic
+    title = map?.title
+    quantization = map?.quantization ?? .generic
     release = archive.metadata["release"]?.string
     components = archive.index.components.map { component in
       Component(
@@ -95,6 +112,7 @@ public struct ModelMap: Sendable {
       byFolder[tensor.folder, default: []].append(Tensor(name: name, role: role, number: number, sameAs: nil))
     }
     family = "generic"
+    title = nil
     quantization = .generic
     release = nil
     var names: Set<String> = []
@@ -112,18 +130,18 @@ public struct ModelMap: Sendable {
     files = (source.checkpoint?.isFolder ?? false) ? companions : []
     notes =
       source.notes
-      + (isAsked ? [] : ["no known config.json: taken as family 'generic'"])
+      + (isAsked ? [] : ["no known config.json with tensors of its family: taken as family 'generic'"])
   }
 
   private init(
-    family: String, release: String?, components: [Component], files: [String], notes: [String],
-    quantization: QuantizationPolicy
+    _ map: FamilyMap, release: String?, components: [Component], notes: [String]
   ) {
-    self.family = family
-    self.quantization = quantization
+    family = map.name
+    title = map.title
+    quantization = map.quantization
+    files = map.files
     self.release = release
     self.components = components
-    self.files = files
     self.notes = notes
   }
 
@@ -190,9 +208,7 @@ public struct ModelMap: Sendable {
     let release = try map.releases.first { release in
       try release.conditions.allSatisfy { try symbols.value($0.symbol) == $0.value }
     }
-    return ModelMap(
-      family: map.name, release: release?.name, components: components, files: map.files, notes: source.notes + notes,
-      quantization: map.quantization)
+    return ModelMap(map, release: release?.name, components: components, notes: source.notes + notes)
   }
 
   /// The components to use: those asked for, or the defaults.
@@ -260,18 +276,6 @@ final class ConfigFiles {
       throw .configKey(path: place.file, key: key, rule: "is out of range: \(number)")
     }
     return number
-  }
-}
-
-extension FamilyMap {
-  /// Whether config.json names this family.
-  func matches(_ configs: ConfigFiles) throws -> Bool {
-    guard let config = try configs.file("config.json") else { return false }
-    return detection.contains { key, values in
-      guard let found = config[key] else { return false }
-      let texts = found.string.map { [$0] } ?? (found.array ?? []).compactMap(\.string)
-      return texts.contains { values.contains($0) }
-    }
   }
 }
 
