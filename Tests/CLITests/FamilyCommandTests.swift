@@ -48,7 +48,8 @@ import Testing
       ["quantize", folder["m"], "-o", folder["q"], "--encoding", "int4", "--dry-run", "--json"])
     let plan = try ConfigJSON.parse(Array(planned.output.utf8))
     #expect(planned.status == 0 && plan["family"] == "blip3o-next")
-    #expect(try #require(plan["output_bytes"]?.int) < 3_300_000_000)
+    // 16 bits a weight in the source; 4.5 or 8.5 in the plan for nearly all.
+    #expect(try #require(plan["output_bytes"]?.int) < 8_744_428_562 * 4 / 10)
     #expect(folder.names == ["m"])
   }
 }
