@@ -144,7 +144,9 @@ let package = Package(
         "Runtime", "Tensors", "TestSupport",
       ]),
     .testTarget(name: "ReportTests", dependencies: ["Report", "JSON", "TestSupport"]),
-    .testTarget(name: "CLITests", dependencies: ["BantamCLI", "JSON", "TestSupport"]),
+    .testTarget(
+      name: "CLITests",
+      dependencies: ["BantamCLI", "Archive", "Encodings", "JSON", "Kernels", "Tensors", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -61,7 +61,7 @@ public enum ArchiveError: ReportingError, Equatable {
     func bad(
       _ path: String, _ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil
     ) -> ErrorReport {
-      ErrorReport(.badData, at: printable(path), problem, expected: expected, found: found, hint: hint)
+      ErrorReport(.badData, at: path, problem, expected: expected, found: found, hint: hint)
     }
     let again = "The file is damaged: copy or convert it again"
     switch self {
@@ -78,7 +78,7 @@ public enum ArchiveError: ReportingError, Equatable {
     case .reservedNotZero(let path, let part): return bad(path, "reserved bytes of the \(part) are not zero")
     case .unknownFeature(let path, let feature):
       return bad(
-        path, "needs feature '\(printable(feature))', which this program lacks", nil, nil, "Use a newer bantam")
+        path, "needs feature '\(feature)', which this program lacks", nil, nil, "Use a newer bantam")
     case .badFeatureText(let path): return bad(path, "the list of features is malformed")
     case .badParameter(let path, let name, let value):
       return bad(path, "superblock field '\(name)' is out of range", nil, "\(value)")
@@ -91,13 +91,13 @@ public enum ArchiveError: ReportingError, Equatable {
     case .tableDamaged(let path, let table): return bad(path, "the \(table) is damaged", nil, nil, again)
     case .badIndexMagic(let path): return bad(path, "the index does not start with its mark", "BTMINDEX")
     case .badSectionTable(let path, let rule): return bad(path, "the section table is malformed: \(rule)")
-    case .sectionTwice(let path, let section): return bad(path, "section '\(printable(section))' occurs twice")
+    case .sectionTwice(let path, let section): return bad(path, "section '\(section)' occurs twice")
     case .sectionMissing(let path, let section): return bad(path, "section '\(section)' is missing")
     case .unknownSection(let path, let section):
       return bad(
-        path, "needs section '\(printable(section))', which this program does not know", nil, nil, "Use a newer bantam")
+        path, "needs section '\(section)', which this program does not know", nil, nil, "Use a newer bantam")
     case .sectionOutOfBounds(let path, let section):
-      return bad(path, "section '\(printable(section))' lies outside the index")
+      return bad(path, "section '\(section)' lies outside the index")
     case .strideTooSmall(let path, let section, let stride):
       return bad(path, "records of section '\(section)' are too short", nil, "\(stride) bytes")
     case .badReference(let path, let record, let field):
@@ -114,7 +114,7 @@ public enum ArchiveError: ReportingError, Equatable {
     case .nameTwice(let path, let name): return bad(path, "name '\(name)' occurs twice")
     case .emptyName(let path, let record): return bad(path, "\(record): the name is empty")
     case .componentsNotInOrder(let path, let component):
-      return bad(path, "component '\(printable(component))' does not hold the tensors that follow the one before it")
+      return bad(path, "component '\(component)' does not hold the tensors that follow the one before it")
     case .badAlias(let path, let tensor, let rule): return bad(path, "alias '\(tensor)' \(rule)")
     case .planeMissing(let path, let tensor): return bad(path, "tensor '\(tensor)' lacks the planes of its encoding")
     case .planeSize(let path, let tensor, let expected, let found):
@@ -124,29 +124,29 @@ public enum ArchiveError: ReportingError, Equatable {
     case .planeMisaligned(let path, let tensor, let offset):
       return bad(path, "a plane of tensor '\(tensor)' is not aligned", nil, "byte \(offset)")
     case .overlap(let path, let first, let second):
-      return bad(path, "'\(printable(first))' and '\(printable(second))' overlap")
+      return bad(path, "'\(first)' and '\(second)' overlap")
     case .sumCount(let path, let name, let expected, let found):
-      return bad(path, "'\(printable(name))' has the wrong number of checksums", "\(expected)", "\(found)")
-    case .badBlobName(let path, let name): return bad(path, "file name '\(printable(name))' would lead elsewhere")
+      return bad(path, "'\(name)' has the wrong number of checksums", "\(expected)", "\(found)")
+    case .badBlobName(let path, let name): return bad(path, "file name '\(name)' would lead elsewhere")
     case .badMetadata(let path, let rule): return bad(path, "the metadata table is malformed: \(rule)")
     case .badLayout(let path, let index): return bad(path, "layout \(index) is out of range")
     case .badSourceRange(let path, let tensor):
       return bad(path, "the recorded source range of tensor '\(tensor)' overflows")
     case .chunkDamaged(let path, let name, let offset):
       return ErrorReport(
-        .badData, at: printable(path), "'\(printable(name))' is damaged near byte \(offset)",
-        hint: "bantam verify lists all damage; convert the source again")
+        .badData, at: path, "'\(name)' is damaged near byte \(offset)",
+        hint: "Copy the file again, or convert the source again")
     case .unknownEncoding(let path, let tensor, let encoding):
       return bad(
-        path, "tensor '\(tensor)' has an encoding that this program does not know", nil, "'\(printable(encoding))'",
+        path, "tensor '\(tensor)' has an encoding that this program does not know", nil, "'\(encoding)'",
         "Use a newer bantam")
     case .unknownLayout(let path, let tensor):
       return bad(
         path, "tensor '\(tensor)' has a layout that this program does not know", nil, nil, "Use a newer bantam")
     case .noSuchTensor(let path, let name, let nearest):
       return ErrorReport(
-        .noInput, at: printable(path), "holds no tensor '\(printable(name))'",
-        hint: nearest.isEmpty ? nil : "Nearest: " + nearest.map { printable($0) }.joined(separator: ", "))
+        .noInput, at: path, "holds no tensor '\(name)'",
+        hint: nearest.isEmpty ? nil : "Nearest: " + nearest.joined(separator: ", "))
     }
   }
 }

@@ -97,7 +97,7 @@ public enum ArchiveVerifier {
         if try archive.file.bytes(at: position, count: length).contains(where: { $0 != 0 }) {
           findings.append(
             Finding(
-              name: "padding between '\(printable(before))' and '\(printable(extent.owner))'", offset: position,
+              name: "padding between '\(before)' and '\(extent.owner)'", offset: position,
               byteCount: length, problem: "is not zero"))
         }
         position += length

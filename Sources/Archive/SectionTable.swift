@@ -42,7 +42,7 @@ struct SectionTable {
       }
       // Only padding to the next multiple of 8 may lie between two sections.
       guard offset == roundUp(position, to: 8), bytes[position..<offset].allSatisfy({ $0 == 0 }) else {
-        throw .badSectionTable(path: path, rule: "bytes before section '\(printable(name))' belong to nothing")
+        throw .badSectionTable(path: path, rule: "bytes before section '\(name)' belong to nothing")
       }
       guard record.u32(4) <= 1, record.get(32, as: UInt64.self) == 0 else {
         throw .reservedNotZero(path: path, part: "section table")
@@ -77,7 +77,7 @@ struct SectionTable {
       let damaged = table.entries.first { entry in
         CRC32C.of(UnsafeRawBufferPointer(rebasing: buffer[entry.offset..<entry.offset + entry.byteCount])) != entry.sum
       }
-      return damaged.map { Section(rawValue: $0.name)?.title ?? "section '\(printable($0.name))'" }
+      return damaged.map { Section(rawValue: $0.name)?.title ?? "section '\($0.name)'" }
     }
   }
 }

@@ -29,7 +29,7 @@ struct Annotate: ParsableCommand {
 
   func validate() throws {
     for change in changes where !change.contains("=") || change.hasPrefix("=") {
-      throw ValidationError("--set takes key=value, found '\(printable(change))'")
+      throw ValidationError("--set takes key=value, found '\(change)'")
     }
   }
 
@@ -48,9 +48,9 @@ struct Annotate: ParsableCommand {
       }
     }
     let metadata = try Archive(path: file).metadata
-    if json { return Terminal.print(metadata.text(indent: 2)) }
+    if json { return Terminal.print(metadata) }
     for member in metadata.object ?? [] {
-      Terminal.print("\(printable(member.key)): \(member.value.string.map { printable($0) } ?? member.value.text())")
+      Terminal.print("\(member.key): \(member.value.string.map { PrintableText.shortened($0) } ?? member.value.text())")
     }
   }
 }

@@ -43,12 +43,16 @@ enum Main {
       var command = try Bantam.parseAsRoot()
       try command.run()
     } catch let error as any ReportingError {
-      Terminal.fail(error.report)
+      Terminal.fail(Advice.report(of: error))
     } catch {
       // Help and the version are data, wrong use is talk.
       let (text, code) = (Bantam.fullMessage(for: error), Bantam.exitCode(for: error).rawValue)
-      if !text.isEmpty { if code == 0 { Terminal.print(text) } else { Terminal.say(text) } }
+      if !text.isEmpty { if code == 0 { Terminal.stream(text + "\n") } else { Terminal.say(lines: lines(of: text)) } }
       exit(code)
     }
+  }
+
+  private static func lines(of text: String) -> [String] {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
 }

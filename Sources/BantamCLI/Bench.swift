@@ -112,7 +112,7 @@ struct Bench: ParsableCommand {
         }
       }
     }
-    Terminal.print(report.text(json ? .json : format))
+    Terminal.print(lines: report.lines(json ? .json : format))
   }
 
   /// The best that products of a mode reach on a thread, GOP/s.

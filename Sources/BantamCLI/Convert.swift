@@ -52,13 +52,13 @@ struct Convert: ParsableCommand {
     var plan = try ConversionPlan(source: source, options: options)
     if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }
     if dryRun {
-      return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text)
+      return Terminal.print(PlanReport(plan, output), asJSON: json)
     }
     let (resources, meter) = work.resources("convert", total: plan.inputByteCount)
     plan.resources = resources
     try Converter.run(plan, to: output)
     meter.finish()
     let report = PlanReport(plan, output, seconds: meter.seconds)
-    Terminal.print(json ? report.json.text(indent: 2) : report.line)
+    if json { Terminal.print(report.json) } else { Terminal.print(report.line) }
   }
 }

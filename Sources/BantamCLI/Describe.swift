@@ -77,7 +77,7 @@ struct Chat: ParsableCommand {
       return
     }
     while true {
-      if isatty(STDIN_FILENO) == 1 { Terminal.write(talk: "> ") }
+      if isatty(STDIN_FILENO) == 1 { Terminal.ask() }
       guard let line = readLine(), !line.isEmpty else { return }
       messages.append(.init(role: "user", content: line))
       let answer = try answering.run(conversation, messages, [], work)
@@ -148,9 +148,9 @@ struct AnsweringOptions: ParsableArguments {
     let answer = try conversation.answer(
       messages, pictures: pictures, sampling: sampling(conversation.defaultSampling), maxTokens: maxTokens,
       ignoresEnd: ignoreEos
-    ) { if isStreamed { Terminal.write(data: $0) } }
+    ) { if isStreamed { Terminal.stream($0) } }
     if json {
-      Terminal.print(document(answer, work.mode).text(indent: 2))
+      Terminal.print(document(answer, work.mode))
     } else {
       Terminal.print("")
     }

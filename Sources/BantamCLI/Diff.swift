@@ -101,10 +101,10 @@ struct Diff: ParsableCommand {
     }
     let diff = try RunDiff(runs[0], runs[1], isLocal: local)
     let report = RunDiffReport(diff)
-    Terminal.print(json ? report.json.text(indent: 1) : report.text)
+    Terminal.print(report, asJSON: json, indent: 1)
     let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)
     guard !failures.isEmpty else { return }
-    failures.forEach { Terminal.say("bantam: \($0)") }
+    for failure in failures { Terminal.say("bantam: \(failure)") }
     Glibc.exit(ExitStatus.differs.rawValue)
   }
 
@@ -117,7 +117,7 @@ struct Diff: ParsableCommand {
     let diff = try WeightDiff(a, b, components: components, resources: resources)
     meter.finish()
     let report = DiffReport(diff)
-    Terminal.print(json ? report.json.text(indent: 1) : report.text)
+    Terminal.print(report, asJSON: json, indent: 1)
     guard let failUnder else { return }
     guard !diff.rows.isEmpty else {
       Terminal.say("bantam: the two have no tensor in common to hold against \(failUnder) dB")

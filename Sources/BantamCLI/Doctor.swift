@@ -53,7 +53,7 @@ struct Doctor: ParsableCommand {
         "memory_reads": Self.document(reads, threadCounts),
         "file_reads": file == nil ? .null : Self.document(onFile, threadCounts),
       ])
-      return Terminal.print(document.text(indent: 2))
+      return Terminal.print(document)
     }
     func read(_ reads: [MemoryRead]) -> String {
       zip(threadCounts, reads).map { threads, read in
@@ -61,18 +61,19 @@ struct Doctor: ParsableCommand {
       }.joined(separator: ", ")
     }
     func rate(_ value: Double) -> String { "\(Int(value)) GFLOP/s a thread" }
-    Terminal.print(
-      """
-      processor     \(Self.processor), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) in use
-      instructions  \(sets.names.joined(separator: ", "))
-      memory        \(Quantity.bytes(memory.total)), \(Quantity.bytes(memory.available)) available
-        reads       \(read(reads))\(onFile.isEmpty ? "" : "\n  mapped file \(read(onFile))")
-      f32 products  \(ProductEngine.preferred.rawValue)
-        blocked     \(rate(rates.panels()))
-        openblas    \(blas.map { "\(rate(rates.openBLAS() ?? 0)), core \($0.coreName)" } ?? "not there: install libopenblas0-pthread")
-      8-bit dots    with int8 weights \(Int(rates.dots(bits: 8))), with int4 \(Int(rates.dots(bits: 4))) GOP/s a thread
-      bf16 products \(rates.pairs().map(rate) ?? "right, but slow: this processor has no instruction for them")
-      """)
+    let openBLAS = blas.map { "\(rate(rates.openBLAS() ?? 0)), core \($0.coreName)" }
+    Terminal.print(lines: [
+      "processor     \(Self.processor), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) in use",
+      "instructions  \(sets.names.joined(separator: ", "))",
+      "memory        \(Quantity.bytes(memory.total)), \(Quantity.bytes(memory.available)) available",
+      "  reads       \(read(reads))",
+    ] + (onFile.isEmpty ? [] : ["  mapped file \(read(onFile))"]) + [
+      "f32 products  \(ProductEngine.preferred.rawValue)",
+      "  blocked     \(rate(rates.panels()))",
+      "  openblas    \(openBLAS ?? "not there: install libopenblas0-pthread")",
+      "8-bit dots    with int8 weights \(Int(rates.dots(bits: 8))), with int4 \(Int(rates.dots(bits: 4))) GOP/s a thread",
+      "bf16 products \(rates.pairs().map(rate) ?? "right, but slow: this processor has no instruction for them")",
+    ])
   }
 
   private static func document(_ reads: [MemoryRead], _ threadCounts: [Int]) -> JSONValue {
@@ -94,7 +95,7 @@ struct Doctor: ParsableCommand {
   static var processor: String {
     let text = text(of: "/proc/cpuinfo")
     let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
-    return line.flatMap { $0.split(separator: ":").last }.map { printable(String($0.drop { $0 == " " })) } ?? "unknown"
+    return line.flatMap { $0.split(separator: ":").last }.map { String($0.drop { $0 == " " }) } ?? "unknown"
   }
 
   static var memory: (total: Int, available: Int) {

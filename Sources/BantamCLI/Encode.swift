@@ -44,10 +44,10 @@ struct Encode: ParsableCommand {
     meter.say("\(output): \(shape[1]) features of \(shape[2]) channels")
     if json {
       Terminal.print(
-        JSONValue.members([
+        .members([
           "schema": "bantam.encode.1", "file": .string(output), "compute": .string(options.mode.rawValue),
           "shape": .array(shape.map { .int($0) }),
-        ]).text(indent: 2))
+        ]))
     }
   }
 }

@@ -47,9 +47,9 @@ struct Export: ParsableCommand {
         "schema": "bantam.export.1", "file": .string(file), "output": .string(output),
         "tensors": .int(archive.index.tensors.count), "tensor_bytes": .int(total),
       ])
-      Terminal.print(document.text(indent: 2))
+      Terminal.print(document)
     } else {
-      Terminal.print("\(printable(output))  \(archive.index.tensors.count) tensors  \(Quantity.bytes(total))")
+      Terminal.print("\(output)  \(archive.index.tensors.count) tensors  \(Quantity.bytes(total))")
     }
   }
 }

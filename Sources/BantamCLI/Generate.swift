@@ -76,7 +76,7 @@ struct Generate: ParsableCommand {
       files.append(.string(path))
       meter.say("\(path): \(picture.width) x \(picture.height)")
     }
-    if json { Terminal.print(report(options, files, pipeline.reports).text(indent: 2)) }
+    if json { Terminal.print(report(options, files, pipeline.reports)) }
   }
 
   /// `cat.png` becomes `cat-1.png`, `cat-2.png`, ...

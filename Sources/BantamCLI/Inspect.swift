@@ -63,16 +63,14 @@ struct Inspect: ParsableCommand {
     if !work.quiet { for note in inspection.notes { Terminal.say("note: \(note)") } }
     if let tensor {
       let details = try TensorDetails(inspection, inspection.tensor(named: tensor))
-      return Terminal.print(json ? details.json.text(indent: 2) : details.text)
+      return Terminal.print(details, asJSON: json)
     }
     if let layout {
-      let map = LayoutMap(inspection, try inspection.tensor(named: layout))
-      return Terminal.print(json ? map.json.text(indent: 2) : map.text)
+      return Terminal.print(LayoutMap(inspection, try inspection.tensor(named: layout)), asJSON: json)
     }
-    if metadata && !json { return Terminal.print(inspection.metadataText()) }
+    if metadata && !json { return Terminal.print(lines: inspection.metadataLines()) }
     if quality {
-      let report = try QualityReport(inspection)
-      return Terminal.print(json ? report.json.text(indent: 2) : report.text)
+      return Terminal.print(try QualityReport(inspection), asJSON: json)
     }
     let byteCount = inspection.tensors.reduce(0) { $0 + $1.info.byteCount }
     if health {
@@ -80,16 +78,16 @@ struct Inspect: ParsableCommand {
       let (resources, meter) = work.resources("health", total: byteCount)
       let check = try HealthCheck(inspection, resources: resources)
       if inspection.source.archive == nil { meter.finish() }
-      return Terminal.print(json ? check.json.text(indent: 2) : check.text)
+      return Terminal.print(check, asJSON: json)
     }
     if digests {
       let (resources, meter) = work.resources("digests", total: byteCount)
       let digests = try TensorDigests.all(
         of: inspection.source, numbers: inspection.tensors.map(\.number), resources: resources)
       meter.finish()
-      return Terminal.print(inspection.json(digests: digests).text(indent: 1))
+      return Terminal.print(inspection.json(digests: digests), indent: 1)
     }
-    if json { return Terminal.print(inspection.json().text(indent: 1)) }
-    Terminal.print(tree ? inspection.tree() : inspection.text(allTensors: all))
+    if json { return Terminal.print(inspection.json(), indent: 1) }
+    Terminal.print(lines: tree ? inspection.tree() : inspection.lines(allTensors: all))
   }
 }

@@ -22,7 +22,7 @@ enum OutputFile {
     let ending = Folder.ending(of: path).lowercased()
     guard ending == form.rawValue || !others.contains(ending) else {
       throw ValidationError(
-        "'\(printable(path))' promises another format than is written here: name it *.\(form.rawValue)")
+        "'\(path)' promises another format than is written here: name it *.\(form.rawValue)")
     }
   }
 }

@@ -64,6 +64,6 @@ struct ProfileCommand: ParsableCommand {
     }
     let report = ProfileReport(profiler, mode: options.mode)
     try file?.commit(Array(report.traceEvents.text().utf8))
-    Terminal.print(json ? report.json.text(indent: 1) : report.text)
+    Terminal.print(report, asJSON: json, indent: 1)
   }
 }

@@ -30,7 +30,7 @@ final class ProgressMeter: Sendable {
     let (now, next) = (MonotonicClock.nanoseconds, due.load(ordering: .relaxed))
     // One of several threads gets to show it.
     if now >= next, due.compareExchange(expected: next, desired: now + interval, ordering: .relaxed).exchanged {
-      show()
+      Terminal.renew(line)
     }
   }
 
@@ -46,20 +46,11 @@ final class ProgressMeter: Sendable {
     return text
   }
 
-  private func show() {
-    if Terminal.isInteractive {
-      Terminal.write(talk: "\r\u{1B}[K" + line)
-    } else {
-      Terminal.say(line)
-    }
-  }
-
   /// Stops the display and says how long it took.
   func finish() {
     guard isShown else { return }
-    if Terminal.isInteractive { Terminal.write(talk: "\r\u{1B}[K") }
     let count = done.load(ordering: .relaxed)
-    Terminal.say(
+    Terminal.settle(
       "\(title)  \(Quantity.bytes(count)) in \(Quantity.duration(seconds))  "
         + "\(Quantity.bytes(Int(Double(count) / max(seconds, 1e-3))))/s")
   }

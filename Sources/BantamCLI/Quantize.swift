@@ -94,8 +94,8 @@ struct Quantize: ParsableCommand {
       plan = try ConversionPlan(source: source, options: options)
     } catch RecipeError.cannotMeet(let refusals) {
       var table = TextTable([("tensor", .left), ("asked", .left), ("reason", .left)])
-      for refusal in refusals { table.add([printable(refusal.name), refusal.asked, refusal.reason]) }
-      Terminal.say(table.text)
+      for refusal in refusals { table.add([refusal.name, refusal.asked, refusal.reason]) }
+      Terminal.say(lines: table.lines)
       throw RecipeError.cannotMeet(refusals)
     }
     if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }
@@ -103,16 +103,21 @@ struct Quantize: ParsableCommand {
       try AtomicOutputFile(path: saveRecipe).commit(Array((recipe.json.text(indent: 2) + "\n").utf8))
     }
     if dryRun {
-      return Terminal.print(json ? PlanReport(plan, output).json.text(indent: 2) : PlanReport(plan, output).text)
+      return Terminal.print(PlanReport(plan, output), asJSON: json)
     }
     let (resources, meter) = work.resources("quantize", total: plan.inputByteCount)
     plan.resources = resources
     try Converter.run(plan, to: output)
     meter.finish()
     let report = PlanReport(plan, output, seconds: meter.seconds)
-    if json { return Terminal.print(report.json.text(indent: 2)) }
+    if json { return Terminal.print(report.json) }
     let quality = try QualityReport(Inspection(path: output))
-    if !work.quiet { for warning in quality.warnings { Terminal.say("warning: \(warning)") } }
-    Terminal.print(report.line + "\n" + quality.componentTable)
+    if !work.quiet {
+      for warning in quality.warnings { Terminal.say("warning: \(warning)") }
+      if !quality.warnings.isEmpty {
+        Terminal.say("note: bantam inspect --tensor shows the values of a tensor, --keep leaves it as it is")
+      }
+    }
+    Terminal.print(lines: [report.line] + quality.componentTable)
   }
 }

@@ -48,10 +48,10 @@ struct Sample: ParsableCommand {
         "schema": "bantam.sample.1", "folder": .string(folder), "scale": .string(scale.name),
         "seed": .int(Int(truncatingIfNeeded: seed)), "tensor_bytes": .int(writer.byteCount),
       ])
-      Terminal.print(document.text(indent: 2))
+      Terminal.print(document)
     } else {
       Terminal.print(
-        "\(printable(folder))  scale \(scale.name), seed \(seed), \(Quantity.bytes(writer.byteCount)) of tensors")
+        "\(folder)  scale \(scale.name), seed \(seed), \(Quantity.bytes(writer.byteCount)) of tensors")
     }
   }
 }

@@ -38,13 +38,11 @@ final class StepMeter: Sendable {
       }
       return line
     }
-    guard let line else { return }
-    if Terminal.isInteractive { Terminal.write(talk: "\r\u{1B}[K" + line) } else { Terminal.say(line) }
+    if let line { Terminal.renew(line) }
   }
 
   /// A line that stays.
   func say(_ text: String) {
-    guard isShown else { return }
-    Terminal.say((Terminal.isInteractive ? "\r\u{1B}[K" : "") + text)
+    if isShown { Terminal.settle(text) }
   }
 }

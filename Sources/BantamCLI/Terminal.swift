@@ -1,44 +1,54 @@
 import Glibc
 import JSON
+import Report
 import Tensors
 
 /// stdout is data, stderr is talk.
+///
+/// All that the program says leaves it here, and text is made safe here, whatever it was made of: a line has no line ends but
+/// the one that is written behind it, a passage has no controls but line ends and tabs, and JSON escapes its own strings.
 enum Terminal {
+  // MARK: Data
+
   /// Writes a line of data. A closed pipe ends the program quietly; what cannot be written ends it with 74.
-  static func print(_ text: String) { write(data: text + "\n") }
+  static func print(_ line: String) { print(lines: [line]) }
 
-  /// Writes a line of talk.
-  static func say(_ text: String) { write(talk: text + "\n") }
+  static func print(lines: [String]) { write(data: lines.map { PrintableText.line($0) + "\n" }.joined()) }
 
-  static func write(data text: String) {
-    let code = write(text, to: STDOUT_FILENO)
-    if code == 0 { return }
-    // A reader that has seen enough, such as head, is no failure.
-    if code == EPIPE { exit(0) }
-    // Not by way of stdout, also where JSON was asked for: it is what failed.
-    end(ErrorReport(.inputOutput, at: "stdout", "cannot be written: \(String(cString: strerror(code)))"))
+  static func print(_ document: JSONValue, indent: Int? = 2) { write(data: document.text(indent: indent) + "\n") }
+
+  static func print(_ presentation: some Presentation, asJSON: Bool, indent: Int = 2) {
+    if asJSON { print(presentation.json, indent: indent) } else { print(lines: presentation.lines) }
   }
 
-  /// Talk that nobody hears is no failure.
-  static func write(talk text: String) { _ = write(text, to: STDERR_FILENO) }
+  /// Writes text of any number of lines, as it comes.
+  static func stream(_ passage: String) { write(data: PrintableText.passage(passage)) }
 
-  /// Gives 0, or the error number.
-  private static func write(_ text: String, to descriptor: Int32) -> Int32 {
-    let bytes = Array(text.utf8)
-    var done = 0
-    while done < bytes.count {
-      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
-      if count < 0 && errno == EINTR { continue }
-      if count < 0 && errno == EAGAIN {
-        // Somebody has made the stream one that does not wait: wait for it here.
-        var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        if poll(&request, 1, -1) >= 0 || errno == EINTR { continue }
-      }
-      if count <= 0 { return count < 0 ? errno : EIO }
-      done += count
-    }
-    return 0
+  // MARK: Talk
+
+  /// Writes a line of talk, cut where it is too long to be read.
+  static func say(_ line: String) { write(talk: shown(line) + "\n") }
+
+  static func say(lines: [String]) { lines.forEach(say) }
+
+  /// Shows a line in place of the one that was shown before it; another line where that cannot be.
+  static func renew(_ line: String) {
+    if isInteractive { write(talk: eraseLine + shown(line)) } else { say(line) }
   }
+
+  /// Writes a line of talk in place of the one that was renewed.
+  static func settle(_ line: String) { write(talk: (isInteractive ? eraseLine : "") + shown(line) + "\n") }
+
+  /// Asks for a line.
+  static func ask() { write(talk: "> ") }
+
+  private static let eraseLine = "\r\u{1B}[K"
+
+  private static func shown(_ line: String) -> String { PrintableText.shortened(PrintableText.line(line), to: 500) }
+
+  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb" }
+
+  // MARK: The end
 
   /// Ends the program with a report: one line on stderr, and a document on stdout where JSON was asked for.
   static func fail(_ report: ErrorReport) -> Never {
@@ -60,5 +70,35 @@ enum Terminal {
     exit(report.status.rawValue)
   }
 
-  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb" }
+  // MARK: Channels
+
+  private static func write(data text: String) {
+    let code = write(text, to: STDOUT_FILENO)
+    if code == 0 { return }
+    // A reader that has seen enough, such as head, is no failure.
+    if code == EPIPE { exit(0) }
+    // Not by way of stdout, also where JSON was asked for: it is what failed.
+    end(ErrorReport(.inputOutput, at: "stdout", "cannot be written: \(String(cString: strerror(code)))"))
+  }
+
+  /// Talk that nobody hears is no failure.
+  private static func write(talk text: String) { _ = write(text, to: STDERR_FILENO) }
+
+  /// Gives 0, or the error number.
+  private static func write(_ text: String, to descriptor: Int32) -> Int32 {
+    let bytes = Array(text.utf8)
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
+      if count < 0 && errno == EINTR { continue }
+      if count < 0 && errno == EAGAIN {
+        // Somebody has made the stream one that does not wait: wait for it here.
+        var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        if poll(&request, 1, -1) >= 0 || errno == EINTR { continue }
+      }
+      if count <= 0 { return count < 0 ? errno : EIO }
+      done += count
+    }
+    return 0
+  }
 }

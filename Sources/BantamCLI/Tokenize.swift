@@ -68,14 +68,14 @@ struct Tokenize: ParsableCommand {
       if lines.last?.isEmpty == true { lines.removeLast() }
       for line in lines {
         let text = try JSONText.string(Array(line), line: String(decoding: line, as: UTF8.self))
-        Terminal.print(document(tokenizer, text).text())
+        Terminal.print(document(tokenizer, text), indent: nil)
       }
       return
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw TokenizerError.malformed(file: file ?? "input", rule: "is not UTF-8")
     }
-    if json { return Terminal.print(document(tokenizer, text).text(indent: 2)) }
+    if json { return Terminal.print(document(tokenizer, text)) }
     Terminal.print(tokenizer.encode(text).map(String.init).joined(separator: " "))
   }
 

@@ -80,10 +80,10 @@ struct TraceCommand: ParsableCommand {
     meter.say("\(output): \(file.tensorCount) activations")
     if json {
       Terminal.print(
-        JSONValue.members([
+        .members([
           "schema": "bantam.trace.1", "file": .string(output), "compute": .string(run.mode.rawValue),
           "tensors": .array(listed),
-        ]).text(indent: 1))
+        ]), indent: 1)
     }
   }
 }

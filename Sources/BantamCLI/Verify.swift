@@ -61,18 +61,18 @@ struct Verify: ParsableCommand {
             ])
           }),
       ])
-      Terminal.print(document.text(indent: 2))
+      Terminal.print(document)
     } else if findings.isEmpty {
       Terminal.print(
-        "\(printable(file))  sound: \(archive.index.tensors.count) tensors, \(Quantity.bytes(payload))"
+        "\(file)  sound: \(archive.index.tensors.count) tensors, \(Quantity.bytes(payload))"
           + (source == nil ? "" : comparison(archive)))
     } else {
       for finding in findings {
         Terminal.print(
-          "\(printable(finding.name)): \(finding.problem) (bytes \(finding.offset)-\(finding.offset + max(1, finding.byteCount) - 1))"
+          "\(PrintableText.shortened(finding.name)): \(finding.problem) (bytes \(finding.offset)-\(finding.offset + max(1, finding.byteCount) - 1))"
         )
       }
-      Terminal.say("bantam: \(printable(file)): \(findings.count) finding\(findings.count == 1 ? "" : "s")")
+      Terminal.say("bantam: \(file): \(findings.count) finding\(findings.count == 1 ? "" : "s")")
     }
     if !findings.isEmpty { Glibc.exit(ExitStatus.differs.rawValue) }
   }

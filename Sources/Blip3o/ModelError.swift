@@ -46,16 +46,16 @@ public enum ModelError: ReportingError, Equatable {
     case .option(let name, let rule): ErrorReport(.usage, at: name, rule)
     case .featuresWithoutNegative(let path):
       ErrorReport(
-        .badData, at: printable(path),
+        .badData, at: path,
         "has no tower for the features of an empty picture, which painting from features is guided by",
         hint:
           "Give a file of features that holds 'negative_features', or a model with the component gen_vision, or a negative prompt"
       )
     case .fitsNothing(let patterns, let what):
       ErrorReport(
-        .usage, at: "pattern '\(printable(patterns.first ?? ""))'", "fits no \(what)")
+        .usage, at: "pattern '\(patterns.first ?? "")'", "fits no \(what)")
     case .noise(let path, let name, let rule):
-      ErrorReport(.badData, at: printable(name.isEmpty ? path : "\(path): \(name)"), rule)
+      ErrorReport(.badData, at: name.isEmpty ? path : "\(path): \(name)", rule)
     }
   }
 }

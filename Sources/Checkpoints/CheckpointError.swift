@@ -53,12 +53,12 @@ public enum CheckpointError: ReportingError, Equatable {
     func bad(
       _ path: String, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil
     ) -> ErrorReport {
-      ErrorReport(.badData, at: printable(path), problem, expected: expected, found: found, hint: hint)
+      ErrorReport(.badData, at: path, problem, expected: expected, found: found, hint: hint)
     }
     switch self {
     case .file(let error): return error.report
     case .safetensors(let path, let error): return error.report(at: path)
-    case .json(let path, let error): return error.report(at: printable(path))
+    case .json(let path, let error): return error.report(at: path)
     case .torch(let path, let error): return error.report(at: path)
     case .zip(let path, let error): return error.report(at: path)
     case .gguf(let path, let error): return error.report(at: path)
@@ -73,51 +73,51 @@ public enum CheckpointError: ReportingError, Equatable {
     case .indexLeadsOutside(let path, let tensor, let file):
       return bad(
         path, "tensor '\(tensor)' is said to lie in a file outside the folder", expected: "a plain path below it",
-        found: "'\(printable(file))'")
+        found: "'\(file)'")
     case .indexNamesOtherFormat(let path, let tensor, let file):
       return bad(
         path, "tensor '\(tensor)' lies in a file of another kind",
         expected: "*.safetensors, *.bin, *.pt, *.pth or *.ckpt",
-        found: "'\(printable(file))'")
+        found: "'\(file)'")
     case .indexNameTooLong(let path): return bad(path, "a tensor's name is too long")
     case .shardMissing(let path, let shard, let missing):
       return ErrorReport(
-        .noInput, at: printable(path), "shard '\(printable(shard))' is missing",
+        .noInput, at: path, "shard '\(shard)' is missing",
         found: "\(missing.count) of the index's files are not in the folder",
         hint: "The download looks unfinished: fetch it again")
     case .shardUnfinished(let path, let shard):
       return ErrorReport(
-        .noInput, at: printable(path), "shard '\(printable(shard))' is still being downloaded",
+        .noInput, at: path, "shard '\(shard)' is still being downloaded",
         hint: "Wait for the download, or fetch it again")
     case .tensorNotInShard(let path, let shard, let tensor):
-      return bad(path, "tensor '\(tensor)' is not in shard '\(printable(shard))', where the index says it is")
+      return bad(path, "tensor '\(tensor)' is not in shard '\(shard)', where the index says it is")
     case .tensorNotInIndex(let path, let shard, let tensor):
-      return bad(path, "shard '\(printable(shard))' holds tensor '\(tensor)', which the index does not place there")
+      return bad(path, "shard '\(shard)' holds tensor '\(tensor)', which the index does not place there")
     case .tensorInTwoShards(let path, let tensor, let first, let second):
-      return bad(path, "tensor '\(tensor)' lies in two files: '\(printable(first))' and '\(printable(second))'")
+      return bad(path, "tensor '\(tensor)' lies in two files: '\(first)' and '\(second)'")
     case .shardsWithoutIndex(let path, let shard):
       return bad(
-        path, "'\(printable(shard))' is one of several shards, but there is no index",
+        path, "'\(shard)' is one of several shards, but there is no index",
         expected: "a file ending in .index.json", hint: "Fetch the index too")
     case .splitDiffers(let path, let key, let expected, let found):
       return bad(
         path, "has another '\(key)' than its name says", expected: "\(expected)",
-        found: "'\(printable(found, limit: 40))'")
+        found: "'\(found)'")
     case .staleIndex(let path, let index, let missing, let present):
-      let names = present.prefix(3).map { "'\(printable($0))'" }.joined(separator: ", ")
+      let names = present.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
       return ErrorReport(
-        .noInput, at: printable(path),
-        "index '\(printable(index))' names \(missing) file\(missing == 1 ? "" : "s") that are not there",
+        .noInput, at: path,
+        "index '\(index)' names \(missing) file\(missing == 1 ? "" : "s") that are not there",
         found: names + (present.count > 3 ? " and \(present.count - 3) more" : ""),
         hint: "Move the index away to read what is there, or fetch what it names")
     case .severalCheckpoints(let path, let names):
       return bad(
         path, "holds \(names.count) checkpoints of a training run",
-        found: names.prefix(4).map { printable($0) }.joined(separator: ", "),
-        hint: "Name the one that you mean, such as \(printable(Folder.join(path, names[names.count - 1])))")
+        found: names.prefix(4).joined(separator: ", "),
+        hint: "Name the one that you mean, such as \(Folder.join(path, names[names.count - 1]))")
     case .downloadUnfinished(let path, let file):
       return ErrorReport(
-        .noInput, at: printable(path), "the download is unfinished", found: "'\(printable(file))'",
+        .noInput, at: path, "the download is unfinished", found: "'\(file)'",
         hint: "The same 'hf download' goes on where it stopped")
     case .distributed(let path):
       return bad(
@@ -125,25 +125,25 @@ public enum CheckpointError: ReportingError, Equatable {
         expected: "safetensors, PyTorch or GGUF",
         hint: "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt makes one file of it")
     case .severalIndexes(let path, let first, let second):
-      return bad(path, "has two indexes: '\(printable(first))' and '\(printable(second))'", expected: "one")
+      return bad(path, "has two indexes: '\(first)' and '\(second)'", expected: "one")
     case .notRead(let path, let tensor, let encoding):
       return bad(path, "tensor '\(tensor)' is of a type that is listed but not read", found: encoding)
     case .claimsTooMuch(let path):
       return bad(path, "claims more than a model can have", expected: "at most \(Limits.claimedByteCount) bytes")
     case .noWeights(let path):
       return ErrorReport(
-        .noInput, at: printable(path), "holds no weights that are read", expected: "safetensors, PyTorch or GGUF files",
+        .noInput, at: path, "holds no weights that are read", expected: "safetensors, PyTorch or GGUF files",
         hint: "Name the folder that holds the weights")
     case .notInCache(let repository, let cache):
       return ErrorReport(
-        .noInput, at: printable(repository), "is neither a path nor a repository in the local cache",
-        expected: "a folder in \(printable(cache))", hint: "Fetch it first: hf download \(printable(repository))")
+        .noInput, at: repository, "is neither a path nor a repository in the local cache",
+        expected: "a folder in \(cache)", hint: "Fetch it first: hf download \(repository)")
     case .snapshotMissing(let repository, let revision):
       return ErrorReport(
-        .noInput, at: printable(repository), "snapshot \(printable(revision)) is not in the local cache",
+        .noInput, at: repository, "snapshot \(revision) is not in the local cache",
         hint: "Fetch it again")
     case .badReference(let repository, let text):
-      return bad(repository, "the cache's refs/main is not a commit", found: "'\(printable(text, limit: 50))'")
+      return bad(repository, "the cache's refs/main is not a commit", found: "'\(text)'")
     }
   }
 }

@@ -40,7 +40,7 @@ struct FolderReader {
       }
       if checkpoints.contains(name), !files.isEmpty {
         notes.append(
-          "passed over '\(printable(Folder.join(folder, name)))': a checkpoint of the run that made the weights above it"
+          "passed over '\(Folder.join(folder, name))': a checkpoint of the run that made the weights above it"
         )
         continue
       }
@@ -126,7 +126,7 @@ struct FolderReader {
       }
       guard !stripped.isEmpty else { continue }
       notes.append(
-        "all names\(folder.isEmpty ? "" : " in '\(printable(folder))'") begin with '\(stripped.joined())': left out")
+        "all names\(folder.isEmpty ? "" : " in '\(folder)'") begin with '\(stripped.joined())': left out")
     }
   }
 
@@ -140,7 +140,7 @@ struct FolderReader {
     let set = try WeightSet(names: names.filter { !read.contains(Folder.join(folder, $0)) }, path: path)
     if onlySafetensors, !set.isSafetensors, !set.hasReleaseNames {
       if !set.isEmpty {
-        notes.append("passed over '\(printable(folder))': weights in another form than those above it")
+        notes.append("passed over '\(folder)': weights in another form than those above it")
       }
       return false
     }
@@ -188,7 +188,7 @@ struct FolderReader {
     if let first = others.first {
       let more = others.count > 1 ? " and \(others.count - 1) more" : ""
       notes.append(
-        "passed over '\(printable(first))'\(more): '\(printable(name))' does not name \(others.count > 1 ? "them" : "it")"
+        "passed over '\(first)'\(more): '\(name)' does not name \(others.count > 1 ? "them" : "it")"
       )
     }
   }

@@ -66,7 +66,7 @@ struct WeightSet {
   private static func note(passedOver names: [String]) -> String? {
     guard let first = names.first else { return nil }
     let others = names.count > 1 ? " and \(names.count - 1) more" : ""
-    return "passed over '\(printable(first))'\(others): the folder holds weights in another form as well"
+    return "passed over '\(first)'\(others): the folder holds weights in another form as well"
   }
 
   /// The index of a form: `NAME.safetensors.index.json` or, of a variant, `NAME.safetensors.index.VARIANT.json`.

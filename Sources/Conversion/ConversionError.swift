@@ -13,23 +13,23 @@ public enum ConversionError: ReportingError, Equatable {
 
   public var report: ErrorReport {
     switch self {
-    case .nothingToConvert(let path): ErrorReport(.badData, at: printable(path), "holds no tensor to convert")
+    case .nothingToConvert(let path): ErrorReport(.badData, at: path, "holds no tensor to convert")
     case .memoryTooSmall(let asked, let needed):
       ErrorReport(
         .usage, at: "memory for buffers", "is too small", expected: "at least \(needed) bytes", found: "\(asked)")
     case .cannotCast(let name, let dtype):
-      ErrorReport(.badData, at: printable(name), "cannot be cast", expected: "a floating-point type", found: dtype)
+      ErrorReport(.badData, at: name, "cannot be cast", expected: "a floating-point type", found: dtype)
     case .nameTooLong(let name):
       ErrorReport(
-        .badData, at: printable(name), "the name is too long with its folder",
+        .badData, at: name, "the name is too long with its folder",
         expected: "at most \(Limits.nameByteCount) bytes")
     case .tooManyTensors(let path):
       ErrorReport(
-        .badData, at: printable(path), "holds more tensors and names than an index may",
+        .badData, at: path, "holds more tensors and names than an index may",
         expected: "at most \(Limits.archiveIndexByteCount) bytes")
     case .headerTooSmall(let path):
       ErrorReport(
-        .badData, at: printable(path), "there are more activations than a trace has room for",
+        .badData, at: path, "there are more activations than a trace has room for",
         hint: "Ask for fewer")
     }
   }

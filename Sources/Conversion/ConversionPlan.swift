@@ -105,7 +105,7 @@ public struct ConversionPlan: Sendable {
     for path in map.files where path != Tokenizer.tableName {
       guard let bytes = try source.companion(path) else { continue }
       if let problem = CompanionFile.problem(path: path, bytes) {
-        notes.append("left out '\(printable(path))': \(problem)")
+        notes.append("left out '\(path)': \(problem)")
       } else {
         blobs.append((path, bytes))
       }

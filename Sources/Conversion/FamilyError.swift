@@ -19,49 +19,49 @@ public enum FamilyError: ReportingError, Equatable {
 
   public var report: ErrorReport {
     func nearestText(_ names: [String]) -> String? {
-      names.isEmpty ? nil : "Nearest: " + names.map { "'\(printable($0))'" }.joined(separator: ", ")
+      names.isEmpty ? nil : "Nearest: " + names.map { "'\($0)'" }.joined(separator: ", ")
     }
     switch self {
     case .unknownFamily(let name, let known):
       return ErrorReport(
-        .usage, at: "--family", "family '\(printable(name))' is not known", expected: known.joined(separator: ", "))
+        .usage, at: "family '\(name)'", "is not known", expected: known.joined(separator: ", "))
     case .badMap(let family, let rule):
       return ErrorReport(.defect, at: "formats/families/\(family).json", rule)
-    case .config(let path, let rule): return ErrorReport(.badData, at: printable(path), rule)
+    case .config(let path, let rule): return ErrorReport(.badData, at: path, rule)
     case .configKey(let path, let key, let rule):
-      return ErrorReport(.badData, at: printable(path), "key '\(printable(key))' \(rule)")
+      return ErrorReport(.badData, at: path, "key '\(key)' \(rule)")
     case .notThisFamily(let path, let family, let found):
       return ErrorReport(
-        .badData, at: printable(path), "is not of family \(family)", found: found,
+        .badData, at: path, "is not of family \(family)", found: found,
         hint: "Family generic takes any tensors under their own names")
     case .unclaimed(let path, let count, let first, let nearest):
       return ErrorReport(
-        .badData, at: printable(path),
-        "\(count) tensor\(count == 1 ? "" : "s") that the family's map does not know, first '\(printable(first))'",
+        .badData, at: path,
+        "\(count) tensor\(count == 1 ? "" : "s") that the family's map does not know, first '\(first)'",
         hint: [nearestText(nearest), "Family generic takes any tensors"].compactMap { $0 }.joined(separator: ". "))
     case .quantizedElsewhere(let path, let program, let first):
       return ErrorReport(
-        .badData, at: printable(path), "holds weights as parts of an encoding that is not decoded", found: program,
-        hint: "First: '\(printable(first))'. Family generic carries them as they are")
+        .badData, at: path, "holds weights as parts of an encoding that is not decoded", found: program,
+        hint: "First: '\(first)'. Family generic carries them as they are")
     case .missing(let path, let component, let count, let first, let nearest):
       return ErrorReport(
-        .badData, at: printable(path),
-        "component '\(component)' lacks \(count) tensor\(count == 1 ? "" : "s"), first '\(printable(first))'",
+        .badData, at: path,
+        "component '\(component)' lacks \(count) tensor\(count == 1 ? "" : "s"), first '\(first)'",
         hint: nearestText(nearest))
     case .shape(let path, let tensor, let expected, let found):
       return ErrorReport(
-        .badData, at: printable(path), "tensor '\(printable(tensor))' does not fit the configuration",
+        .badData, at: path, "tensor '\(tensor)' does not fit the configuration",
         expected: expected, found: found)
     case .noSuchComponent(let path, let name, let has):
       return ErrorReport(
-        .usage, at: printable(path), "component '\(printable(name))' is not known",
+        .usage, at: path, "component '\(name)' is not known",
         expected: has.joined(separator: ", "))
     case .componentAbsent(let path, let name, let has):
       return ErrorReport(
-        .badData, at: printable(path),
-        "component '\(printable(name))' is not in this source (has: \(has.joined(separator: ", ")))")
+        .badData, at: path,
+        "component '\(name)' is not in this source (has: \(has.joined(separator: ", ")))")
     case .nameTwice(let path, let name):
-      return ErrorReport(.badData, at: printable(path), "two tensors would be named '\(printable(name))'")
+      return ErrorReport(.badData, at: path, "two tensors would be named '\(name)'")
     }
   }
 }

@@ -195,7 +195,7 @@ public struct ModelMap: Sendable {
     let folders = Set(map.components.map(\.folder))
     let elsewhere = Set(unclaimed.map { source.tensors[$0].folder }).subtracting(folders).sorted()
     let notes = elsewhere.map { folder in
-      "passed over '\(printable(folder))': \(unclaimed.count { source.tensors[$0].folder == folder }) tensors in a folder that is "
+      "passed over '\(folder)': \(unclaimed.count { source.tensors[$0].folder == folder }) tensors in a folder that is "
         + "no part of family \(map.name)"
     }
     let strangers = unclaimed.filter { folders.contains(source.tensors[$0].folder) }
@@ -252,7 +252,7 @@ final class ConfigFiles {
     let root: JSONValue?
     do { root = try file(place.file) } catch let error as FamilyError { throw error } catch {
       throw .config(
-        path: place.file, rule: "cannot be read: \((error as? any ReportingError)?.report.message ?? "\(error)")")
+        path: place.file, rule: "cannot be read: \(error)")
     }
     guard var value = root else { return nil }
     var key = ""

@@ -38,7 +38,7 @@ public enum SourceComparison {
       guard let origin = tensor.source else { return report("has no recorded source") }
       let file = archive.index.sourceFiles[origin.file].path
       guard let number = sourceNumbers[file]?[origin.name] else {
-        return report("is not in the source: no '\(origin.name)' in \(printable(file))")
+        return report("is not in the source: no '\(origin.name)' in \(file)")
       }
       let info = source.tensors[number].info
       if let other = source.archive, other.encoding(of: number) != .plain || info.dtype != origin.dtype {

@@ -31,7 +31,7 @@ public struct PlaneShape: Sendable, Hashable {
 }
 
 /// Why the planes of a tensor cannot be read as those of its encoding.
-public enum PlaneProblem: Error, Equatable {
+public enum PlaneProblem: PlacelessError, Equatable {
   /// Their number, a kind, or the tensor's dtype is not that of the encoding.
   case notOfEncoding
   /// A layout that the encoding is not known to have: the tensor is listed and not read.
@@ -39,6 +39,17 @@ public enum PlaneProblem: Error, Equatable {
   /// A layout that no matrix of this shape can have.
   case badLayout(plane: Int)
   case size(plane: Int, expected: Int, found: Int)
+
+  public func report(at place: String) -> ErrorReport {
+    let bad = BadData(at: place)
+    switch self {
+    case .notOfEncoding: return bad("the planes are not those of the encoding")
+    case .unknownLayout: return bad("a plane has a layout that the encoding is not known to have")
+    case .badLayout(let plane): return bad("plane \(plane) has a layout that no matrix of this shape can have")
+    case .size(let plane, let expected, let found):
+      return bad("plane \(plane) does not fit the shape", "\(expected) bytes", "\(found)")
+    }
+  }
 }
 
 /// The bytes of the planes of a matrix, or of a piece of one: at most four.

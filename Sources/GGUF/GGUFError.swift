@@ -1,7 +1,7 @@
 import Tensors
 
 /// A rule of the GGUF format, or of ours on top of it, that a file breaks.
-public enum GGUFError: Error, Sendable, Equatable {
+public enum GGUFError: PlacelessError, Equatable {
   case file(FileError)
   case badMagic
   case bigEndian
@@ -33,7 +33,7 @@ public enum GGUFError: Error, Sendable, Equatable {
   /// The report for a file at `path`.
   public func report(at path: String) -> ErrorReport {
     let bad = BadData(at: path)
-    func key(_ key: [UInt8]) -> String { "metadata '\(printable(key))'" }
+    func key(_ key: [UInt8]) -> String { "metadata '\(String(utf8: key))'" }
     switch self {
     case .file(let error): return error.report
     case .badMagic: return bad("does not start with 'GGUF'")

@@ -1,7 +1,7 @@
 import Tensors
 
 /// A rule of RFC 8259, or of ours on top of it, that a text breaks. Offsets count bytes from the start of the text.
-public enum JSONError: Error, Sendable, Equatable {
+public enum JSONError: PlacelessError, Equatable {
   case empty
   case byteOrderMark
   case utf16
@@ -39,7 +39,7 @@ public enum JSONError: Error, Sendable, Equatable {
     case .integerOutOfRange(let offset): ("an integer at byte \(offset) does not fit 64 bits", nil)
     case .numberOutOfRange(let offset): ("a number at byte \(offset) is beyond the range of f64", nil)
     case .tooDeep(let offset): ("JSON is nested too deep at byte \(offset)", "at most \(Limits.jsonDepth) levels")
-    case .duplicateKey(let key, let offset): ("key '\(printable(key))' occurs twice, again at byte \(offset)", "one")
+    case .duplicateKey(let key, let offset): ("key '\(String(utf8: key))' occurs twice, again at byte \(offset)", "one")
     case .trailingText(let offset): ("text follows the JSON value at byte \(offset)", "nothing")
     case .zeroInKey(let offset): ("a key holds a NUL character at byte \(offset)", nil)
     case .tooManyValues(let offset):

@@ -1,3 +1,5 @@
+import Tensors
+
 extension JSONValue {
   /// The text of this value: members in their order, numbers in shortest form, non-finite numbers as strings.
   ///
@@ -7,6 +9,9 @@ extension JSONValue {
     write(to: &out, indent: indent, level: 0)
     return String(decoding: out, as: UTF8.self)
   }
+
+  /// The lines of ``text(indent:)``.
+  public func lines(indent: Int) -> [String] { text(indent: indent).split(separator: "\n").map(String.init) }
 
   private func write(to out: inout [UInt8], indent: Int?, level: Int) {
     func newline(_ level: Int) {
@@ -45,22 +50,28 @@ extension JSONValue {
     }
   }
 
-  /// Appends a JSON string. Bytes above 0x7F are written as they are.
-  public static func quote(_ utf8: some Sequence<UInt8>, to out: inout [UInt8]) {
+  /// Appends a JSON string. What must not reach a terminal is escaped, so that a document may be shown as it is; all other text
+  /// stands as it is, also beyond ASCII.
+  public static func quote(_ utf8: some Collection<UInt8>, to out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
-    for byte in utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
-      case 0x0A: out += "\\n".utf8
-      case 0x0D: out += "\\r".utf8
-      case 0x09: out += "\\t".utf8
-      case 0..<0x20, 0x7F:
-        let hex = String(byte, radix: 16)
-        out += "\\u00".utf8
-        out += (hex.utf8.count == 1 ? "0" + hex : hex).utf8
-      default: out.append(byte)
+    for scalar in String(utf8: utf8).unicodeScalars {
+      switch scalar {
+      case "\"", "\\": out += [UInt8(ascii: "\\"), UInt8(ascii: scalar)]
+      case "\n": out += "\\n".utf8
+      case "\r": out += "\\r".utf8
+      case "\t": out += "\\t".utf8
+      case _ where scalar.isUnprintable: for unit in scalar.utf16 { escape(unit, to: &out) }
+      default: out += scalar.utf8
       }
     }
     out.append(UInt8(ascii: "\""))
+  }
+
+  /// `\u001b`.
+  private static func escape(_ unit: UInt16, to out: inout [UInt8]) {
+    let hex = String(unit, radix: 16)
+    out += "\\u".utf8
+    out += repeatElement(UInt8(ascii: "0"), count: 4 - hex.utf8.count)
+    out += hex.utf8
   }
 }

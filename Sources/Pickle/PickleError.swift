@@ -1,7 +1,7 @@
 import Tensors
 
 /// What ends the reading of a pickle. Offsets count bytes from the start of the pickle.
-public enum PickleError: Error, Sendable, Equatable {
+public enum PickleError: PlacelessError, Equatable {
   case truncated(offset: Int)
   case unknownOpcode(UInt8, offset: Int)
   case unknownProtocol(Int)
@@ -59,7 +59,7 @@ public enum PickleError: Error, Sendable, Equatable {
     case .globalNotText(let offset): ("pickle names a global by something other than text at byte \(offset)", nil, nil)
     case .globalRefused(let name, let offset):
       (
-        "pickle asks for '\(printable(name))' at byte \(offset), which is not data of a model", nil,
+        "pickle asks for '\(name)' at byte \(offset), which is not data of a model", nil,
         "Nothing was run. Load it where you trust it, and save the weights as safetensors"
       )
     case .callRefused(let offset): ("pickle calls something that is no global at byte \(offset)", nil, nil)

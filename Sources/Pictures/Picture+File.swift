@@ -3,7 +3,7 @@ import Tensors
 extension Picture {
   /// What is said of an animation.
   static func animationNote(_ path: String) -> String {
-    "'\(printable(path))' is an animation: its first picture is read"
+    "'\(path)' is an animation: its first picture is read"
   }
 
   /// Pixels that a file may hold: what fits in memory, and more than cameras take.

@@ -16,18 +16,18 @@ public enum PictureError: ReportingError, Equatable {
     case .file(let error): error.report
     case .unknownKind(let path, let looksLike):
       ErrorReport(
-        .badData, at: printable(path), "is no picture that can be read", expected: "PNG, JPEG or WebP",
+        .badData, at: path, "is no picture that can be read", expected: "PNG, JPEG or WebP",
         found: looksLike)
     case .malformed(let path, let kind, let reason):
-      ErrorReport(.badData, at: printable(path), "is a damaged \(kind) file: \(reason)")
+      ErrorReport(.badData, at: path, "is a damaged \(kind) file: \(reason)")
     case .tooLarge(let path, let width, let height):
       ErrorReport(
-        .badData, at: printable(path), "has too many pixels", expected: "at most \(Picture.pixelLimit)",
+        .badData, at: path, "has too many pixels", expected: "at most \(Picture.pixelLimit)",
         found: "\(width) x \(height)", hint: "Make it smaller")
-    case .empty(let path): ErrorReport(.badData, at: printable(path), "has no pixels")
+    case .empty(let path): ErrorReport(.badData, at: path, "has no pixels")
     case .tooNarrow(let path, let width, let height):
       ErrorReport(
-        .badData, at: printable(path), "is too long for its width", expected: "sides of at most 200 to 1",
+        .badData, at: path, "is too long for its width", expected: "sides of at most 200 to 1",
         found: "\(width) x \(height)")
     }
   }

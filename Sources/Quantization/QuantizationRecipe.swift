@@ -72,7 +72,7 @@ public struct QuantizationRecipe: Sendable, Equatable {
           }
           rules.append(Rule(pattern: pattern, action: try Self.action(name)))
         }
-      default: throw bad("there is no member '\(printable(member.key))'")
+      default: throw bad("there is no member '\(member.key)'")
       }
     }
   }
@@ -129,29 +129,29 @@ public enum RecipeError: ReportingError, Equatable {
 
   public var report: ErrorReport {
     switch self {
-    case .json(let path, let error): return error.report(at: printable(path))
+    case .json(let path, let error): return error.report(at: path)
     case .malformed(let path, let rule):
-      return ErrorReport(.badData, at: printable(path), "the recipe is malformed: \(rule)")
+      return ErrorReport(.badData, at: path, "the recipe is malformed: \(rule)")
     case .unknownEncoding(let name):
       return ErrorReport(
-        .usage, at: "--encoding", "encoding '\(printable(name))' is not known",
+        .usage, at: "encoding '\(name)'", "is not known",
         expected: "keep, " + KnownEncodings.quantizing.map(\.shortName).joined(separator: ", "))
     case .nothingMatches(let pattern):
       return ErrorReport(
-        .usage, at: "pattern '\(printable(pattern))'", "no tensor has such a name",
-        hint: "bantam inspect --all lists the names")
+        .usage, at: "pattern '\(pattern)'", "no tensor has such a name",
+        hint: "A pattern is held against whole names")
     case .requantizes(let count, let first, let from):
       return ErrorReport(
         .badData, at: "recipe",
-        "\(count) tensor\(count == 1 ? " is" : "s are") quantized already, first '\(printable(first))'",
+        "\(count) tensor\(count == 1 ? " is" : "s are") quantized already, first '\(first)'",
         found: from,
         hint:
-          "Quantize the original instead: a second rounding adds to the first. --allow-requantize does it all the same")
+          "Quantize the original instead: a second rounding adds to the first")
     case .cannotMeet(let refusals):
-      let first = refusals.first.map { "'\(printable($0.name))' as \($0.asked): \($0.reason)" } ?? ""
+      let first = refusals.first.map { "'\($0.name)' as \($0.asked): \($0.reason)" } ?? ""
       return ErrorReport(
         .badData, at: "recipe", "\(refusals.count) tensors cannot be stored as asked, first \(first)",
-        hint: "--keep PATTERN leaves them as they are")
+        hint: "A rule of the recipe can leave them as they are")
     }
   }
 }

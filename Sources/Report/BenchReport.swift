@@ -52,17 +52,17 @@ public struct BenchReport {
 
   public init(path: String) { self.path = path }
 
-  public func text(_ format: Format) -> String {
+  public func lines(_ format: Format) -> [String] {
     switch format {
     case .text:
       var table = TextTable(Self.titles.enumerated().map { ($1, [0, 2, 8].contains($0) ? .left : .right) })
       for row in rows { table.add(row.cells) }
-      return table.text
+      return table.lines
     case .md:
       let lines = [Self.titles, Self.titles.map { _ in "---" }] + rows.map(\.cells)
-      return lines.map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
-    case .csv: return ([Self.titles] + rows.map(\.cells)).map { $0.joined(separator: ",") }.joined(separator: "\n")
-    case .json: return json.text(indent: 1)
+      return lines.map { "| " + $0.joined(separator: " | ") + " |" }
+    case .csv: return ([Self.titles] + rows.map(\.cells)).map { $0.joined(separator: ",") }
+    case .json: return json.lines(indent: 1)
     }
   }
 

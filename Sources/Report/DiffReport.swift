@@ -3,7 +3,7 @@ import JSON
 import Tensors
 
 /// A comparison for people and programs: folded lines in the manner of `git diff --stat`, worst first.
-public struct DiffReport {
+public struct DiffReport: Presentation {
   private let rows: [WeightDiff.Row]
 
   public init(_ diff: WeightDiff) { rows = diff.rows }
@@ -27,25 +27,23 @@ public struct DiffReport {
     var rank: Double { rows[0].status == .changed ? worst : -.infinity }
   }
 
-  public var text: String {
+  public var lines: [String] {
     let listed = rows.filter { $0.status != .equal }
     let folded = NameFolding.fold(listed.map(\.name.text)) { listed[$0].status.rawValue + (listed[$0].note ?? "") }
-    let lines = folded.map { line in Line(name: line.name, rows: line.members.map { listed[$0] }) }
+    let changes = folded.map { line in Line(name: line.name, rows: line.members.map { listed[$0] }) }
       .sorted { ($0.rank, $0.name) < ($1.rank, $1.name) }
     var table = TextTable([
       ("tensor", .left), ("count", .right), ("SQNR", .right), ("1 - cosine", .right), ("largest error", .right),
       ("", .left),
     ])
-    for line in lines { table.add(cells(line)) }
-    var text = lines.isEmpty ? "" : table.text + "\n\n"
-    text += summary
-    return text
+    for change in changes { table.add(cells(change)) }
+    return (changes.isEmpty ? [] : table.lines + [""]) + [summary]
   }
 
   private func cells(_ line: Line) -> [String] {
     let count = line.rows.count == 1 ? "" : "\(line.rows.count)"
     guard line.rows[0].status == .changed else {
-      return [printable(line.name), count, line.rows[0].status.rawValue, "", "", line.rows[0].note ?? ""]
+      return [line.name, count, line.rows[0].status.rawValue, "", "", line.rows[0].note ?? ""]
     }
     let range =
       line.rows.count == 1
@@ -56,7 +54,7 @@ public struct DiffReport {
     let bar = String(repeating: "#", count: Int(max(0, min(20, (60 - line.worst) / 3))))
     let strange = line.rows.reduce(0) { $0 + $1.values!.nonfiniteMismatchCount }
     return [
-      printable(line.name), count, range + " dB", QualityReport.scientific(1 - cosine),
+      line.name, count, range + " dB", QualityReport.scientific(1 - cosine),
       QualityReport.scientific(largest),
       strange > 0 ? "\(strange) non-finite" : bar,
     ]

@@ -8,7 +8,7 @@ import Tensors
 /// Looks for tensors that no healthy model has.
 ///
 /// A `.bantam` file answers from its recorded statistics; of other sources the values are read.
-public struct HealthCheck: Sendable {
+public struct HealthCheck: Presentation, Sendable {
   public struct Finding: Sendable {
     /// `H1` to `H4`.
     public let rule: String
@@ -48,7 +48,7 @@ public struct HealthCheck: Sendable {
       // Small tensors are equal by chance: norms of ones and the like.
       if let digest = fact.digest, tensor.info.elementCount >= 4096, !tensor.encoding.hasPrefix("same as") {
         if let other = owners.updateValue(name, forKey: digest) {
-          findings.append(.init(rule: "H4", name: name, message: "has the same bytes as '\(printable(other))'"))
+          findings.append(.init(rule: "H4", name: name, message: "has the same bytes as '\(other)'"))
         }
       }
     }
@@ -88,10 +88,10 @@ public struct HealthCheck: Sendable {
     return found.withLock { $0 }
   }
 
-  public var text: String {
-    guard !findings.isEmpty else { return "health: nothing found" }
-    return findings.map { "\($0.rule)  \(printable($0.name)): \($0.message)" }.joined(separator: "\n")
-      + "\nhealth: \(findings.count) finding\(findings.count == 1 ? "" : "s")"
+  public var lines: [String] {
+    guard !findings.isEmpty else { return ["health: nothing found"] }
+    return findings.map { "\($0.rule)  \(PrintableText.shortened($0.name)): \($0.message)" }
+      + ["health: \(findings.count) finding\(findings.count == 1 ? "" : "s")"]
   }
 
   public var json: JSONValue {

@@ -93,13 +93,13 @@ public struct Inspection: Sendable {
   // MARK: Screens
 
   /// The summary: one line a component, then tensors folded by layer.
-  public func text(allTensors: Bool) -> String {
+  public func lines(allTensors: Bool) -> [String] {
     var lines: [String] = []
     let total = components.reduce(0) { $0 + $1.storedByteCount }
     let parameters = components.reduce(0) { $0 + $1.parameterCount }
-    let release = map.release.map { " (\(printable($0)))" } ?? ""
+    let release = map.release.map { " (\(PrintableText.shortened($0)))" } ?? ""
     lines.append(
-      "\(printable(source.path))  family \(printable(map.family))\(release)  \(Quantity.bytes(total))  "
+      "\(source.path)  family \(PrintableText.shortened(map.family))\(release)  \(Quantity.bytes(total))  "
         + "\(Quantity.parameters(parameters)) parameters  \(tensors.count) tensors")
     if let checkpoint = source.checkpoint {
       let count = checkpoint.files.count
@@ -124,15 +124,14 @@ public struct Inspection: Sendable {
         component.dtypes, component.encodings,
       ])
     }
-    lines += ["", table.text]
+    lines += [""] + table.lines
     if components.contains(where: { !$0.isDefault }) {
-      lines.append("* left out by convert unless --components names it")
+      lines.append("* left out of a conversion unless it is named")
     }
-    lines += ["", foldedTensors(allTensors: allTensors)]
-    return lines.joined(separator: "\n")
+    return lines + [""] + foldedTensors(allTensors: allTensors)
   }
 
-  private func foldedTensors(allTensors: Bool) -> String {
+  private func foldedTensors(allTensors: Bool) -> [String] {
     var table = TextTable([
       ("tensor", .left), ("count", .right), ("dtype", .left), ("shape", .left), ("encoding", .left), ("bytes", .right),
     ])
@@ -144,20 +143,20 @@ public struct Inspection: Sendable {
     for line in lines {
       let first = all[line.members[0]]
       table.add([
-        printable(line.name), line.members.count == 1 ? "" : "\(line.members.count)", first.info.dtype.name,
-        first.info.shapeText, printable(first.encoding),
+        line.name, line.members.count == 1 ? "" : "\(line.members.count)", first.info.dtype.name,
+        first.info.shapeText, first.encoding,
         Quantity.bytes(line.members.reduce(0) { $0 + all[$1].storedByteCount }),
       ])
     }
-    return table.text
+    return table.lines
   }
 
   /// A tree of names with the share of each part.
-  public func tree() -> String {
+  public func tree() -> [String] {
     let all = tensors
     let total = max(1, all.reduce(0) { $0 + $1.storedByteCount })
     let lines = NameFolding.fold(all.map(\.name.text)) { all[$0].info.dtype.name + all[$0].info.shapeText }
-    var root = TreeNode(name: printable(source.path))
+    var root = TreeNode(name: source.path)
     for line in lines {
       let size = line.members.reduce(0) { $0 + all[$1].storedByteCount }
       let first = all[line.members[0]]
@@ -165,20 +164,20 @@ public struct Inspection: Sendable {
         line.name.split(separator: ".", maxSplits: 31).map(String.init)[...], byteCount: size,
         leaf: "\(first.info.dtype.name) \(first.info.shapeText)")
     }
-    return root.text(total: total)
+    return root.lines(total: total)
   }
 
   /// What the files say about themselves: keys and values, file by file.
-  public func metadataText() -> String {
+  public func metadataLines() -> [String] {
     var lines: [String] = []
-    if let archive = source.archive { lines.append(archive.metadata.text(indent: 2)) }
+    if let archive = source.archive { lines += archive.metadata.lines(indent: 2) }
     for file in source.checkpoint?.files ?? [] {
-      lines.append("\(printable(file.relativePath))  \(file.format)")
+      lines.append("\(file.relativePath)  \(file.format)")
       var table = TextTable([("  key", .left), ("value", .left)])
-      for item in file.metadata { table.add(["  " + printable(item.key), printable(item.value)]) }
-      lines.append(file.metadata.isEmpty ? "  says nothing about itself" : table.text)
+      for item in file.metadata { table.add(["  " + String(utf8: item.key), PrintableText.shortened(item.value)]) }
+      lines += file.metadata.isEmpty ? ["  says nothing about itself"] : table.lines
     }
-    return lines.joined(separator: "\n")
+    return lines
   }
 
   // MARK: JSON
@@ -189,7 +188,7 @@ public struct Inspection: Sendable {
       (source.checkpoint?.files ?? []).filter { !$0.metadata.isEmpty }.map { file in
         .init(
           file.relativePath,
-          .object(file.metadata.map { .init(String(decoding: $0.key, as: UTF8.self), .string($0.value)) }))
+          .object(file.metadata.map { .init(String(utf8: $0.key), .string($0.value)) }))
       })
   }
 
@@ -252,16 +251,16 @@ private struct TreeNode {
     children[index].add(path.dropFirst(), byteCount: byteCount, leaf: leaf)
   }
 
-  func text(total: Int) -> String {
+  func lines(total: Int) -> [String] {
     var lines: [String] = []
     write(to: &lines, prefix: "", childPrefix: "", total: total)
-    return lines.joined(separator: "\n")
+    return lines
   }
 
   private func write(to lines: inout [String], prefix: String, childPrefix: String, total: Int) {
     let share = Double(byteCount) / Double(total)
     let bar = String(repeating: "#", count: Int((share * 20).rounded()))
-    var line = prefix + printable(name)
+    var line = prefix + PrintableText.shortened(name)
     if let leaf { line += "  \(leaf)" }
     line += "  \(Quantity.bytes(byteCount))"
     if leaf == nil { line += "  \(Quantity.fixed(100 * share, 1)) % \(bar)" }

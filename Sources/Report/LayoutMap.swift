@@ -5,7 +5,7 @@ import JSON
 import Tensors
 
 /// Which bytes of a file hold which part of a tensor.
-public struct LayoutMap {
+public struct LayoutMap: Presentation {
   /// Rows and columns of elements, and the bytes that hold them.
   public struct Span: Sendable {
     public let plane: String
@@ -116,7 +116,7 @@ public struct LayoutMap {
     }
   }
 
-  public var text: String {
+  public var lines: [String] {
     var table = TextTable([("plane", .left), ("rows", .left), ("columns", .left), ("bytes", .left)])
     for span in spans {
       table.add([
@@ -125,7 +125,7 @@ public struct LayoutMap {
         "\(span.bytes.lowerBound)-\(span.bytes.upperBound - 1)",
       ])
     }
-    return heading + "\n" + table.text + (omittedCount > 0 ? "\n... and \(omittedCount) more" : "")
+    return [heading] + table.lines + (omittedCount > 0 ? ["... and \(omittedCount) more"] : [])
   }
 
   public var json: JSONValue {

@@ -3,7 +3,7 @@ import JSON
 import Tensors
 
 /// A conversion plan for people and programs.
-public struct PlanReport {
+public struct PlanReport: Presentation {
   private let plan: ConversionPlan
   private let output: String
   private let seconds: Double?
@@ -16,11 +16,11 @@ public struct PlanReport {
 
   /// The result in one line.
   public var line: String {
-    "\(printable(output))  \(plan.archive.index.tensors.count) tensors  \(Quantity.bytes(plan.outputByteCount))"
+    "\(output)  \(plan.archive.index.tensors.count) tensors  \(Quantity.bytes(plan.outputByteCount))"
   }
 
   /// The plan: a line a component, sizes, memory.
-  public var text: String {
+  public var lines: [String] {
     var table = TextTable([
       ("component", .left), ("tensors", .right), ("quantized", .right), ("parameters", .right), ("stored", .right),
       ("bits/w", .right),
@@ -36,10 +36,10 @@ public struct PlanReport {
       ])
     }
     var lines = [
-      "plan: \(printable(plan.source.path)) -> \(printable(output))  family \(plan.map.family)"
-        + (plan.map.release.map { " (\($0))" } ?? ""),
-      table.text,
+      "plan: \(plan.source.path) -> \(output)  family \(plan.map.family)"
+        + (plan.map.release.map { " (\($0))" } ?? "")
     ]
+    lines += table.lines
     if !plan.leftOut.isEmpty {
       lines.append(
         "left out: "
@@ -53,7 +53,7 @@ public struct PlanReport {
     )
     lines.append(
       "peak memory about \(Quantity.bytes(plan.peakMemoryByteCount)) on \(plan.resources.threadCount) threads")
-    return lines.joined(separator: "\n")
+    return lines
   }
 
   public var json: JSONValue {

@@ -3,7 +3,7 @@ import Observation
 import Runtime
 
 /// What a profiler found, for people and programs.
-public struct ProfileReport {
+public struct ProfileReport: Presentation {
   private let profiler: Profiler
   private let mode: ComputeMode
 
@@ -33,13 +33,15 @@ public struct ProfileReport {
 
   // MARK: Text
 
-  public var text: String {
-    [phaseTable, rollUp("component") { String($0.path.prefix { $0 != "." }) }, rollUp("kind") { $0.kind.rawValue }]
-      .joined(separator: "\n\n") + "\n\n" + operationTable + "\n\n" + memoryLine + "\n"
-      + modeLine
+  public var lines: [String] {
+    let tables = [
+      phaseTable, rollUp("component") { String($0.path.prefix { $0 != "." }) }, rollUp("kind") { $0.kind.rawValue },
+      operationTable,
+    ]
+    return tables.flatMap { $0 + [""] } + [memoryLine, modeLine]
   }
 
-  private var phaseTable: String {
+  private var phaseTable: [String] {
     var table = TextTable([
       ("phase", .left), ("steps", .right), ("wall", .right), ("in operations", .right), ("major faults", .right),
       ("minor faults", .right), ("read", .right),
@@ -51,17 +53,17 @@ public struct ProfileReport {
         "\(phase.minorFaults)", Quantity.bytes(phase.readByteCount),
       ])
     }
-    return table.text
+    return table.lines
   }
 
-  private func rollUp(_ title: String, _ key: (Profiler.Row) -> String) -> String {
+  private func rollUp(_ title: String, _ key: (Profiler.Row) -> String) -> [String] {
     var sums: [String: Sum] = [:]
     for row in profiler.rows { sums[key(row), default: Sum(name: key(row))].add(row) }
     return table(title, sums.values.sorted { ($1.seconds, $0.name) < ($0.seconds, $1.name) })
   }
 
   /// Operations of equal layers in one line, slowest first.
-  private var operationTable: String {
+  private var operationTable: [String] {
     let names = profiler.rows.map { $0.phase + "/" + $0.path }
     let lines = NameFolding.fold(names) { profiler.rows[$0].kind.rawValue }
     let sums = lines.map { line in
@@ -72,7 +74,7 @@ public struct ProfileReport {
     return table("operation", sums.sorted { ($1.seconds, $0.name) < ($0.seconds, $1.name) })
   }
 
-  private func table(_ title: String, _ sums: [Sum]) -> String {
+  private func table(_ title: String, _ sums: [Sum]) -> [String] {
     let total = max(1e-12, profiler.rows.reduce(0) { $0 + $1.seconds })
     var table = TextTable([
       (title, .left), ("calls", .right), ("time", .right), ("share", .right), ("GFLOP", .right), ("GFLOP/s", .right),
@@ -87,7 +89,7 @@ public struct ProfileReport {
         Quantity.fixed(Double(sum.weights + sum.activations) / seconds / 1e9, 1),
       ])
     }
-    return table.text
+    return table.lines
   }
 
   private func time(_ seconds: Double) -> String {

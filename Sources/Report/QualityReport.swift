@@ -5,7 +5,7 @@ import JSON
 import Tensors
 
 /// What quantization cost, from the errors that a `.bantam` file records: by component, and tensors ranked worst first.
-public struct QualityReport {
+public struct QualityReport: Presentation {
   struct Row {
     let tensor: Inspection.Tensor
     let quality: ArchiveIndex.Quality
@@ -43,12 +43,12 @@ public struct QualityReport {
         else { return nil }
         return
           "'\(row.tensor.name)' keeps only \(Self.decibelText(row.quality.sqnrDecibels)) in \(row.tensor.encoding): "
-          + "look at its values (bantam inspect --tensor), or leave it as it is (--keep)"
+          + "look at its values, or leave it as it is"
       }
   }
 
   /// A line a component: bytes, bits to a weight, signal-to-noise ratio over all quantized tensors, worst tensor.
-  public var componentTable: String {
+  public var componentTable: [String] {
     var table = TextTable([
       ("component", .left), ("bytes", .right), ("bits/w", .right), ("quantized", .right), ("SQNR", .right),
       ("worst", .right), ("worst tensor", .left),
@@ -67,7 +67,7 @@ public struct QualityReport {
         own.first.map { Self.decibelText($0.quality.sqnrDecibels) } ?? "", own.first.map { "\($0.tensor.name)" } ?? "",
       ])
     }
-    return table.text
+    return table.lines
   }
 
   /// Whether every tensor still has the source's own values.
@@ -76,7 +76,7 @@ public struct QualityReport {
   }
 
   /// All quantized tensors, worst first.
-  public var text: String {
+  public var lines: [String] {
     var table = TextTable([
       ("tensor", .left), ("encoding", .left), ("SQNR", .right), ("largest error", .right), ("1 - cosine", .right),
     ])
@@ -86,7 +86,7 @@ public struct QualityReport {
         Self.scientific(row.quality.maximumAbsoluteError), Self.scientific(1 - row.quality.cosine),
       ])
     }
-    return componentTable + "\n\n" + table.text
+    return componentTable + [""] + table.lines
   }
 
   public var json: JSONValue {
@@ -126,8 +126,8 @@ public enum ReportError: ReportingError, Equatable {
     switch self {
     case .recordsNoQuality(let path):
       ErrorReport(
-        .badData, at: printable(path), "records no errors of quantization", expected: "a .bantam file",
-        hint: "bantam diff compares any two sources")
+        .badData, at: path, "records no errors of quantization", expected: "a .bantam file",
+        hint: "A comparison with its original tells what a source has lost")
     }
   }
 }

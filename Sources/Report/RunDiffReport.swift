@@ -5,29 +5,30 @@ import Runtime
 import Tensors
 
 /// How two runs differ, for people and programs.
-public struct RunDiffReport {
+public struct RunDiffReport: Presentation {
   private let diff: RunDiff
 
   public init(_ diff: RunDiff) { self.diff = diff }
 
   // MARK: Text
 
-  public var text: String {
-    var parts = [outputs]
-    if !diff.steps.isEmpty { parts.append(stepTable) }
-    parts.append(operationTable)
+  public var lines: [String] {
+    var lines = outputs
+    if !diff.steps.isEmpty { lines += [""] + stepTable }
+    lines += [""] + operationTable
     let changed = diff.rows.count { $0.values.changedCount > 0 }
-    parts.append(
+    lines += [
+      "",
       "\(diff.rows.count) operations: \(diff.rows.count - changed) equal, \(changed) changed"
-        + (diff.isLocal ? "; each read what the first model's did" : ""))
+        + (diff.isLocal ? "; each read what the first model's did" : ""),
+    ]
     if let suspect = diff.suspect {
-      parts.append(
-        "stands out: \(printable(suspect.phase + "/" + suspect.path)), \(decibels(suspect.values.sqnrDecibels))")
+      lines += ["", "stands out: \(suspect.phase)/\(suspect.path), \(decibels(suspect.values.sqnrDecibels))"]
     }
-    return parts.joined(separator: "\n\n")
+    return lines
   }
 
-  private var outputs: String {
+  private var outputs: [String] {
     var lines = ["compute   " + diff.modes.map(\.rawValue).joined(separator: " against ")]
     if diff.roundedRowCount > 0 {
       lines.append(
@@ -53,10 +54,10 @@ public struct RunDiffReport {
           + (sampler.note.isEmpty ? "" : " (\(sampler.note))"))
     }
     if let psnr = diff.picturePSNR { lines.append("picture   PSNR \(decibels(psnr))") }
-    return lines.joined(separator: "\n")
+    return lines
   }
 
-  private var stepTable: String {
+  private var stepTable: [String] {
     var table = TextTable([("sampler", .left), ("step", .right), ("SQNR", .right), ("largest error", .right)])
     for step in diff.steps {
       table.add([
@@ -64,11 +65,11 @@ public struct RunDiffReport {
         QualityReport.scientific(step.values.largestError),
       ])
     }
-    return table.text
+    return table.lines
   }
 
   /// Operations of equal layers in one line, worst first.
-  private var operationTable: String {
+  private var operationTable: [String] {
     var table = TextTable([
       ("operation", .left), ("count", .right), ("SQNR", .right), ("1 - cosine", .right), ("largest error", .right),
       ("", .left),
@@ -93,7 +94,7 @@ public struct RunDiffReport {
           ?? String(repeating: "#", count: Int(max(0, min(20, (60 - entry.worst) / 3)))),
       ])
     }
-    return changed.isEmpty ? "no operation differs" : table.text
+    return changed.isEmpty ? ["no operation differs"] : table.lines
   }
 
   private func decibels(_ value: Double) -> String {
@@ -111,13 +112,13 @@ public struct RunDiffReport {
     if let minSQNR, let worst = diff.rows.min(by: { $0.values.sqnrDecibels < $1.values.sqnrDecibels }),
       !(worst.values.sqnrDecibels >= minSQNR)
     {
-      failures.append("\(printable(worst.path)) has \(decibels(worst.values.sqnrDecibels)), less than \(minSQNR) dB")
+      failures.append("\(worst.path) has \(decibels(worst.values.sqnrDecibels)), less than \(minSQNR) dB")
     }
     if let minPSNR, let psnr = diff.picturePSNR, !(psnr >= minPSNR) {
       failures.append("the pictures have \(decibels(psnr)), less than \(minPSNR) dB")
     }
     if let row = diff.rows.first(where: { $0.firstNonFinite != nil }) {
-      failures.append("\(printable(row.path)) gives values that are not finite")
+      failures.append("\(row.path) gives values that are not finite")
     }
     return failures
   }

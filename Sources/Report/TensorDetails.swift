@@ -5,7 +5,7 @@ import Kernels
 import Tensors
 
 /// Everything about one tensor: shape, storage, provenance, statistics, first values.
-public struct TensorDetails {
+public struct TensorDetails: Presentation {
   private let tensor: Inspection.Tensor
   private let fields: [(key: String, value: JSONValue)]
 
@@ -131,11 +131,11 @@ public struct TensorDetails {
 
   public var json: JSONValue { .object(fields.map { JSONValue.Member($0.key, $0.value) }) }
 
-  public var text: String {
+  public var lines: [String] {
     let width = fields.map(\.key.count).max() ?? 0
     return fields.map { key, value in
-      let shown = value.string.map { printable($0, limit: 200) } ?? value.text()
+      let shown = value.string.map { PrintableText.shortened($0, to: 200) } ?? value.text()
       return key + String(repeating: " ", count: width - key.count + 2) + shown
-    }.joined(separator: "\n")
+    }
   }
 }

@@ -12,11 +12,13 @@ public struct TextTable {
 
   public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
-  /// Adds a row. Texts from files are made safe to print.
-  public mutating func add(_ cells: [String]) { rows.append(cells.map { printable($0, limit: 400) }) }
+  /// Adds a row. Cells are measured as they will be shown, and long ones are cut.
+  public mutating func add(_ cells: [String]) {
+    rows.append(cells.map { PrintableText.shortened(PrintableText.line($0), to: 200) })
+  }
 
-  /// The table with a line of titles; columns two spaces apart, no space at the end of a line.
-  public var text: String {
+  /// A line of titles, then the rows; columns two spaces apart, no space at the end of a line.
+  public var lines: [String] {
     let lines = [columns.map(\.title)] + rows
     let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
     return lines.map { cells in
@@ -27,6 +29,6 @@ public struct TextTable {
       }
       while line.hasSuffix(" ") { line.removeLast() }
       return line
-    }.joined(separator: "\n")
+    }
   }
 }

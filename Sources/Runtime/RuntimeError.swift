@@ -12,8 +12,7 @@ public enum RuntimeError: ReportingError, Equatable {
     switch self {
     case .weightMissing(let path, let name):
       ErrorReport(
-        .badData, at: "\(path): \(name)", "is not in this file",
-        hint: "'bantam inspect --tree' lists what the file holds")
+        .badData, at: "\(path): \(name)", "is not in this file")
     case .weightShape(let path, let name, let expected, let found):
       ErrorReport(
         .badData, at: "\(path): \(name)", "has another shape than the configuration says", expected: "\(expected)",
@@ -26,7 +25,7 @@ public enum RuntimeError: ReportingError, Equatable {
       ErrorReport(
         .badData, at: operation, "gives values that are infinite or NaN, the first operation to do so",
         expected: "finite values", found: "\(count) of \(total)",
-        hint: "a weight may be damaged: 'bantam verify' and 'bantam inspect --health' look for it")
+        hint: "A weight may be damaged")
     case .file(let error): error.report
     }
   }

@@ -27,7 +27,7 @@ public struct SampleWriter: Sendable {
     tokenizer = SampleTokenizer(mergeCount: scale.mergeCount, firstSpecialID: scale.firstSpecialID)
     let map = try FamilyMap.builtIn().first { $0.name == "blip3o" }!
     for name in components ?? [] where !map.components.contains(where: { $0.name == name }) {
-      throw FamilyError.noSuchComponent(path: "--components", name: name, has: map.components.map(\.name))
+      throw FamilyError.noSuchComponent(path: "components", name: name, has: map.components.map(\.name))
     }
     let symbols = scale.symbols(vocabularySize: tokenizer.size)
     var main: [ExpectedTensor] = []

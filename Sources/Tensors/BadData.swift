@@ -8,7 +8,7 @@ public struct BadData {
   private let place: String
 
   /// - Parameter path: the file as the user named it.
-  public init(at path: String) { place = printable(path) }
+  public init(at path: String) { place = path }
 
   public func callAsFunction(
     _ problem: String, _ expected: String? = nil, _ found: String? = nil, _ hint: String? = nil

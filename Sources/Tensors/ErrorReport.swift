@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// Exit codes of the command line, after sysexits.h.
 public enum ExitStatus: Int32, Sendable {
   /// Verify: damaged or different. Diff: a threshold was missed.
@@ -25,9 +27,11 @@ public enum ExitStatus: Int32, Sendable {
 }
 
 /// What a person needs to act on an error: where, which rule, expected and found, and what to do.
+///
+/// The parts hold text from files as it stands there, cut to a length that can be read; ``message`` is safe to print.
 public struct ErrorReport: Sendable, Equatable {
   public var status: ExitStatus
-  /// The file as the user named it, then shard, tensor, key or byte offset.
+  /// The file as the user named it, then shard, tensor, key or byte offset. Empty where the error does not know the file.
   public var place: String
   /// The rule that is broken, in words.
   public var problem: String
@@ -39,39 +43,57 @@ public struct ErrorReport: Sendable, Equatable {
     _ status: ExitStatus, at place: String, _ problem: String, expected: String? = nil, found: String? = nil,
     hint: String? = nil
   ) {
+    func part(_ text: String) -> String { PrintableText.shortened(text, to: Self.partLimit) }
     self.status = status
-    self.place = place
-    self.problem = problem
-    self.expected = expected
-    self.found = found
-    self.hint = hint
+    self.place = part(place)
+    self.problem = part(problem)
+    self.expected = expected.map(part)
+    self.found = found.map(part)
+    self.hint = hint.map(part)
   }
 
-  /// One line of at most 500 bytes: `WHERE: WHAT (expected ..., found ...). HINT`.
+  /// Code points of a part at most: a file may hold names of any length.
+  private static let partLimit = 240
+  private static let messageByteCount = 500
+
+  /// One line of at most 500 bytes, safe to print: `WHERE: WHAT (expected ..., found ...). HINT`.
   public var message: String {
-    var detail: [String] = []
-    if let expected { detail.append("expected \(expected)") }
-    if let found { detail.append("found \(found)") }
-    var line = "\(place): \(problem)"
-    if !detail.isEmpty { line += " (" + detail.joined(separator: ", ") + ")" }
-    if let hint { line += ". " + hint }
-    guard line.utf8.count > 500 else { return line }
-    var cut = ""
-    var size = 3
-    for character in line {
-      size += character.utf8.count
-      if size > 500 { break }
-      cut.append(character)
+    var limit = Self.partLimit
+    while true {
+      let line = line(partLimit: limit)
+      // Five parts of 20 code points always fit.
+      if line.utf8.count <= Self.messageByteCount || limit <= 20 { return line }
+      limit -= 20
     }
-    return cut + "…"
+  }
+
+  private func line(partLimit: Int) -> String {
+    func part(_ text: String) -> String { PrintableText.shortened(PrintableText.line(text), to: partLimit) }
+    var line = (place.isEmpty ? "" : part(place) + ": ") + part(problem)
+    let detail = [expected.map { "expected " + part($0) }, found.map { "found " + part($0) }].compactMap { $0 }
+    if !detail.isEmpty { line += " (" + detail.joined(separator: ", ") + ")" }
+    if let hint { line += ". " + part(hint) }
+    return line
   }
 }
 
-/// An error that can explain itself. Every error that Bantam throws on purpose is one.
-public protocol ReportingError: Error, Sendable {
+/// An error that can explain itself. Every error that Bantam throws is one: it prints as the sentence of its report, and
+/// Foundation's `localizedDescription` gives the same.
+public protocol ReportingError: LocalizedError, CustomStringConvertible, Sendable {
   var report: ErrorReport { get }
 }
 
 extension ReportingError {
-  public var localizedDescription: String { report.message }
+  public var description: String { report.message }
+  public var errorDescription: String? { report.message }
+}
+
+/// A rule that bytes break, whatever file they are of: who opened the file knows its name.
+public protocol PlacelessError: ReportingError {
+  /// The report for bytes of the file at `place`.
+  func report(at place: String) -> ErrorReport
+}
+
+extension PlacelessError {
+  public var report: ErrorReport { report(at: "") }
 }

@@ -1,5 +1,10 @@
 import Glibc
 
+extension String {
+  /// The text of bytes from a file; what is not UTF-8 becomes U+FFFD.
+  public init(utf8 bytes: some Collection<UInt8>) { self.init(decoding: bytes, as: UTF8.self) }
+}
+
 /// The name of a tensor, as bytes.
 ///
 /// Swift's `String` treats canonically equivalent text as equal; files do not. Two names are the same only if their
@@ -13,10 +18,9 @@ public struct TensorName: Hashable, Sendable, Comparable, CustomStringConvertibl
   public init(stringLiteral value: String) { self.init(value) }
 
   /// The name as text, exact for valid UTF-8.
-  public var text: String { String(decoding: utf8, as: UTF8.self) }
+  public var text: String { String(utf8: utf8) }
 
-  /// The name made safe for a terminal: see ``printable(_:limit:)-(String,_)``.
-  public var description: String { printable(utf8) }
+  public var description: String { text }
 
   /// Whether a shell pattern over whole names fits: `*`, `?` and `[...]`. A pattern that is the name itself always does.
   public func matches(pattern: String) -> Bool {
@@ -25,25 +29,4 @@ public struct TensorName: Hashable, Sendable, Comparable, CustomStringConvertibl
 
   /// Order of the bytes.
   public static func < (a: Self, b: Self) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
-}
-
-/// Text from a file made safe to print: control characters, invalid UTF-8 and direction overrides are escaped, and more
-/// than `limit` characters are cut in the middle.
-public func printable(_ utf8: some Sequence<UInt8>, limit: Int = 120) -> String {
-  printable(String(decoding: Array(utf8), as: UTF8.self), limit: limit)
-}
-
-/// Text made safe to print. A path or name that is already harmless comes back unchanged.
-public func printable(_ text: String, limit: Int = 120) -> String {
-  var scalars: [String] = []
-  for scalar in text.unicodeScalars {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
-      scalars.append("\\u{\(String(scalar.value, radix: 16))}")
-    default: scalars.append(String(scalar))
-    }
-  }
-  guard scalars.count > limit else { return scalars.joined() }
-  let tail = limit / 3
-  return scalars.prefix(limit - tail - 1).joined() + "…" + scalars.suffix(tail).joined()
 }

@@ -53,7 +53,7 @@ public struct Tokenizer: Sendable {
     for (rank, merge) in merges.enumerated() {
       guard let left = ids[merge.left], let right = ids[merge.right], let result = ids[merge.left + merge.right] else {
         throw bad(
-          "merge \(rank) names a token that the vocabulary lacks: '\(printable(merge.left))' '\(printable(merge.right))'"
+          "merge \(rank) names a token that the vocabulary lacks: '\(String(utf8: merge.left))' '\(String(utf8: merge.right))'"
         )
       }
       pairs.append(.init(left: left, right: right, rank: UInt32(rank), result: result))

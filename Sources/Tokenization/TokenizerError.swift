@@ -11,12 +11,12 @@ public enum TokenizerError: ReportingError, Equatable {
 
   public var report: ErrorReport {
     switch self {
-    case .json(let file, let error): error.report(at: printable(file))
-    case .malformed(let file, let rule): ErrorReport(.badData, at: printable(file), rule)
+    case .json(let file, let error): error.report(at: file)
+    case .malformed(let file, let rule): ErrorReport(.badData, at: file, rule)
     case .unsupported(let file, let what):
-      ErrorReport(.badData, at: printable(file), "\(what) is not supported", expected: "byte-level BPE of Qwen2's kind")
+      ErrorReport(.badData, at: file, "\(what) is not supported", expected: "byte-level BPE of Qwen2's kind")
     case .missing(let file):
-      ErrorReport(.noInput, at: printable(file), "is missing", expected: "tokenizer.json, or vocab.json and merges.txt")
+      ErrorReport(.noInput, at: file, "is missing", expected: "tokenizer.json, or vocab.json and merges.txt")
     }
   }
 }

@@ -16,7 +16,7 @@ final class InflateDecoder: StreamDecoder, @unchecked Sendable {
 
   init(_ file: any ByteSource, _ entry: ZipArchive.Entry, name: [UInt8]) throws(FileError) {
     self.file = file
-    self.name = printable(name)
+    self.name = String(utf8: name)
     checksum = entry.checksum
     position = entry.offset
     end = entry.offset + entry.packedByteCount

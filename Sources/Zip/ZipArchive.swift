@@ -93,7 +93,7 @@ public struct ZipArchive: Sendable {
     guard bytes.count == entry.byteCount else {
       throw .file(
         .damaged(
-          path: file.path, problem: "zip entry '\(printable(name(of: entry)))' unpacks to another size than stated"))
+          path: file.path, problem: "zip entry '\(String(utf8: name(of: entry)))' unpacks to another size than stated"))
     }
     return bytes
   }

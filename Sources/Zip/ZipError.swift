@@ -1,7 +1,7 @@
 import Tensors
 
 /// A rule of the zip format, or of ours on top of it, that an archive breaks.
-public enum ZipError: Error, Sendable, Equatable {
+public enum ZipError: PlacelessError, Equatable {
   case file(FileError)
   /// No end-of-directory record where one must stand.
   case noDirectory
@@ -35,7 +35,7 @@ public enum ZipError: Error, Sendable, Equatable {
   /// The report for an archive at `path`.
   public func report(at path: String) -> ErrorReport {
     let bad = BadData(at: path)
-    func name(_ entry: [UInt8]) -> String { "zip entry '\(printable(entry))'" }
+    func name(_ entry: [UInt8]) -> String { "zip entry '\(String(utf8: entry))'" }
     switch self {
     case .file(let error): return error.report
     case .noDirectory: return bad("has no zip directory at its end", nil, nil, BadData.cut)
@@ -68,7 +68,7 @@ public enum ZipError: Error, Sendable, Equatable {
     case .badLocalHeader(let entry): return bad("\(name(entry)) has no header of its own where it should stand")
     case .headersDiffer(let entry, let field):
       return bad("\(name(entry)) has another \(field) in its own header than in the directory")
-    case .overlap(let entry, let other): return bad("\(name(entry)) and '\(printable(other))' overlap")
+    case .overlap(let entry, let other): return bad("\(name(entry)) and '\(String(utf8: other))' overlap")
     case .checksum(let entry, let expected, let found):
       return bad(
         "\(name(entry)) does not have its checksum", hex(expected), hex(found), BadData.damaged

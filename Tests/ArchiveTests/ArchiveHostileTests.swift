@@ -39,7 +39,7 @@ import Testing
 
   /// The name of an error's case.
   private func caseName(_ error: ArchiveError?) -> String {
-    error.map { String("\($0)".prefix { $0 != "(" }) } ?? "accepted"
+    error.map { TestSupport.caseName($0) } ?? "accepted"
   }
 
   // MARK: Superblocks

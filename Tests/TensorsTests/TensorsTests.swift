@@ -37,19 +37,9 @@ import Testing
     #expect(TensorName("A") < TensorName("a"))
   }
 
-  @Test func namesArePrintedHarmlessly() {
-    #expect("\(TensorName("a\u{1B}[2Jb\u{202E}c\n"))" == "a\\u{1b}[2Jb\\u{202e}c\\u{a}")
+  @Test func namesAreTextAsItIs() {
+    #expect("\(TensorName("a\u{1B}[2Jb\u{202E}c\n"))" == "a\u{1B}[2Jb\u{202E}c\n")
     #expect("\(TensorName(utf8: [0x61, 0xFF, 0x62]))" == "a\u{FFFD}b")
-    #expect("\(TensorName(String(repeating: "x", count: 500)))".count == 120)
-  }
-
-  @Test func messagesStayBelow500Bytes() {
-    let report = ErrorReport(
-      .badData, at: String(repeating: "é", count: 300), "problem", expected: "1", found: "2", hint: "do this")
-    #expect(report.message.utf8.count <= 500)
-    #expect(
-      ErrorReport(.badData, at: "f", "is bad", expected: "1", found: "2", hint: "Fetch it").message
-        == "f: is bad (expected 1, found 2). Fetch it")
   }
 }
 

@@ -29,11 +29,11 @@ enum NumPyArchive {
         entries.append(
           try array(
             TensorName(utf8: Array(name)), beginning, byteCount: entry.byteCount, source: unpacked,
-            start: entry.isStored ? entry.offset : 0, path: "\(path): \(printable(fullName))", place,
+            start: entry.isStored ? entry.offset : 0, path: "\(path): \(String(utf8: fullName))", place,
             packed: entry.isStored ? nil : entry))
       } catch {
         guard case .numPy(_, .unknownDType) = error else { throw error }
-        strangers.append((printable(name), error))
+        strangers.append((String(utf8: name), error))
       }
     }
     guard let first = strangers.first else { return (entries, []) }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// A rule of the npy format that an array breaks.
-public enum NumPyError: Error, Sendable, Equatable {
+public enum NumPyError: PlacelessError, Equatable {
   case badMagic
   case unknownVersion(Int)
   case headerPastEnd(claimed: Int)
@@ -25,8 +25,8 @@ public enum NumPyError: Error, Sendable, Equatable {
     case .badHeader(let offset): return bad("header is malformed at its byte \(offset)")
     case .missingKey(let key): return bad("header has no '\(key)'")
     case .unknownDType(let descr):
-      return bad("array has a dtype that is not read", "'<f4', '<f2', '<i8', ...", "'\(printable(descr, limit: 40))'")
-    case .bigEndian(let descr): return bad("array is big-endian", "little-endian", "'\(printable(descr, limit: 40))'")
+      return bad("array has a dtype that is not read", "'<f4', '<f2', '<i8', ...", "'\(String(utf8: descr))'")
+    case .bigEndian(let descr): return bad("array is big-endian", "little-endian", "'\(String(utf8: descr))'")
     case .noName: return bad("array has no name")
     case .badShape: return bad("shape is not a tuple of at most \(Limits.rank) sizes, or overflows")
     case .sizeMismatch(let expected, let found):

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why the parts of a tensor that another program has quantized do not make up a tensor.
-public enum QuantizedError: Error, Sendable, Equatable {
+public enum QuantizedError: PlacelessError, Equatable {
   /// A part has a shape or dtype that does not fit the others.
   case badPart(part: TensorName, expected: String)
   case partMissing(tensor: TensorName, part: String)
@@ -19,7 +19,7 @@ public enum QuantizedError: Error, Sendable, Equatable {
   var explanation: String {
     switch self {
     case .badPart(let part, let expected): "'\(part)' does not fit: \(expected) is expected"
-    case .partMissing(_, let part): "'\(printable(part))' is missing"
+    case .partMissing(_, let part): "'\(part)' is missing"
     case .describedTwice: "it is described twice"
     case .unknownBits: "its bits cannot be told from its shapes and config.json"
     case .unknownBlocks: "config.json does not say the size of its blocks"
@@ -27,4 +27,6 @@ public enum QuantizedError: Error, Sendable, Equatable {
     case .otherForm(let tensor, let rule): "'\(tensor)' \(rule)"
     }
   }
+
+  public func report(at place: String) -> ErrorReport { ErrorReport(.badData, at: place, explanation) }
 }

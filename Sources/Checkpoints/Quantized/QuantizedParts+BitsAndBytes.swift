@@ -43,7 +43,7 @@ extension QuantizedParts {
     let plane = try needed(name, of: tensor)
     guard plane.isNumeric, plane.elementCount == count else { throw .badPart(part: name, expected: "\(count) values") }
     do { return try plane.floats(at: 0, count: count) } catch {
-      throw .badState(part: name, rule: "cannot be read: \(error.report.message)")
+      throw .badState(part: name, rule: "cannot be read: \(error)")
     }
   }
 

@@ -4,7 +4,7 @@ import Tensors
 /// The rules of the safetensors format, one case for each way to break one.
 ///
 /// Source: safetensors README, section "Format", and the reference reader's validation.
-public enum SafetensorsError: Error, Sendable, Equatable {
+public enum SafetensorsError: PlacelessError, Equatable {
   case file(FileError)
   /// Fewer than the 8 bytes of the header's length.
   case tooShort(byteCount: Int)
@@ -47,14 +47,15 @@ public enum SafetensorsError: Error, Sendable, Equatable {
       return bad("header reaches past the end", "at most \(available) bytes", "\(claimed)", BadData.cut)
     case .headerEmpty: return bad("header is empty", "a JSON object", "0 bytes")
     case .headerDoesNotStartWithBrace(let byte): return bad("header does not start with '{'", "0x7b", hexText(byte))
-    case .json(let error): return error.report(at: printable(path) + ": header")
+    case .json(let error): return error.report(at: path + ": header")
     case .paddingNotSpaces(let offset): return bad("header padding at byte \(offset) is not white space")
-    case .metadataNotStrings(let key): return bad("__metadata__ '\(printable(key))' is not a string")
+    case .metadataNotStrings(let key): return bad("__metadata__ '\(String(utf8: key))' is not a string")
     case .entryNotObject(let name): return bad("tensor '\(name)' is not described by an object")
     case .missingField(let name, let field): return bad("tensor '\(name)' has no '\(field)'")
-    case .unknownField(let name, let field): return bad("tensor '\(name)' has an unknown field '\(printable(field))'")
+    case .unknownField(let name, let field):
+      return bad("tensor '\(name)' has an unknown field '\(String(utf8: field))'")
     case .unknownDType(let name, let dtype):
-      return bad("tensor '\(name)' has an unknown dtype", "F32, BF16, ...", "'\(printable(dtype, limit: 40))'")
+      return bad("tensor '\(name)' has an unknown dtype", "F32, BF16, ...", "'\(String(utf8: dtype))'")
     case .badShape(let name): return bad("tensor '\(name)' has a shape that is not a list of sizes")
     case .rankTooLarge(let name): return bad("tensor '\(name)' has too many dimensions", "at most \(Limits.rank)")
     case .nameTooLong(let count):

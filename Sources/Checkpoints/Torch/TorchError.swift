@@ -3,7 +3,7 @@ import Tensors
 import Zip
 
 /// A rule that a PyTorch file breaks.
-public enum TorchError: Error, Sendable, Equatable {
+public enum TorchError: PlacelessError, Equatable {
   case file(FileError)
   case zip(ZipError)
   case pickle(PickleError)
@@ -41,11 +41,11 @@ public enum TorchError: Error, Sendable, Equatable {
   /// The report for a file at `path`.
   public func report(at path: String) -> ErrorReport {
     let bad = BadData(at: path)
-    func storage(_ key: [UInt8]) -> String { "storage '\(printable(key))'" }
+    func storage(_ key: [UInt8]) -> String { "storage '\(String(utf8: key))'" }
     switch self {
     case .file(let error): return error.report
     case .zip(let error): return error.report(at: path)
-    case .pickle(let error): return error.report(at: printable(path))
+    case .pickle(let error): return error.report(at: path)
     case .notTorch(let looksLike, let hint):
       return bad("is not a PyTorch file", "a file of torch.save", looksLike, hint)
     case .noPickle: return bad("is a zip archive without data.pkl, so not a PyTorch file", "an archive of torch.save")
@@ -66,7 +66,7 @@ public enum TorchError: Error, Sendable, Equatable {
     case .badStorageReference: return bad("a tensor's storage is not described as torch.save does")
     case .badTensor(let name, let rule): return bad("tensor '\(name)' \(rule)")
     case .unknownDType(let name, let dtype):
-      return bad("tensor '\(name)' has a dtype that is not read", "float32, bfloat16, ...", "'\(printable(dtype))'")
+      return bad("tensor '\(name)' has a dtype that is not read", "float32, bfloat16, ...", "'\(dtype)'")
     case .outsideStorage(let name, let end, let count):
       return bad("tensor '\(name)' reaches past its storage", "at most \(count) elements", "\(end)")
     case .expandedTooFar(let name, let elements, let stored):

@@ -15,7 +15,7 @@ struct TorchState {
   /// Keys under which training programs keep what is no weight, tensors though there are below: an optimizer's moments, states of
   /// schedules and of random numbers.
   private static func isTrainingState(_ key: [UInt8]) -> Bool {
-    let key = String(decoding: key, as: UTF8.self).lowercased()
+    let key = String(utf8: key).lowercased()
     return key.hasPrefix("optim") || key.contains("optimizer") || key.hasSuffix("scheduler")
       || key.hasSuffix("schedulers")
       || key.hasPrefix("rng_state") || key.hasSuffix("rng_state")
@@ -74,7 +74,7 @@ struct TorchState {
       }
       guard let found else { return }
       for pair in pairs {
-        if let key = document.text(pair.key), key != Array(found.key.utf8) { passedOver.append(printable(key)) }
+        if let key = document.text(pair.key), key != Array(found.key.utf8) { passedOver.append(String(utf8: key)) }
       }
       root = found.value
     }
@@ -120,7 +120,7 @@ struct TorchState {
         if var pairs = document.mapping(step.value) {
           if passesOverTrainingState, step.depth == 0 {
             for pair in pairs {
-              if let key = document.text(pair.key), Self.isTrainingState(key) { passedOver.append(printable(key)) }
+              if let key = document.text(pair.key), Self.isTrainingState(key) { passedOver.append(String(utf8: key)) }
             }
             pairs.removeAll { document.text($0.key).map(Self.isTrainingState) ?? false }
           }

@@ -77,7 +77,7 @@ public final class AtomicOutputFolder {
     let listed = Set(String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init))
     if let foreign = found.first(where: { !listed.contains($0) && $0 != markerName }) {
       throw .badOutput(
-        path: path, reason: "holds '\(printable(foreign))', which bantam did not write; it is left as it is")
+        path: path, reason: "holds '\(foreign)', which was not written with the rest; it is left as it is")
     }
     for name in found {
       if let identity = FileIdentity(path: Folder.join(path, name)), OpenedFiles.contains(identity) {
@@ -106,7 +106,7 @@ public final class AtomicOutputFolder {
   /// - Parameter relativePath: plain names joined by `/`.
   public func place(for relativePath: String) throws(FileError) -> String {
     guard Folder.isPlainPath(relativePath.utf8) else {
-      throw .badOutput(path: path, reason: "'\(printable(relativePath))' would lead out of the output folder")
+      throw .badOutput(path: path, reason: "'\(relativePath)' would lead out of the output folder")
     }
     let names = relativePath.split(separator: "/")
     var folder = name.path

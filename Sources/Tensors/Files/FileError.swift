@@ -39,54 +39,54 @@ public enum FileError: ReportingError, Equatable {
     switch self {
     case .missing(let path, let code):
       ErrorReport(
-        .noInput, at: path.isEmpty ? "input" : printable(path),
+        .noInput, at: path.isEmpty ? "input" : path,
         path.isEmpty ? "has an empty name" : "cannot be opened: \(systemMessage(code))", hint: Self.hint(missing: path))
     case .notRegular(let path, let kind):
-      ErrorReport(.noInput, at: printable(path), "is not a regular file", expected: "a file", found: kind)
+      ErrorReport(.noInput, at: path, "is not a regular file", expected: "a file", found: kind)
     case .noPermission(let path):
-      ErrorReport(.noPermission, at: printable(path), "no permission")
+      ErrorReport(.noPermission, at: path, "no permission")
     case .cannotOpen(let path, let code):
       ErrorReport(
-        code == EMFILE || code == ENFILE || code == ENOMEM ? .system : .noInput, at: printable(path),
+        code == EMFILE || code == ENFILE || code == ENOMEM ? .system : .noInput, at: path,
         "cannot be opened: \(systemMessage(code))")
     case .shrank(let path, let offset, let expected):
       ErrorReport(
-        .inputOutput, at: printable(path), "ends at byte \(offset) while it is read", expected: "\(expected) bytes",
+        .inputOutput, at: path, "ends at byte \(offset) while it is read", expected: "\(expected) bytes",
         found: "\(offset)", hint: "Another program changed the file: try again when it is complete")
     case .changed(let path, let what):
       ErrorReport(
-        .inputOutput, at: printable(path), "\(what) while it was read",
+        .inputOutput, at: path, "\(what) while it was read",
         hint: "Another program changed the file: try again when it is complete")
     case .readFailed(let path, let offset, let code):
-      ErrorReport(.inputOutput, at: printable(path), "cannot be read at byte \(offset): \(systemMessage(code))")
+      ErrorReport(.inputOutput, at: path, "cannot be read at byte \(offset): \(systemMessage(code))")
     case .tooLarge(let path, let count, let limit):
       ErrorReport(
-        .badData, at: printable(path), "is too large for its kind", expected: "at most \(limit) bytes",
+        .badData, at: path, "is too large for its kind", expected: "at most \(limit) bytes",
         found: "\(count)")
     case .unpacksTooFar(let path, let packed, let unpacked):
       ErrorReport(
-        .badData, at: printable(path), "claims to unpack to more than weights can",
+        .badData, at: path, "claims to unpack to more than weights can",
         expected: "at most \(Limits.unpackedRatio) times \(packed) bytes", found: "\(unpacked)")
     case .damaged(let path, let problem):
-      ErrorReport(.badData, at: printable(path), problem, hint: BadData.damaged)
+      ErrorReport(.badData, at: path, problem, hint: BadData.damaged)
     case .writeFailed(let path, let code):
       ErrorReport(
-        .inputOutput, at: printable(path), "cannot be written: \(systemMessage(code))",
+        .inputOutput, at: path, "cannot be written: \(systemMessage(code))",
         hint: code == ENOSPC ? "The disk is full: make room" : nil)
     case .noRoom(let path, let needed, let free):
       ErrorReport(
-        .inputOutput, at: printable(path), "does not fit on the disk", expected: "\(needed) bytes free",
+        .inputOutput, at: path, "does not fit on the disk", expected: "\(needed) bytes free",
         found: "\(free)", hint: "Make room, or name a place on another disk")
     case .cannotCreate(let path, let code, let reason):
       ErrorReport(
         code == ENOSPC || code == EIO || code == EDQUOT
-          ? .inputOutput : (code == EACCES || code == EPERM ? .noPermission : .cannotCreate), at: printable(path),
+          ? .inputOutput : (code == EACCES || code == EPERM ? .noPermission : .cannotCreate), at: path,
         "\(reason): \(systemMessage(code))")
     case .badOutput(let path, let reason):
-      ErrorReport(.cannotCreate, at: printable(path), reason)
+      ErrorReport(.cannotCreate, at: path, reason)
     case .outputIsInput(let path):
       ErrorReport(
-        .cannotCreate, at: printable(path), "the output is one of the inputs, which it would destroy",
+        .cannotCreate, at: path, "the output is one of the inputs, which it would destroy",
         hint: "Name another file")
     case .outOfMemory(let count):
       ErrorReport(.system, at: "memory", "the system refused \(count) bytes", hint: "Close other programs")

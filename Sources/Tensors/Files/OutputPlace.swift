@@ -28,7 +28,7 @@ struct OutputPlace {
         throw .badOutput(path: path, reason: "is not a name for an output")
       }
       guard Folder.exists(folder) else {
-        throw .badOutput(path: path, reason: "its folder '\(printable(folder))' does not exist")
+        throw .badOutput(path: path, reason: "its folder '\(folder)' does not exist")
       }
       var status = stat()
       guard lstat(Folder.join(folder, name), &status) == 0 else {
