@@ -1,5 +1,5 @@
 import Archive
-import Compare
+import Comparison
 import Foundation
 import Quantization
 import Tensors
