@@ -43,7 +43,7 @@ let package = Package(
     .target(name: "Zip", dependencies: ["CZlib", "Tensors"], exclude: ["README.md"]),
     .target(name: "Pickle", dependencies: ["Tensors"], exclude: ["README.md"]),
     .target(name: "Encodings", dependencies: ["Tensors", "Kernels"], exclude: ["README.md"]),
-    .target(name: "GGUF", dependencies: ["Tensors", "Encodings"], exclude: ["README.md"]),
+    .target(name: "GGUF", dependencies: ["Tensors", "Kernels", "Encodings"], exclude: ["README.md"]),
     .target(
       name: "Checkpoints", dependencies: ["Tensors", "Encodings", "JSON", "Zip", "Pickle", "GGUF", "CZstd"],
       exclude: ["README.md"]),
@@ -112,7 +112,7 @@ let package = Package(
       resources: [.copy("Fixtures")]),
     .testTarget(name: "ZipTests", dependencies: ["Zip", "Tensors", "TestSupport"]),
     .testTarget(name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"]),
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Tensors", "TestSupport"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Encodings", "Tensors", "TestSupport"]),
     .testTarget(
       name: "CheckpointsTests",
       dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"],

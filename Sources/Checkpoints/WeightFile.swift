@@ -85,7 +85,7 @@ extension Checkpoint.Metadatum {
     self.init(key: pair.key, value: String(decoding: pair.value, as: UTF8.self))
   }
 
-  fileprivate init(_ pair: (key: [UInt8], value: GGUFValue)) {
-    self.init(key: pair.key, value: pair.value.words)
+  fileprivate init(_ datum: GGUFHeader.Metadatum) {
+    self.init(key: datum.key, value: datum.value.words)
   }
 }

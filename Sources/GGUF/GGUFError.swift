@@ -29,6 +29,9 @@ public enum GGUFError: PlacelessError, Equatable {
   case overlap(name: TensorName, other: TensorName)
   case hole(before: TensorName, byteCount: Int)
   case trailingBytes(count: Int)
+  /// Of a file that is to be written.
+  case nameTooLong(name: TensorName)
+  case headerTooLarge(byteCount: Int)
 
   /// The report for a file at `path`.
   public func report(at path: String) -> ErrorReport {
@@ -79,6 +82,12 @@ public enum GGUFError: PlacelessError, Equatable {
       return bad("tensor '\(name)' ends at byte \(end) of the data", "at most \(available)", "\(end)", BadData.cut)
     case .overlap(let name, let other): return bad("tensors '\(other)' and '\(name)' overlap")
     case .hole(let name, let count): return bad("\(count) bytes before tensor '\(name)' belong to no tensor")
+    case .nameTooLong(let name):
+      return bad(
+        "the name of tensor '\(name)' is too long for GGUF", "at most \(Limits.ggufNameByteCount) bytes",
+        "\(name.utf8.count)")
+    case .headerTooLarge(let count):
+      return bad("its GGUF header would be too large", "at most \(Limits.ggufHeaderByteCount) bytes", "\(count)")
     case .trailingBytes(let count): return bad("\(count) bytes follow the last tensor", "at most its padding")
     }
   }

@@ -4,6 +4,13 @@ import Tensors
 ///
 /// Source: ggml, `docs/gguf.md`. Shapes come in PyTorch's order, outermost first.
 public struct GGUFHeader: Sendable {
+  public struct Metadatum: Sendable {
+    public let key: [UInt8]
+    public let value: GGUFValue
+    /// Where key, type and value stand in the file.
+    public let range: Range<Int>
+  }
+
   public struct Tensor: Sendable {
     public let name: TensorName
     public let type: GGMLType
@@ -15,7 +22,7 @@ public struct GGUFHeader: Sendable {
 
   public let version: Int
   /// Keys and values in the file's order.
-  public let metadata: [(key: [UInt8], value: GGUFValue)]
+  public let metadata: [Metadatum]
   /// Tensors by their place in the data.
   public let tensors: [Tensor]
 
@@ -54,8 +61,8 @@ public struct GGUFHeader: Sendable {
 
   private static func metadata(
     _ reader: inout GGUFReader, count: Int
-  ) throws(GGUFError) -> [(key: [UInt8], value: GGUFValue)] {
-    var metadata: [(key: [UInt8], value: GGUFValue)] = []
+  ) throws(GGUFError) -> [Metadatum] {
+    var metadata: [Metadatum] = []
     var seen: Set<[UInt8]> = []
     for _ in 0..<count {
       let start = reader.offset
@@ -63,7 +70,8 @@ public struct GGUFHeader: Sendable {
       guard seen.insert(key).inserted else { throw .keyTwice(key: key) }
       let number = try reader.number(UInt32.self)
       guard let type = GGUFValueType(rawValue: number) else { throw .unknownValueType(key: key, type: number) }
-      metadata.append((key, try value(type, key, &reader)))
+      let value = try value(type, key, &reader)
+      metadata.append(Metadatum(key: key, value: value, range: start..<reader.offset))
     }
     return metadata
   }
@@ -140,7 +148,7 @@ public struct GGUFHeader: Sendable {
     return .array(type: type, count: Int(claimed), first: first, offset: offset)
   }
 
-  private static func alignment(_ metadata: [(key: [UInt8], value: GGUFValue)]) throws(GGUFError) -> Int {
+  private static func alignment(_ metadata: [Metadatum]) throws(GGUFError) -> Int {
     guard let value = metadata.first(where: { $0.key.elementsEqual("general.alignment".utf8) })?.value else {
       return 32
     }

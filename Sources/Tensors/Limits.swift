@@ -53,6 +53,10 @@ public enum Limits {
   public static let ggufKeyCount = 1 << 16
   /// Tensors of a GGUF file.
   public static let ggufTensorCount = 1 << 18
+  /// Bytes of the header of a GGUF file that is written: vocabularies take some megabytes.
+  public static let ggufHeaderByteCount = 256 << 20
+  /// Bytes of a tensor's name in a GGUF file that is written: what ggml holds, without the zero behind it.
+  public static let ggufNameByteCount = 63
   /// Dimensions of a tensor in a GGUF file.
   public static let ggufRank = 4
   /// Bytes of a string in a GGUF file.

@@ -19,10 +19,12 @@ extension GGUFHeader {
   private var originalShapes: [[UInt8]: [Int]] {
     let prefix = Array("comfy.gguf.orig_shape.".utf8)
     var shapes: [[UInt8]: [Int]] = [:]
-    for (key, value) in metadata where key.starts(with: prefix) {
-      guard case .array(_, let count, let first, _) = value, count == first.count else { continue }
+    for datum in metadata where datum.key.starts(with: prefix) {
+      guard case .array(_, let count, let first, _) = datum.value, count == first.count else { continue }
       let sizes = first.compactMap(\.int)
-      if sizes.count == count, sizes.allSatisfy({ $0 >= 0 }) { shapes[Array(key.dropFirst(prefix.count))] = sizes }
+      if sizes.count == count, sizes.allSatisfy({ $0 >= 0 }) {
+        shapes[Array(datum.key.dropFirst(prefix.count))] = sizes
+      }
     }
     return shapes
   }
