@@ -9,7 +9,7 @@ let package = Package(
       name: "Bantam",
       targets: [
         "Tensors", "JSON", "Encodings", "Zip", "Pickle", "GGUF", "Checkpoints", "Archive", "Quantization", "Conversion",
-        "Comparison",
+        "Exports", "Comparison",
         "Samples", "Report", "Tokenization", "Runtime", "Pictures", "Blip3o", "Observation",
       ]),
   ],
@@ -26,7 +26,7 @@ let package = Package(
     .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
     .target(
       name: "Formats", path: "formats",
-      exclude: ["README.md", "activations.md", "bantam.md", "families.md", "names.md", "sources.md"],
+      exclude: ["README.md", "activations.md", "bantam.md", "exports.md", "families.md", "names.md", "sources.md"],
       sources: ["Formats.swift"],
       resources: [
         .embedInCode("families/blip3o.json"), .embedInCode("families/blip3o-next.json"),
@@ -56,6 +56,12 @@ let package = Package(
       ],
       exclude: ["README.md"]),
     .target(
+      name: "Exports",
+      dependencies: [
+        "Tensors", "JSON", "Kernels", "Encodings", "GGUF", "Tokenization", "Checkpoints", "Archive", "Conversion",
+      ],
+      exclude: ["README.md"]),
+    .target(
       name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Checkpoints", "Conversion"],
       exclude: ["README.md"]
     ),
@@ -73,13 +79,13 @@ let package = Package(
     .target(
       name: "Report",
       dependencies: [
-        "Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Runtime", "Comparison", "Observation",
+        "Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Exports", "Runtime", "Comparison", "Observation",
       ],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
       dependencies: [
-        "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Comparison", "Samples", "Report",
+        "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Exports", "Comparison", "Samples", "Report",
         "Tokenization", "Pictures", "Blip3o", "Kernels", "Observation", "Runtime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
@@ -90,7 +96,7 @@ let package = Package(
     // Examples.
     .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
     .executableTarget(name: "example-inspect", dependencies: ["Report", "Tensors"], path: "examples/Inspect"),
-    .executableTarget(name: "example-export", dependencies: ["Archive", "Conversion"], path: "examples/Export"),
+    .executableTarget(name: "example-export", dependencies: ["Conversion", "Exports"], path: "examples/Export"),
     .executableTarget(name: "example-generate", dependencies: ["Blip3o"], path: "examples/Generate"),
     // Tests.
     .target(name: "TestSupport", dependencies: ["Encodings", "Kernels", "Tensors"], path: "Tests/TestSupport"),
@@ -122,11 +128,16 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Conversion", "Comparison", "Encodings", "Samples", "Quantization", "Archive", "Checkpoints", "JSON", "Kernels",
-        "Tensors",
-        "TestSupport",
+        "Conversion", "Comparison", "Encodings", "Exports", "Samples", "Quantization", "Archive", "Checkpoints", "JSON",
+        "Kernels", "Tensors", "TestSupport",
       ],
       exclude: ["Fixtures"]),
+    .testTarget(
+      name: "ExportsTests",
+      dependencies: [
+        "Exports", "Archive", "Checkpoints", "Comparison", "Conversion", "Encodings", "GGUF", "JSON", "Quantization",
+        "Samples", "Tensors", "Tokenization", "TestSupport",
+      ]),
     .testTarget(
       name: "EncodingsTests", dependencies: ["Encodings", "Kernels", "Tensors", "TestSupport"]),
     .testTarget(

@@ -5,7 +5,7 @@ import Tensors
 enum OutputFile {
   /// The forms that commands write, by the ending of the file's name.
   enum Form: String {
-    case bantam, safetensors, png, json
+    case bantam, safetensors, gguf, png, json
   }
 
   /// Endings that promise another form: a file of such a name would deceive its reader.

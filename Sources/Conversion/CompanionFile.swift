@@ -1,9 +1,28 @@
 import JSON
 import Tensors
+import Tokenization
 
-/// Files beside the weights that are carried into a `.bantam` file. Only what is what its name says is carried: a link may lead to any
+/// Files beside the weights that are carried along, into a `.bantam` file or an export. Only what is what its name says is carried: a link may lead to any
 /// file of the user's.
-enum CompanionFile {
+package enum CompanionFile {
+  /// Reads the files that a map names and its source has, one after another. A tokenizer's table is none: it is made from the others.
+  /// - Returns: what is to be said of those that are left out.
+  /// - Throws: what reading or the body throws.
+  package static func visit(
+    _ source: ModelSource, _ map: ModelMap, _ body: (_ path: String, _ bytes: [UInt8]) throws -> Void
+  ) throws -> [String] {
+    var notes: [String] = []
+    for path in map.files where path != Tokenizer.tableName {
+      guard let bytes = try source.companion(path) else { continue }
+      if let problem = problem(path: path, bytes) {
+        notes.append("left out '\(path)': \(problem)")
+      } else {
+        try body(path, bytes)
+      }
+    }
+    return notes
+  }
+
   /// Why a file is not what its name says; nil for one that may be carried.
   static func problem(path: String, _ bytes: [UInt8]) -> String? {
     switch Folder.ending(of: path) {

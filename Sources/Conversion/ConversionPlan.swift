@@ -102,14 +102,7 @@ public struct ConversionPlan: Sendable {
     }
     var blobs: [(name: String, bytes: [UInt8])] = []
     var notes = map.notes
-    for path in map.files where path != Tokenizer.tableName {
-      guard let bytes = try source.companion(path) else { continue }
-      if let problem = CompanionFile.problem(path: path, bytes) {
-        notes.append("left out '\(path)': \(problem)")
-      } else {
-        blobs.append((path, bytes))
-      }
-    }
+    notes += try CompanionFile.visit(source, map) { blobs.append(($0, $1)) }
     if let note = planner.growthNote { notes.append(note) }
     self.notes = notes
     // A tokenizer of another kind is carried as its files only.

@@ -30,7 +30,7 @@ public final class ModelSource: Sendable {
   }
 
   /// The role of such parts in a `.bantam` file.
-  static let partRole = "part"
+  package static let partRole = "part"
 
   enum Storage: Sendable {
     case checkpoint(Checkpoint)
@@ -113,7 +113,7 @@ public final class ModelSource: Sendable {
 
   /// - Throws: ``ArchiveError/unknownEncoding(path:tensor:encoding:)`` or ``CheckpointError/notRead(path:tensor:encoding:)``
   ///   for a tensor that can be listed but not read.
-  func checkReadable(_ number: Int) throws {
+  package func checkReadable(_ number: Int) throws {
     if case .checkpoint(let checkpoint) = storage,
       case .listedOnly(let encoding, _) = checkpoint.entries[number].content
     {

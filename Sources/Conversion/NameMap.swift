@@ -5,9 +5,11 @@ import Tensors
 
 /// Says how the tensors of another program's layout are called in a family's source, and which of them are parts of one
 /// tensor there. Read from `formats/names/`. Format: formats/names.md.
-struct NameMap: Sendable {
+package struct NameMap: Sendable {
   /// The family whose names these become.
-  let family: String
+  package let family: String
+  /// What a file that is written in this layout holds; nil where none is.
+  package let output: LayoutOutput?
   /// Values of the family's symbols that the layout does not show.
   let symbols: [String: Int]
   private let detection: [[String: String]]
@@ -15,7 +17,7 @@ struct NameMap: Sendable {
   private let joins: [(from: [NamePattern], to: NamePattern, joining: Checkpoint.Joining)]
 
   /// The maps that are built in.
-  static func builtIn() throws(FamilyError) -> [NameMap] {
+  package static func builtIn() throws(FamilyError) -> [NameMap] {
     var maps: [NameMap] = []
     for (name, json) in Formats.names { maps.append(try NameMap(name: name, json: json)) }
     return maps
@@ -51,6 +53,16 @@ struct NameMap: Sendable {
       joins.append((from, NamePattern(to), joining))
     }
     self.joins = joins
+    var output: LayoutOutput?
+    if let value = root["output"] { output = try LayoutOutput(value, map: name) }
+    self.output = output
+  }
+
+  /// How a tensor of the family is called in this layout; nil for one that has no name there, or is not by itself a tensor there.
+  package func layoutName(of name: String) -> String? {
+    guard !joins.contains(where: { $0.to.values(in: name) != nil }) else { return nil }
+    for (from, to) in names { if let values = to.values(in: name) { return from.filled(values) } }
+    return nil
   }
 
   /// Whether a file of the checkpoint says that it is of this layout.

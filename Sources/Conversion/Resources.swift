@@ -33,7 +33,7 @@ public struct Resources: Sendable {
   public var bufferByteCount: Int { threadCount * Self.bufferByteCountPerThread }
 
   /// - Throws: ``ConversionError/memoryTooSmall(asked:needed:)``.
-  func checkMemory() throws(ConversionError) {
+  package func checkMemory() throws(ConversionError) {
     guard memoryByteCount >= bufferByteCount else {
       throw .memoryTooSmall(asked: memoryByteCount, needed: bufferByteCount)
     }
@@ -41,12 +41,12 @@ public struct Resources: Sendable {
 }
 
 /// The buffers of one thread.
-struct StreamBuffers {
-  let source: AlignedBuffer
-  let target: AlignedBuffer
-  let scratch: AlignedBuffer
+package struct StreamBuffers: Sendable {
+  package let source: AlignedBuffer
+  package let target: AlignedBuffer
+  package let scratch: AlignedBuffer
 
-  init() throws(FileError) {
+  package init() throws(FileError) {
     source = try AlignedBuffer(byteCount: Resources.streamByteCount)
     target = try AlignedBuffer(byteCount: 4 * Resources.streamByteCount)
     scratch = try AlignedBuffer(byteCount: 4 * Resources.streamByteCount)

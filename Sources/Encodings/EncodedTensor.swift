@@ -61,6 +61,11 @@ public struct EncodedTensor: StoredTensor {
     }
   }
 
+  /// Fills `buffer` with the bytes of a plane as they are stored, from `offset` on.
+  public func read(plane: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    try source.read(plane: plane, at: offset, into: buffer)
+  }
+
   /// Streams all plain bytes, row-major, in pieces of `pieceByteCount`, save the last.
   public func stream(
     pieceByteCount piece: Int, cancellation: Cancellation, _ body: (UnsafeRawBufferPointer) throws -> Void

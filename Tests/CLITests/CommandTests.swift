@@ -39,6 +39,37 @@ import Testing
       try Command(["convert", Self.tiny, "-o", folder["m"], "--dry-run"]).output.contains("left out: gen_vision"))
   }
 
+  @Test(arguments: ["safetensors", "gguf"]) func anExportsDryRunTellsTheExactSizeAndWritesNothing(
+    format: String
+  ) throws {
+    let folder = TemporaryFolder()
+    let arguments = ["export", Self.tiny, "--to", format, "-o", folder["e"]]
+    let plan = try json(Command(arguments + ["--dry-run", "--json"]))
+    #expect(try Command(arguments + ["--dry-run"]).output.contains("writes \(plan["output_bytes"]!.int!) bytes"))
+    #expect(folder.names.isEmpty)
+    let done = try json(Command(arguments + ["--json", "-q"]))
+    #expect(done["output_bytes"] == plan["output_bytes"] && done["files"] == plan["files"])
+    #expect(done["seconds"]?.double != nil && plan["seconds"] == .null)
+    let files = FileManager.default
+    var total = 0
+    for name in try files.subpathsOfDirectory(atPath: folder.path) {
+      let attributes = try files.attributesOfItem(atPath: folder[name])
+      if attributes[.type] as? FileAttributeType == .typeRegular { total += attributes[.size] as! Int }
+    }
+    #expect(total == plan["output_bytes"]?.int)
+  }
+
+  @Test func exportsTellWhatTheyCannotHold() throws {
+    let folder = TemporaryFolder()
+    folder.write(SafetensorsFile.bytes([("w", "F32", [1], [0, 0, 0, 0])]), to: "m.safetensors")
+    let other = try Command(["export", folder["m.safetensors"], "--to", "gguf", "-o", folder["m.gguf"], "-q"])
+    #expect(other.status == 65 && other.errors.contains("blip3o"), "\(other.errors)")
+    let name = try Command(["export", Self.tiny, "--to", "gguf", "-o", folder["m.bin"], "-q"])
+    #expect(name.status == 64, "\(name.errors)")
+    #expect(try Command(["export", Self.tiny, "--to", "onnx", "-o", folder["m"], "-q"]).status == 64)
+    #expect(folder.names == ["m.safetensors"])
+  }
+
   @Test func inspectShowsEveryScreen() throws {
     for path in [Self.tiny, Self.archive] {
       let summary = try Command(["inspect", path]).output

@@ -49,6 +49,8 @@ import Testing
       ["quantize", "tiny", "--encoding", "int8", "-o", "q"], "--save-recipe",
       ["tiny/config.json", "tiny/model-00001-of-00003.safetensors"]
     ), (["export", "m.bantam", "--to", "safetensors"], "-o", ["m.bantam"]),
+    (["export", "m.bantam", "--to", "gguf"], "-o", ["m.bantam"]),
+    (["export", "tiny", "--to", "gguf"], "-o", ["tiny/config.json", "tiny/tokenizer.json"]),
     (["generate", "m.bantam", "a"] + quick, "-o", ["m.bantam"]),
     (["generate", "tiny", "a"] + quick, "-o", ["tiny/config.json", "tiny/model-00001-of-00003.safetensors"]),
     (["generate", "m.bantam", "a", "--image", "picture.png"] + quick, "-o", ["picture.png", "m.bantam"]),

@@ -1,4 +1,5 @@
 import Archive
+import Exports
 import Foundation
 import Kernels
 import Tensors
@@ -19,6 +20,10 @@ import Testing
     return plan
   }
 
+  private func export(_ archive: Archive, to path: String) throws {
+    try Exporter.run(SafetensorsExport().plan(ModelSource(archive)), to: path, resources: Resources())
+  }
+
   /// Plain bytes by file and name.
   private func content(_ path: String) throws -> [String: [UInt8]] {
     let source = try ModelSource(path: path)
@@ -36,7 +41,7 @@ import Testing
     let plan = try convert(TinySample.path, to: folder["t.bantam"], components: ["all"])
     #expect(folder.bytes(of: "t.bantam").count == plan.outputByteCount)
     let archive = try Archive(path: folder["t.bantam"])
-    try Exporter.run(archive, dtype: nil, to: folder["export"], resources: Resources())
+    try export(archive, to: folder["export"])
     #expect(try content(folder["export"]) == content(TinySample.path))
     for file in ["config.json", "tokenizer.json", "merges.txt", "diffusion-decoder/unet/config.json"] {
       #expect(folder.bytes(of: "export/" + file) == TinySample.folder.bytes(of: "tiny/" + file))
@@ -49,7 +54,7 @@ import Testing
   @Test func theExportedFolderConvertsToTheSameContent() throws {
     let folder = TemporaryFolder()
     _ = try convert(TinySample.path, to: folder["a.bantam"])
-    try Exporter.run(Archive(path: folder["a.bantam"]), dtype: nil, to: folder["export"], resources: Resources())
+    try export(Archive(path: folder["a.bantam"]), to: folder["export"])
     _ = try convert(folder["export"], to: folder["b.bantam"])
     let (a, b) = (try Archive(path: folder["a.bantam"]), try Archive(path: folder["b.bantam"]))
     #expect(a.index.tensors.map(\.info) == b.index.tensors.map(\.info))
@@ -114,7 +119,7 @@ import Testing
       try archive.readable(archive.tensorNumber(TensorName(tensor.name))!).read(at: 0, into: buffer.bytes)
       #expect(Array(buffer.bytes) == tensors[number].data)
     }
-    try Exporter.run(archive, dtype: nil, to: folder["export"], resources: Resources())
+    try export(archive, to: folder["export"])
     #expect(try ModelSource(path: folder["export"]).tensors.count == tensors.count)
   }
 
@@ -164,7 +169,7 @@ import Testing
       #expect(
         try SourceComparison.findings(archive, source: ModelSource(path: folder["tiny"]), resources: Resources())
           .isEmpty)
-      try Exporter.run(archive, dtype: nil, to: folder["export"], resources: Resources())
+      try export(archive, to: folder["export"])
       #expect(try ModelSource(path: folder["export"]).tensors.contains { $0.info.name == "lm_head.weight" })
     }
   }

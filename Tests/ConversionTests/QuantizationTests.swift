@@ -1,6 +1,7 @@
 import Archive
 import Encodings
 import Comparison
+import Exports
 import Foundation
 import Kernels
 import Quantization
@@ -174,7 +175,8 @@ import Testing
   @Test func exportDequantizes() throws {
     let folder = TemporaryFolder()
     _ = try quantize(TinySample.path, to: folder["q"], .init(defaultEncoding: .int8))
-    try Exporter.run(Archive(path: folder["q"]), dtype: .f32, to: folder["e"], resources: Resources())
+    let export = try SafetensorsExport().plan(ModelSource(path: folder["q"]), ExportOptions(dtype: .f32))
+    try Exporter.run(export, to: folder["e"], resources: Resources())
     let diff = try WeightDiff(ModelSource(path: folder["q"]), ModelSource(path: folder["e"]), resources: Resources())
     #expect(diff.rows.allSatisfy { $0.status == .equal })
   }

@@ -1,12 +1,12 @@
-// Writes a native file back as safetensors, byte for byte. Usage: example-export FILE FOLDER
-import Archive
+// Writes any source as safetensors, under its release's names. Usage: example-export SOURCE FOLDER
 import Conversion
+import Exports
 
 @main
 enum Example {
   static func main() throws {
-    let archive = try Archive(path: CommandLine.arguments[1])
-    print("components:", archive.index.components.map(\.name).joined(separator: ", "))
-    try Exporter.run(archive, dtype: nil, to: CommandLine.arguments[2], resources: Resources())
+    let plan = try SafetensorsExport().plan(ModelSource(path: CommandLine.arguments[1]))
+    print("\(plan.files.count) files, \(plan.outputByteCount) bytes")
+    try Exporter.run(plan, to: CommandLine.arguments[2], resources: Resources())
   }
 }

@@ -9,6 +9,11 @@ public final class AtomicOutputFolder {
   /// Lists the files that Bantam wrote, one relative path a line.
   public static let markerName = ".bantam-folder"
 
+  /// What the marker of a folder of these files says.
+  public static func marker(of paths: [String]) -> [UInt8] {
+    Array((paths.sorted().joined(separator: "\n") + "\n").utf8)
+  }
+
   public let path: String
   private let place: OutputPlace
   private let name: PartialName
@@ -133,7 +138,7 @@ public final class AtomicOutputFolder {
 
   /// Gives the folder its name. An earlier folder is exchanged in one step, then removed.
   public func commit() throws(FileError) {
-    try write(Array((written.sorted().joined(separator: "\n") + "\n").utf8), to: Self.markerName)
+    try write(Self.marker(of: written), to: Self.markerName)
     _ = fsync(lock)
     if Folder.somethingExists(path) {
       try Self.checkReplaceable(path)
