@@ -36,6 +36,7 @@ digests export >b.txt
 cmp a.txt b.txt
 step "quantize to int8" quantize release -o int8.bantam --encoding int8
 step "quantize to int4" quantize release -o int4.bantam --encoding int4
+step "export for llama.cpp" export int4.bantam --to gguf -o int4.gguf
 echo "\$ bantam diff release int4.bantam | head -8"
 "$bantam" diff release int4.bantam --quiet | head -8
 echo

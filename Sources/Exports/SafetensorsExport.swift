@@ -35,14 +35,14 @@ public struct SafetensorsExport: ExportFormat {
     for file in files where !paths.insert(file.path).inserted {
       throw ExportError.fileTwice(path: source.path, file: file.path)
     }
-    return ExportPlan(
+    return try ExportPlan(
       source: source, map: map, format: name, isOneFile: false, files: files,
       notes: map.notes + left + notes(source, map, numbers, weights))
   }
 
   private func notes(
     _ source: ModelSource, _ map: ModelMap, _ numbers: [Int], _ files: [ExportPlan.File]
-  ) -> [String] {
+  ) throws -> [String] {
     var notes: [String] = []
     let decoded = files.flatMap(\.tensors).filter { source.isQuantized($0.number) }
     if let first = decoded.first {
@@ -52,6 +52,12 @@ public struct SafetensorsExport: ExportFormat {
       notes.append(
         "\(decoded.count) quantized tensor\(decoded.count == 1 ? "" : "s") will be plain numbers: \(before) bytes become "
           + "\(after); first '\(first.name)'")
+      // Files are carried as they are; whoever reads this one would look for codes.
+      let config = try source.companion("config.json").flatMap { try? ConfigJSON.parse($0) }
+      for key in ["quantization", "quantization_config"] where config?[key] != nil {
+        notes.append(
+          "config.json still says how the weights were quantized, under '\(key)': take it out for other programs")
+      }
     }
     let taken = Set(numbers)
     let left = source.tensors.indices.filter { source.tensors[$0].isPart && !taken.contains($0) }

@@ -39,6 +39,20 @@ import Testing
     #expect(try values(folder["e"]).keys.contains { $0.hasPrefix("|model.layers.0.mlp.up_proj.weight|f32") })
   }
 
+  /// What another program has quantized comes out as the numbers that it means, and what still says otherwise is named.
+  @Test func whatOthersHaveQuantizedIsDecoded() throws {
+    let folder = TemporaryFolder()
+    for name in ["model.safetensors", "config.json"] {
+      folder.write([UInt8](FileManager.default.contents(atPath: fixtures + "/mlx/" + name)!), to: "mlx/" + name)
+    }
+    let plan = try export(folder["mlx"], as: .safetensors, to: folder["e"])
+    #expect(plan.notes.contains { $0.hasPrefix("config.json still says") })
+    let diff = try WeightDiff(
+      ModelSource(path: fixtures + "/mlx/all.expected.safetensors"), ModelSource(path: folder["e/model.safetensors"]),
+      resources: Resources())
+    #expect(!diff.rows.isEmpty && diff.rows.allSatisfy { $0.status == .equal })
+  }
+
   @Test func componentsAreChosenAndTheOthersNamed() throws {
     let folder = TemporaryFolder()
     let plan = try export(ExportSample.path, as: .safetensors, to: folder["e"], dtype: .f32, components: ["vae"])
