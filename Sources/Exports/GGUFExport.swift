@@ -65,7 +65,7 @@ public struct GGUFExport: ExportFormat {
     }
     let file = ExportPlan.File(
       path: "", header: layout.header, tensors: placed, byteCount: layout.fileByteCount)
-    let other = map.components.filter { $0.name != component.name }.map { printable($0.name) }
+    let other = map.components.filter { $0.name != component.name }.map(\.name)
     if !other.isEmpty {
       notes.append("left out: \(other.joined(separator: ", ")); such a file holds \(component.name) alone")
     }

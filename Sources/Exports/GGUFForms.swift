@@ -19,8 +19,8 @@ struct GGUFForms {
   var notes: [String] {
     changed.map { change in
       change.count == 1
-        ? "'\(printable(change.first))' \(change.reason)"
-        : "\(change.count) tensors, first '\(printable(change.first))': each \(change.reason)"
+        ? "'\(change.first)' \(change.reason)"
+        : "\(change.count) tensors, first '\(change.first)': each \(change.reason)"
     }
   }
 

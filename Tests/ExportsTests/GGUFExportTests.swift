@@ -1,5 +1,5 @@
 import Checkpoints
-import Compare
+import Comparison
 import Conversion
 import Foundation
 import GGUF

@@ -1,5 +1,5 @@
 import Archive
-import Compare
+import Comparison
 import Conversion
 import Foundation
 import JSON
