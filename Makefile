@@ -1,5 +1,7 @@
 # make setup   installs the Debian packages that are missing (as root or with sudo)
-# make build   the program, the library and the examples
+# make build   the program and the library
+# make examples  programs that use the library, in examples/
+# make arrows  which target may stand on which
 # make demo    the main job on a sample that is made on the spot
 # make test    all tests
 # make format  checks the layout of all Swift sources
@@ -10,7 +12,7 @@ PACKAGES := libjson-c-dev libssl-dev libutf8proc-dev libspng-dev libturbojpeg0-d
 SWIFT := swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: setup build demo test format bench fuzz clean
+.PHONY: setup build examples demo test format arrows bench fuzz clean
 
 setup:
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -23,6 +25,9 @@ setup:
 build: setup
 	$(SWIFT) build -c release
 
+examples: setup
+	$(SWIFT) build -c release --package-path examples
+
 demo: build
 	bash tools/demo.sh
 
@@ -31,13 +36,18 @@ test: setup
 	$(SWIFT) test -c release -Xswiftc -enable-testing
 
 format:
-	$(SWIFT) format lint --strict -r Sources Tests formats examples benchmarks fuzz/Sources fuzz/Package.swift Package.swift
+	$(SWIFT) format lint --strict -r Sources Tests formats examples/Sources examples/Package.swift \
+	  benchmarks/Sources benchmarks/Package.swift fuzz/Sources fuzz/Package.swift Package.swift
+
+arrows:
+	python3 tools/check_arrows.py
 
 bench: build
+	$(SWIFT) build -c release --package-path benchmarks
 	bash benchmarks/run.sh
 
 fuzz: setup
 	fuzz/run.sh
 
 clean:
-	rm -rf .build
+	rm -rf .build examples/.build benchmarks/.build fuzz/.build

@@ -1,163 +1,198 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// Floors, lowest first: a target stands on its own floor and on those below. tools/check_arrows.py holds the manifest against the imports.
+enum Floor: String {
+  case system = "System"
+  case base = "Base"
+  case formats = "Formats"
+  case weights = "Weights"
+  case run = "Run"
+  case look = "Look"
+
+  func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(rawValue)/\(name)", exclude: ["README.md"])
+  }
+
+  /// C, without dependencies.
+  func c(_ name: String) -> Target { .target(name: name, path: "Sources/\(rawValue)/\(name)") }
+
+  func tests(_ name: String, _ dependencies: [Target.Dependency], fixtures: Fixtures = .none) -> Target {
+    .testTarget(
+      name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(rawValue)/\(name)Tests",
+      exclude: fixtures == .inPlace ? ["Fixtures"] : [], resources: fixtures == .copied ? [.copy("Fixtures")] : [])
+  }
+
+  enum Fixtures { case none, copied, inPlace }
+}
+
+func library(_ name: String, pkgConfig: String? = nil, _ packages: String...) -> Target {
+  .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt(packages)])
+}
+
 let package = Package(
   name: "bantam",
   products: [
     .executable(name: "bantam", targets: ["BantamCLI"]),
+    // What a program needs: import Bantam.
+    .library(name: "Bantam", targets: ["Bantam"]),
+    // The readers on their own, for fuzzing and measuring.
     .library(
-      name: "Bantam",
+      name: "BantamParts",
       targets: [
-        "Tensors", "JSON", "Encodings", "Zip", "Pickle", "GGUF", "Checkpoints", "Archive", "Quantization", "Conversion",
-        "Exports", "Comparison",
-        "Samples", "Report", "Tokenization", "Runtime", "Pictures", "Blip3o", "Observation",
+        "Tensors", "Kernels", "Encodings", "JSONText", "ZipFiles", "PickleFiles", "GGUF", "Checkpoints",
+        "BantamArchive",
+        "NetworkRuntime", "Observation", "Blip3o",
       ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
-    // Floor 1: C, system libraries, and data.
-    .target(name: "CKernels"),
-    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CJSONC", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
-    .systemLibrary(name: "CUTF8Proc", providers: [.apt(["libutf8proc-dev"])]),
-    .target(name: "CLinux"),
-    .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
+    // System: C that speaks to the system, and libraries of others.
+    Floor.system.c("CLinux"),
+    library("CCrypto", pkgConfig: "libcrypto", "libssl-dev"),
+    library("CJSONC", pkgConfig: "json-c", "libjson-c-dev"),
+    library("CSPNG", pkgConfig: "spng", "libspng-dev"),
+    library("CTurboJPEG", pkgConfig: "libturbojpeg", "libturbojpeg0-dev"),
+    library("CUTF8Proc", "libutf8proc-dev"),
+    library("CWebP", pkgConfig: "libwebp", "libwebp-dev"),
+    library("CZlib", pkgConfig: "zlib", "zlib1g-dev"),
+    library("CZstd", pkgConfig: "libzstd", "libzstd-dev"),
+    // Base: what bytes of a tensor are, and what is computed with them.
+    Floor.base.c("CKernels"),
+    Floor.base.module("Tensors", ["CLinux"]),
+    Floor.base.module("Kernels", ["CCrypto", "CKernels", "Tensors"]),
+    Floor.base.module("Encodings", ["Tensors", "Kernels"]),
+    // Formats: files, each format on its own.
+    Floor.formats.module("JSONText", ["CJSONC", "Tensors"]),
+    Floor.formats.module("ZipFiles", ["CZlib", "Tensors"]),
+    Floor.formats.module("PickleFiles", ["Tensors"]),
+    Floor.formats.module("GGUF", ["Tensors", "Kernels", "Encodings"]),
+    Floor.formats.module(
+      "Checkpoints", ["CZstd", "Tensors", "Encodings", "JSONText", "ZipFiles", "PickleFiles", "GGUF"]),
+    Floor.formats.module("BantamArchive", ["Tensors", "Kernels", "Encodings", "JSONText"]),
+    Floor.formats.module("Pictures", ["CSPNG", "CTurboJPEG", "CWebP", "Tensors"]),
+    Floor.formats.module("Tokenization", ["CUTF8Proc", "Tensors", "JSONText"]),
+    // Weights: sources, families, conversion, exports.
     .target(
-      name: "Formats", path: "formats",
+      name: "BantamFormats", path: "formats",
       exclude: ["README.md", "activations.md", "bantam.md", "exports.md", "families.md", "names.md", "sources.md"],
       sources: ["Formats.swift"],
       resources: [
         .embedInCode("families/blip3o.json"), .embedInCode("families/blip3o-next.json"),
         .embedInCode("families/siglip2-sana.json"), .embedInCode("names/qwen2vl.json"),
       ]),
-    .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
-    .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .target(name: "Tensors", dependencies: ["CLinux"], exclude: ["README.md"]),
-    // Floor 2 and up.
-    .target(name: "JSON", dependencies: ["CJSONC", "Tensors"], exclude: ["README.md"]),
-    .target(name: "Kernels", dependencies: ["CKernels", "CCrypto", "Tensors"], exclude: ["README.md"]),
-    .target(name: "Zip", dependencies: ["CZlib", "Tensors"], exclude: ["README.md"]),
-    .target(name: "Pickle", dependencies: ["Tensors"], exclude: ["README.md"]),
-    .target(name: "Encodings", dependencies: ["Tensors", "Kernels"], exclude: ["README.md"]),
-    .target(name: "GGUF", dependencies: ["Tensors", "Kernels", "Encodings"], exclude: ["README.md"]),
+    Floor.weights.module(
+      "ModelSources",
+      [
+        "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "Tokenization",
+        "Quantization", "BantamFormats",
+      ]),
+    Floor.weights.module("Quantization", ["Tensors", "Encodings", "JSONText"]),
+    Floor.weights.module(
+      "Conversion",
+      [
+        "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "Tokenization",
+        "ModelSources", "Quantization",
+      ]),
+    Floor.weights.module(
+      "Exports",
+      [
+        "Tensors", "Kernels", "Encodings", "JSONText", "GGUF", "Checkpoints", "BantamArchive", "Tokenization",
+        "ModelSources", "Conversion",
+      ]),
+    Floor.weights.module("Samples", ["Tensors", "Kernels", "JSONText", "Checkpoints", "Tokenization", "ModelSources"]),
+    // Run: networks at work, and those who look on.
+    Floor.run.module("NetworkRuntime", ["Tensors", "Kernels", "Encodings"]),
+    Floor.run.module("Observation", ["Tensors", "Kernels", "NetworkRuntime"]),
+    Floor.run.module(
+      "Blip3o",
+      [
+        "Tensors", "Kernels", "JSONText", "Pictures", "Tokenization", "ModelSources", "Conversion",
+        "NetworkRuntime", "Observation",
+      ]),
+    // Look: what people are shown.
+    Floor.look.module("Comparison", ["Tensors", "Kernels", "Checkpoints", "BantamArchive", "ModelSources"]),
+    Floor.look.module(
+      "Reports",
+      [
+        "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive", "ModelSources", "Conversion", "Exports",
+        "NetworkRuntime", "Observation", "Comparison",
+      ]),
+    // Bantam: the face to programs, and the command line.
     .target(
-      name: "Checkpoints", dependencies: ["Tensors", "Encodings", "JSON", "Zip", "Pickle", "GGUF", "CZstd"],
-      exclude: ["README.md"]),
-    .target(name: "Archive", dependencies: ["Tensors", "JSON", "Kernels", "Encodings"], exclude: ["README.md"]),
-    .target(name: "Quantization", dependencies: ["Tensors", "JSON", "Encodings"], exclude: ["README.md"]),
-    .target(
-      name: "Conversion",
+      name: "Bantam",
       dependencies: [
-        "Tensors", "JSON", "Kernels", "Encodings", "Quantization", "Tokenization", "Checkpoints", "Archive", "Formats",
-      ],
-      exclude: ["README.md"]),
-    .target(
-      name: "Exports",
-      dependencies: [
-        "Tensors", "JSON", "Kernels", "Encodings", "GGUF", "Tokenization", "Checkpoints", "Archive", "Conversion",
-      ],
-      exclude: ["README.md"]),
-    .target(
-      name: "Samples", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "Checkpoints", "Conversion"],
-      exclude: ["README.md"]
-    ),
-    .target(name: "Tokenization", dependencies: ["Tensors", "JSON", "CUTF8Proc"], exclude: ["README.md"]),
-    .target(name: "Pictures", dependencies: ["Tensors", "CSPNG", "CTurboJPEG", "CWebP"], exclude: ["README.md"]),
-    .target(name: "Runtime", dependencies: ["Tensors", "Kernels", "Encodings"], exclude: ["README.md"]),
-    .target(
-      name: "Blip3o",
-      dependencies: [
-        "Tensors", "JSON", "Kernels", "Tokenization", "Conversion", "Runtime", "Observation", "Pictures",
-      ],
-      exclude: ["README.md"]),
-    .target(name: "Comparison", dependencies: ["Tensors", "Kernels", "Conversion"], exclude: ["README.md"]),
-    .target(name: "Observation", dependencies: ["Runtime", "Kernels", "Tensors"], exclude: ["README.md"]),
-    .target(
-      name: "Report",
-      dependencies: [
-        "Tensors", "JSON", "Kernels", "Encodings", "Archive", "Conversion", "Exports", "Runtime", "Comparison", "Observation",
+        "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "Pictures", "Tokenization",
+        "ModelSources", "Quantization", "Conversion", "Exports", "NetworkRuntime", "Observation", "Blip3o",
+        "Comparison", "Reports",
       ],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
       dependencies: [
-        "Tensors", "JSON", "Archive", "Quantization", "Conversion", "Exports", "Comparison", "Samples", "Report",
-        "Tokenization", "Pictures", "Blip3o", "Kernels", "Observation", "Runtime",
+        "Tensors", "Kernels", "JSONText", "BantamArchive", "Pictures", "Tokenization", "ModelSources",
+        "Quantization", "Conversion", "Exports", "Samples", "NetworkRuntime", "Observation", "Blip3o",
+        "Comparison", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
-    .executableTarget(
-      name: "bantam-bench",
-      dependencies: ["Archive", "Blip3o", "Encodings", "Kernels", "Observation", "Runtime", "Tensors"],
-      path: "benchmarks/Bench"),
-    // Examples.
-    .executableTarget(name: "example-convert", dependencies: ["Conversion"], path: "examples/Convert"),
-    .executableTarget(name: "example-inspect", dependencies: ["Report", "Tensors"], path: "examples/Inspect"),
-    .executableTarget(name: "example-export", dependencies: ["Conversion", "Exports"], path: "examples/Export"),
-    .executableTarget(name: "example-generate", dependencies: ["Blip3o"], path: "examples/Generate"),
-    // Tests.
-    .target(name: "TestSupport", dependencies: ["Encodings", "Kernels", "Tensors"], path: "Tests/TestSupport"),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
-    .testTarget(name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"]),
-    .testTarget(
-      name: "KernelsTests", dependencies: ["Kernels", "CKernels", "JSON", "Tensors", "TestSupport"],
-      resources: [.copy("Fixtures")]),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Encodings", "Kernels", "Tensors", "TestSupport"]),
-    .testTarget(
-      name: "PicturesTests", dependencies: ["Pictures", "JSON", "Kernels", "TestSupport"],
-      resources: [.copy("Fixtures")]),
-    .testTarget(
-      name: "Blip3oTests",
-      dependencies: [
-        "Blip3o", "Conversion", "Encodings", "JSON", "Observation", "Pictures", "Quantization", "Runtime", "Tensors",
-        "Tokenization", "TestSupport",
-      ],
-      resources: [.copy("Fixtures")]),
-    .testTarget(name: "ZipTests", dependencies: ["Zip", "Tensors", "TestSupport"]),
-    .testTarget(name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"]),
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "Encodings", "Tensors", "TestSupport"]),
-    .testTarget(
-      name: "CheckpointsTests",
-      dependencies: ["Checkpoints", "JSON", "Tensors", "TestSupport"],
-      resources: [.copy("Fixtures")]),
-    .testTarget(
-      name: "ArchiveTests", dependencies: ["Archive", "Encodings", "JSON", "Kernels", "Tensors", "TestSupport"]),
-    .testTarget(
-      name: "ConversionTests",
-      dependencies: [
-        "Conversion", "Comparison", "Encodings", "Exports", "Samples", "Quantization", "Archive", "Checkpoints", "JSON",
-        "Kernels", "Tensors", "TestSupport",
-      ],
-      exclude: ["Fixtures"]),
-    .testTarget(
-      name: "ExportsTests",
-      dependencies: [
-        "Exports", "Archive", "Checkpoints", "Comparison", "Conversion", "Encodings", "GGUF", "JSON", "Quantization",
-        "Samples", "Tensors", "Tokenization", "TestSupport",
+    // Tests, by floor.
+    .target(
+      name: "TestSupport", dependencies: ["Tensors", "Kernels", "Encodings"], path: "Tests/TestSupport"),
+    .target(
+      name: "SampleSupport", dependencies: ["TestSupport", "ModelSources", "Samples"], path: "Tests/SampleSupport"),
+    Floor.base.tests("Tensors", ["TestSupport", "Tensors"]),
+    Floor.base.tests("Kernels", ["TestSupport", "CKernels", "Tensors", "Kernels", "JSONText"], fixtures: .copied),
+    Floor.base.tests("Encodings", ["TestSupport", "Tensors", "Kernels", "Encodings"]),
+    Floor.formats.tests("JSONText", ["TestSupport", "Tensors", "JSONText"]),
+    Floor.formats.tests("ZipFiles", ["TestSupport", "Tensors", "ZipFiles"]),
+    Floor.formats.tests("PickleFiles", ["TestSupport", "Tensors", "PickleFiles"]),
+    Floor.formats.tests("GGUF", ["TestSupport", "Tensors", "Encodings", "GGUF"]),
+    Floor.formats.tests("Checkpoints", ["TestSupport", "Tensors", "JSONText", "Checkpoints"], fixtures: .copied),
+    Floor.formats.tests(
+      "BantamArchive", ["TestSupport", "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive"]),
+    Floor.formats.tests("Pictures", ["TestSupport", "Kernels", "JSONText", "Pictures"], fixtures: .copied),
+    Floor.formats.tests(
+      "Tokenization", ["TestSupport", "JSONText", "Tokenization", "ModelSources", "Samples"], fixtures: .copied),
+    Floor.weights.tests(
+      "ModelSources",
+      [
+        "TestSupport", "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "ModelSources",
+        "Quantization", "Conversion", "Exports", "Samples", "Comparison", "SampleSupport",
+      ], fixtures: .inPlace),
+    Floor.weights.tests("Quantization", ["Tensors", "Encodings", "JSONText", "Quantization"]),
+    Floor.weights.tests(
+      "Conversion",
+      [
+        "TestSupport", "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive",
+        "ModelSources", "Quantization", "Conversion", "Exports", "Comparison", "SampleSupport",
+      ], fixtures: .inPlace),
+    Floor.weights.tests(
+      "Exports",
+      [
+        "TestSupport", "Tensors", "JSONText", "GGUF", "Checkpoints", "BantamArchive", "Tokenization",
+        "ModelSources", "Quantization", "Conversion", "Exports", "Samples", "Comparison",
       ]),
-    .testTarget(
-      name: "EncodingsTests", dependencies: ["Encodings", "Kernels", "Tensors", "TestSupport"]),
-    .testTarget(
-      name: "QuantizationTests", dependencies: ["Quantization", "Encodings", "JSON", "Tensors", "TestSupport"]),
-    .testTarget(
-      name: "TokenizationTests",
-      dependencies: ["Tokenization", "Samples", "Conversion", "JSON", "Tensors", "TestSupport"],
-      resources: [.copy("Fixtures")]),
-    .testTarget(
-      name: "ComparisonTests", dependencies: ["Comparison", "Conversion", "Kernels", "Tensors", "TestSupport"]),
-    .testTarget(
-      name: "ObservationTests",
-      dependencies: [
-        "Observation", "Report", "Blip3o", "Conversion", "Encodings", "Samples", "JSON", "Pictures", "Quantization",
-        "Runtime", "Tensors", "TestSupport",
+    Floor.run.tests("NetworkRuntime", ["TestSupport", "Tensors", "Kernels", "Encodings", "NetworkRuntime"]),
+    Floor.run.tests(
+      "Observation",
+      [
+        "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "ModelSources", "Quantization",
+        "Conversion", "Samples", "NetworkRuntime", "Observation", "Blip3o", "Reports",
       ]),
-    .testTarget(name: "ReportTests", dependencies: ["Report", "JSON", "TestSupport"]),
+    Floor.run.tests(
+      "Blip3o",
+      [
+        "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "Tokenization", "ModelSources",
+        "Quantization", "Conversion", "NetworkRuntime", "Observation", "Blip3o",
+      ], fixtures: .copied),
+    Floor.look.tests("Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Comparison"]),
+    Floor.look.tests("Reports", ["TestSupport", "JSONText", "Reports"]),
     .testTarget(
-      name: "CLITests",
-      dependencies: ["BantamCLI", "Archive", "Encodings", "JSON", "Kernels", "Tensors", "TestSupport"]),
+      name: "BantamCLITests",
+      dependencies: ["BantamCLI", "TestSupport", "Tensors", "Kernels", "JSONText", "BantamArchive"],
+      path: "Tests/Command/BantamCLITests"),
   ],
   swiftLanguageModes: [.v6]
 )

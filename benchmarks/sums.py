@@ -1,4 +1,4 @@
-"""How far PyTorch's sums are from f64: the figures that Tests/RuntimeTests/SumTests.swift holds ours against.
+"""How far PyTorch's sums are from f64: the figures that Tests/Run/NetworkRuntimeTests/SumTests.swift holds ours against.
 
     python3 benchmarks/sums.py         torch 2.13.0
 

@@ -4,7 +4,7 @@ import PackageDescription
 // Built by run.sh, which adds the sanitizers' flags for all targets below these.
 func fuzzTarget(_ name: String) -> Target {
   .executableTarget(
-    name: "fuzz-\(name)", dependencies: ["FuzzSupport", .product(name: "Bantam", package: "bantam")],
+    name: "fuzz-\(name)", dependencies: ["FuzzSupport", .product(name: "BantamParts", package: "bantam")],
     path: "Sources/\(name)")
 }
 
@@ -14,7 +14,7 @@ let package = Package(
   targets: [
     .target(name: "CFuzzer"),
     .target(
-      name: "FuzzSupport", dependencies: ["CFuzzer", .product(name: "Bantam", package: "bantam")],
+      name: "FuzzSupport", dependencies: ["CFuzzer", .product(name: "BantamParts", package: "bantam")],
       path: "Sources/Support"),
     fuzzTarget("json"),
     fuzzTarget("safetensors"),

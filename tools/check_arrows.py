@@ -30,7 +30,8 @@ def main() -> int:
         for other in sorted(imported & targets.keys() - declared - {name}):
             faults.append(f"{name} imports {other}, which the manifest does not say")
         for other in sorted(declared & targets.keys() - imported):
-            if sources:
+            # A test may run a program without importing it; C is declared where its header is imported.
+            if sources and targets[other]["type"] != "executable":
                 faults.append(f"{name} declares {other} and never imports it")
         own = floor(path)
         for other in sorted(declared & targets.keys()):

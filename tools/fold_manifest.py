@@ -1,6 +1,6 @@
 """Folds a list of tensors into the short text that the tests read.
 
-    python3 tools/fold_manifest.py MANIFEST.json > Tests/ConversionTests/Fixtures/manifests/NAME.txt
+    python3 tools/fold_manifest.py MANIFEST.json > Tests/Weights/ModelSourcesTests/Fixtures/manifests/NAME.txt
 
 MANIFEST is a JSON document with `tensors`, each with `name`, `dtype` and `shape`; `bantam inspect MODEL --family generic --json`
 writes one. A line is the dtype, the sizes joined with commas, and a name, in which `{0-3,5}` stands for each of these numbers.

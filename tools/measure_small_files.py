@@ -116,7 +116,7 @@ if sys.argv[1:2] == ["--make"]:
 
 with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as work:
     work = Path(work)
-    picture = Path(__file__).parent.parent / "Tests/PicturesTests/Fixtures/rgb.png"
+    picture = Path(__file__).parent.parent / "Tests/Formats/PicturesTests/Fixtures/rgb.png"
     # In a process of its own: what this one holds would be counted as that of its children.
     maker = multiprocessing.Process(target=make, args=(work,))
     maker.start()

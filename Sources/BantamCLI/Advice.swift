@@ -1,8 +1,9 @@
-import Archive
+import BantamArchive
 import Conversion
+import ModelSources
 import Quantization
-import Report
-import Runtime
+import Reports
+import NetworkRuntime
 import Tensors
 
 /// What only the command line can say of an error: the option or the command that helps.
@@ -21,7 +22,7 @@ enum Advice {
     case RecipeError.cannotMeet: "--keep PATTERN leaves them as they are"
     case FamilyError.unclaimed, FamilyError.notThisFamily, FamilyError.quantizedElsewhere:
       "--family generic asks for that"
-    case ConversionError.memoryTooSmall: "--memory takes a size such as 64M"
+    case ResourcesError.memoryTooSmall: "--memory takes a size such as 64M"
     case RuntimeError.weightMissing: "bantam inspect --tree lists what the file holds"
     case RuntimeError.nonFinite: "bantam verify and bantam inspect --health look for it"
     case ArchiveError.chunkDamaged: "bantam verify lists all damage"

@@ -1,6 +1,6 @@
-import Archive
+import BantamArchive
 import ArgumentParser
-import JSON
+import JSONText
 import Tensors
 
 struct Annotate: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Conversion
 import Glibc
-import JSON
+import JSONText
 import Tensors
 
 /// The root command.

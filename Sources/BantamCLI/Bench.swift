@@ -2,8 +2,8 @@ import ArgumentParser
 import Blip3o
 import Kernels
 import Observation
-import Report
-import Runtime
+import Reports
+import NetworkRuntime
 import Tensors
 
 struct Bench: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Conversion
+import ModelSources
 import Glibc
-import Report
+import Reports
 import Tensors
 
 /// Options of commands that do long work.

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Conversion
-import JSON
-import Report
+import ModelSources
+import JSONText
+import Reports
 import Tensors
 
 struct Convert: ParsableCommand {

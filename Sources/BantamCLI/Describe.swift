@@ -1,10 +1,10 @@
 import ArgumentParser
 import Blip3o
 import Glibc
-import JSON
+import JSONText
 import Pictures
-import Report
-import Runtime
+import Reports
+import NetworkRuntime
 import Tensors
 import Tokenization
 

@@ -1,11 +1,11 @@
-import Runtime
+import NetworkRuntime
 import ArgumentParser
 import Blip3o
 import Comparison
-import Conversion
+import ModelSources
 import Glibc
 import Observation
-import Report
+import Reports
 import Tensors
 
 struct Diff: ParsableCommand {

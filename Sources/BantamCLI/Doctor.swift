@@ -2,10 +2,10 @@ import ArgumentParser
 import Blip3o
 import Foundation
 import Glibc
-import JSON
+import JSONText
 import Kernels
-import Report
-import Runtime
+import Reports
+import NetworkRuntime
 import Tensors
 
 struct Doctor: ParsableCommand {
@@ -62,18 +62,19 @@ struct Doctor: ParsableCommand {
     }
     func rate(_ value: Double) -> String { "\(Int(value)) GFLOP/s a thread" }
     let openBLAS = blas.map { "\(rate(rates.openBLAS() ?? 0)), core \($0.coreName)" }
-    Terminal.print(lines: [
-      "processor     \(Self.processor), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) in use",
-      "instructions  \(sets.names.joined(separator: ", "))",
-      "memory        \(Quantity.bytes(memory.total)), \(Quantity.bytes(memory.available)) available",
-      "  reads       \(read(reads))",
-    ] + (onFile.isEmpty ? [] : ["  mapped file \(read(onFile))"]) + [
-      "f32 products  \(ProductEngine.preferred.rawValue)",
-      "  blocked     \(rate(rates.panels()))",
-      "  openblas    \(openBLAS ?? "not there: install libopenblas0-pthread")",
-      "8-bit dots    with int8 weights \(Int(rates.dots(bits: 8))), with int4 \(Int(rates.dots(bits: 4))) GOP/s a thread",
-      "bf16 products \(rates.pairs().map(rate) ?? "right, but slow: this processor has no instruction for them")",
-    ])
+    Terminal.print(
+      lines: [
+        "processor     \(Self.processor), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) in use",
+        "instructions  \(sets.names.joined(separator: ", "))",
+        "memory        \(Quantity.bytes(memory.total)), \(Quantity.bytes(memory.available)) available",
+        "  reads       \(read(reads))",
+      ] + (onFile.isEmpty ? [] : ["  mapped file \(read(onFile))"]) + [
+        "f32 products  \(ProductEngine.preferred.rawValue)",
+        "  blocked     \(rate(rates.panels()))",
+        "  openblas    \(openBLAS ?? "not there: install libopenblas0-pthread")",
+        "8-bit dots    with int8 weights \(Int(rates.dots(bits: 8))), with int4 \(Int(rates.dots(bits: 4))) GOP/s a thread",
+        "bf16 products \(rates.pairs().map(rate) ?? "right, but slow: this processor has no instruction for them")",
+      ])
   }
 
   private static func document(_ reads: [MemoryRead], _ threadCounts: [Int]) -> JSONValue {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Blip3o
 import Conversion
-import JSON
+import JSONText
 import Pictures
 import Tensors
 

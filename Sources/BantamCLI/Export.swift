@@ -1,8 +1,8 @@
 import ArgumentParser
-import Conversion
+import ModelSources
 import Exports
-import JSON
-import Report
+import JSONText
+import Reports
 import Tensors
 
 struct Export: ParsableCommand {

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Blip3o
 import Conversion
-import JSON
+import JSONText
 import Kernels
 import Pictures
-import Report
-import Runtime
+import Reports
+import NetworkRuntime
 import Tensors
 
 struct Generate: ParsableCommand {

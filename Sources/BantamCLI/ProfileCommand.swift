@@ -1,9 +1,8 @@
 import ArgumentParser
 import Blip3o
-import Conversion
 import Foundation
 import Observation
-import Report
+import Reports
 import Tensors
 import Tokenization
 

@@ -1,5 +1,5 @@
 import Glibc
-import Report
+import Reports
 import Synchronization
 import Tensors
 

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Conversion
-import JSON
+import ModelSources
+import JSONText
 import Quantization
-import Report
+import Reports
 import Tensors
 
 struct Quantize: ParsableCommand {

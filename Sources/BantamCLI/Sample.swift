@@ -1,7 +1,6 @@
 import ArgumentParser
-import Conversion
-import JSON
-import Report
+import JSONText
+import Reports
 import Samples
 import Tensors
 

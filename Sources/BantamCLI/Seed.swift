@@ -1,5 +1,5 @@
 import ArgumentParser
-import JSON
+import JSONText
 
 /// Start of the random numbers, as torch.manual_seed takes it: from -2^63 to 2^64 - 1; a negative one stands for 2^64 more.
 struct Seed: ExpressibleByArgument {

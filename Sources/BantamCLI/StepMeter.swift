@@ -1,6 +1,6 @@
 import Blip3o
 import Glibc
-import Report
+import Reports
 import Synchronization
 import Tensors
 

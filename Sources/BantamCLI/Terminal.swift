@@ -1,6 +1,6 @@
 import Glibc
-import JSON
-import Report
+import JSONText
+import Reports
 import Tensors
 
 /// stdout is data, stderr is talk.

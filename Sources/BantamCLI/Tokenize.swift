@@ -1,7 +1,7 @@
 import ArgumentParser
-import Conversion
+import ModelSources
 import Glibc
-import JSON
+import JSONText
 import Tensors
 import Tokenization
 

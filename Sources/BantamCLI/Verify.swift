@@ -1,9 +1,10 @@
-import Archive
+import BantamArchive
 import ArgumentParser
-import Conversion
+import ModelSources
+import Comparison
 import Glibc
-import JSON
-import Report
+import JSONText
+import Reports
 import Tensors
 
 struct Verify: ParsableCommand {

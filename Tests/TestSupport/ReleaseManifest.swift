@@ -4,10 +4,9 @@ import Foundation
 public struct ReleaseManifest: Sendable {
   public let tensors: [(name: String, dtype: String, shape: [Int])]
 
-  /// - Parameter name: of a file in `Tests/ConversionTests/Fixtures/manifests`.
+  /// - Parameter name: of a file in `Tests/Weights/ModelSourcesTests/Fixtures/manifests`.
   public init(_ name: String) throws {
-    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("ConversionTests/Fixtures/manifests/\(name).txt").path
+    let path = Repository.path("Tests/Weights/ModelSourcesTests/Fixtures/manifests/\(name).txt")
     let text = try String(contentsOfFile: path, encoding: .utf8)
     tensors = text.split(separator: "\n").flatMap { line in
       let parts = line.split(separator: " ")

@@ -1,5 +1,5 @@
 import FuzzSupport
-import JSON
+import JSONText
 
 @main enum Fuzz: FuzzTarget {
   private static func isSound(_ bytes: [UInt8], takesNaN: Bool) -> Bool {

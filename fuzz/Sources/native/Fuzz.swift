@@ -1,4 +1,4 @@
-import Archive
+import BantamArchive
 import FuzzSupport
 import Kernels
 import Tensors

@@ -1,5 +1,5 @@
 import FuzzSupport
-import Pickle
+import PickleFiles
 import Tensors
 
 let file = ScratchFile()

@@ -1,6 +1,6 @@
 import FuzzSupport
 import Tensors
-import Zip
+import ZipFiles
 
 let file = ScratchFile()
 

@@ -1,0 +1,164 @@
+import ModelSources
+import NetworkRuntime
+import Tensors
+import Tokenization
+
+/// A BLIP3-o model: a release folder or a `.bantam` file, its configurations read, its weights where they lie.
+///
+/// Opening reads headers and configurations. Networks are built when they are asked for; their weights are checked when
+/// they are first used.
+public final class Model: Sendable {
+  /// Families that can be run. Others that a map is known for can be looked at, converted and compared.
+  static let families: Set = ["blip3o"]
+
+  public let path: String
+  public let language: LanguageModelConfig
+  public let tokenizer: Tokenizer
+  /// Ids that the release's own code counts on.
+  public let tokens: SpecialTokens
+  /// Names of the parts that the file holds.
+  public let components: [String]
+  let source: ModelSource
+  let map: ModelMap
+
+  /// - Throws: ``ModelError``, or the errors of opening a source.
+  public init(path: String) throws {
+    self.path = path
+    source = try ModelSource(path: path)
+    map = try ModelMap(source)
+    guard Self.families.contains(map.family) else {
+      throw map.title.map { ModelError.notRunYet(path: path, title: $0) }
+        ?? ModelError.notThisFamily(path: path, family: map.family)
+    }
+    components = map.components.map(\.name)
+    let source = source
+    language = try LanguageModelConfig(Self.config(source, "config.json"))
+    tokenizer = try Tokenizer { try source.companion($0) }
+    tokens = try SpecialTokens(tokenizer, path: path)
+    for id in [tokens.image, tokens.imagePad, tokens.endOfText, tokens.endOfTurn] where id >= language.vocabularySize {
+      throw ModelError.config(
+        file: "config.json", key: "vocab_size",
+        rule: "is \(language.vocabularySize), but the tokenizer has a special token \(id)")
+    }
+  }
+
+  private static func config(_ source: ModelSource, _ file: String) throws -> ConfigReader {
+    guard let bytes = try source.companion(file) else {
+      throw ModelError.fileMissing(path: source.path, file: file)
+    }
+    return try ConfigReader(file: file, bytes)
+  }
+
+  /// - Throws: ``ModelError/componentMissing(path:name:has:)``.
+  public func require(_ names: String...) throws(ModelError) {
+    for name in names where !components.contains(name) {
+      throw .componentMissing(path: path, name: name, has: components)
+    }
+  }
+
+  var weights: ModelWeights { ModelWeights(source, map) }
+
+  public func languageModel() throws -> LanguageModel {
+    try require("llm")
+    return try LanguageModel(weights, language)
+  }
+
+  /// The learned queries, `[1, queries, hidden]`.
+  public func queries() throws -> Vector {
+    try require("queries")
+    return try weights.vector("queries.latent_queries", shape: [1, language.queryCount, language.hiddenSize])
+  }
+
+  public func ditConfig() throws -> DiTConfig {
+    try require("dit")
+    let weights = weights
+    return try DiTConfig(
+      Self.config(source, "config.json"), queryCount: language.queryCount, shapes: weights.shape)
+  }
+
+  public func dit() throws -> NextDiT {
+    try NextDiT(weights, ditConfig(), conditionInputs: language.hiddenSize)
+  }
+
+  public func unetConfig() throws -> UNetConfig {
+    try require("unet")
+    return try UNetConfig(Self.config(source, "diffusion-decoder/unet/config.json"))
+  }
+
+  public func unet() throws -> UNet { try UNet(weights, unetConfig()) }
+
+  public func vaeConfig() throws -> VAEConfig {
+    try require("vae")
+    return try VAEConfig(Self.config(source, "diffusion-decoder/vae/config.json"))
+  }
+
+  public func vaeDecoder() throws -> VAEDecoder { try VAEDecoder(weights, vaeConfig()) }
+
+  public func visionTower() throws -> VisionTower {
+    try require("vision")
+    let config = try Self.config(source, "config.json")
+    guard let section = config.section("vision_config") else {
+      throw ModelError.config(file: "config.json", key: "vision_config", rule: "is missing")
+    }
+    let vision = try VisionConfig(section)
+    guard vision.outputSize == language.hiddenSize else {
+      throw ModelError.config(
+        file: "config.json", key: "vision_config.out_hidden_size", rule: "is not hidden_size")
+    }
+    return try VisionTower(weights, vision)
+  }
+
+  /// How pictures are brought to the vision tower: as the folder says, unless the run says otherwise.
+  /// - Throws: ``ModelError`` for settings that are not implemented, and bounds that do not fit together.
+  func preprocessor(_ vision: VisionConfig, _ run: RunOptions) throws -> ImagePreprocessor {
+    var config = PreprocessorConfig()
+    let file = "preprocessor_config.json"
+    if let bytes = try source.companion(file) {
+      config = try PreprocessorConfig(ConfigReader(file: file, bytes), vision)
+    }
+    let (low, high) = (run.minPixels ?? config.pixelRange.lowerBound, run.maxPixels ?? config.pixelRange.upperBound)
+    guard low >= 1, low <= high, high <= PreprocessorConfig.pixelLimit else {
+      throw ModelError.option(
+        name: "pixels of a picture", rule: "from \(low) to \(high) is no range up to \(PreprocessorConfig.pixelLimit)")
+    }
+    config.pixelRange = low...high
+    return ImagePreprocessor(vision, config)
+  }
+
+  /// How answers are drawn, as the folder says.
+  func answerDefaults() throws -> AnswerDefaults {
+    let file = "generation_config.json"
+    return try source.companion(file).map { try AnswerDefaults(ConfigReader(file: file, $0)) } ?? AnswerDefaults()
+  }
+
+  public func evaTower() throws -> EVATower {
+    try require("gen_vision")
+    let weights = weights
+    return try EVATower(weights, EVAConfig(Self.config(source, "config.json"), shapes: weights.shape))
+  }
+
+  public func schedulerConfig() throws -> SchedulerConfig {
+    try SchedulerConfig(Self.config(source, "diffusion-decoder/scheduler/scheduler_config.json"))
+  }
+}
+
+/// Ids of tokens with a meaning of their own.
+public struct SpecialTokens: Sendable, Equatable {
+  /// `[IMG]`: the queries follow.
+  public let image: Int
+  /// `<|image_pad|>`: stands for a piece of a picture.
+  public let imagePad: Int
+  public let endOfText: Int
+  public let endOfTurn: Int
+
+  init(_ tokenizer: Tokenizer, path: String) throws(ModelError) {
+    func id(_ text: String) throws(ModelError) -> Int {
+      guard let id = tokenizer.id(ofAdded: text) else { throw .tokenMissing(path: path, token: text) }
+      return id
+    }
+    image = try id("[IMG]")
+    imagePad = try id("<|image_pad|>")
+    endOfText = try id("<|endoftext|>")
+    endOfTurn = try id("<|im_end|>")
+  }
+}

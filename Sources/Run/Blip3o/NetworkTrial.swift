@@ -1,0 +1,122 @@
+import NetworkRuntime
+import Tensors
+
+/// One call of one of a model's networks on made-up inputs: for measurements.
+public struct NetworkTrial {
+  public enum Kind: String, CaseIterable, Sendable {
+    /// The language model on a prompt of `size` tokens.
+    case llm
+    /// One token behind `size` others, logits too.
+    case decode
+    /// The seeing tower on `size` x `size` patches.
+    case vision
+    /// One step of the features with guidance.
+    case dit
+    /// One step of the latents with guidance, `size` x `size`.
+    case unet
+    /// A picture from latents of `size` x `size`.
+    case vae
+
+    /// What is measured where nobody says.
+    public var usualSize: Int {
+      switch self {
+      case .llm: 110
+      case .decode: 512
+      case .vision: 32
+      case .dit: 1
+      case .unet, .vae: 128
+      }
+    }
+  }
+
+  public let kind: Kind
+  public let size: Int
+  /// Plans or computes.
+  public let run: (Execution) throws -> Void
+
+  /// - Throws: what the network's part of the model lacks.
+  public init(_ model: Model, _ kind: Kind, size: Int? = nil) throws {
+    self.kind = kind
+    self.size = size ?? kind.usualSize
+    run = try Self.network(model, kind, self.size)
+  }
+
+  private static func fill(_ run: Execution, _ x: Activation) {
+    run.fill(x) { values in
+      for index in values.indices { values[index] = Float((index * 2_654_435_761) % 2048) / 1024 - 1 }
+    }
+  }
+
+  private static func network(_ model: Model, _ kind: Kind, _ size: Int) throws -> (Execution) throws -> Void {
+    switch kind {
+    case .llm:
+      let language = try model.languageModel()
+      return { run in
+        let x = run.take(width: size, channels: model.language.hiddenSize)
+        fill(run, x)
+        try language.forward(run, x, positions: (0..<size).map { ($0, $0, $0) })
+        run.give(x)
+      }
+    case .decode:
+      // One token behind those that the cache holds.
+      let language = try model.languageModel()
+      let cache = try KeyValueCache(model.language, capacity: size + 1)
+      cache.advance(by: size)
+      return { run in
+        let x = run.take(width: 1, channels: model.language.hiddenSize)
+        fill(run, x)
+        try language.forward(run, x, positions: [(size, size, size)], cache: cache)
+        let logits = run.take(width: 1, channels: model.language.vocabularySize)
+        try language.logits(run, x, into: logits)
+        run.give(logits)
+        run.give(x)
+      }
+    case .vision:
+      let tower = try model.visionTower()
+      return { run in
+        let pixels = run.take(width: size * size, channels: tower.config.patchWidth)
+        fill(run, pixels)
+        let out = run.take(width: size * size / 4, channels: tower.config.outputSize)
+        try tower.forward(run, pixels, rows: size, columns: size, into: out)
+        run.give(out)
+        run.give(pixels)
+      }
+    case .dit:
+      let dit = try model.dit()
+      return { run in
+        let condition = run.take(batch: 2, width: model.language.queryCount, channels: model.language.hiddenSize)
+        fill(run, condition)
+        let context = try dit.context(run, condition)
+        run.give(condition)
+        let x = run.take(batch: 2, width: dit.config.gridSide * dit.config.gridSide, channels: dit.config.channels)
+        fill(run, x)
+        let velocity = run.take(like: x)
+        try dit.forward(run, x, timestep: 966, context, into: velocity)
+        run.give(velocity)
+        run.give(x)
+        dit.give(run, context)
+      }
+    case .unet:
+      let unet = try model.unet()
+      return { run in
+        let context = run.take(batch: 2, width: 64, channels: unet.config.contextWidth)
+        let pooled = run.take(batch: 2, width: 1, channels: unet.config.contextWidth)
+        let x = run.take(batch: 2, height: size, width: size, channels: unet.config.inputChannels)
+        let noise = run.take(like: x)
+        [context, pooled, x].forEach { fill(run, $0) }
+        try unet.forward(
+          run, x, timestep: 981, context: context, pooled: pooled, timeIDs: [1024, 1024, 0, 0, 1024, 1024], into: noise)
+        [context, pooled, x, noise].forEach(run.give)
+      }
+    case .vae:
+      let vae = try model.vaeDecoder()
+      return { run in
+        let z = run.take(height: size, width: size, channels: vae.config.latentChannels)
+        let image = run.take(height: size * vae.config.scale, width: size * vae.config.scale, channels: 3)
+        fill(run, z)
+        try vae.forward(run, z, into: image)
+        [z, image].forEach(run.give)
+      }
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import Tensors
+
+/// What can be wrong with a request to convert or export.
+public enum ConversionError: ReportingError, Equatable {
+  case nothingToConvert(path: String)
+  case cannotCast(name: String, dtype: String)
+  case nameTooLong(name: String)
+  /// The index of the output would be over its limit.
+  case tooManyTensors(path: String)
+  /// More activations than the file's header has room for.
+  case headerTooSmall(path: String)
+
+  public var report: ErrorReport {
+    switch self {
+    case .nothingToConvert(let path): ErrorReport(.badData, at: path, "holds no tensor to convert")
+    case .cannotCast(let name, let dtype):
+      ErrorReport(.badData, at: name, "cannot be cast", expected: "a floating-point type", found: dtype)
+    case .nameTooLong(let name):
+      ErrorReport(
+        .badData, at: name, "the name is too long with its folder",
+        expected: "at most \(Limits.nameByteCount) bytes")
+    case .tooManyTensors(let path):
+      ErrorReport(
+        .badData, at: path, "holds more tensors and names than an index may",
+        expected: "at most \(Limits.archiveIndexByteCount) bytes")
+    case .headerTooSmall(let path):
+      ErrorReport(
+        .badData, at: path, "there are more activations than a trace has room for",
+        hint: "Ask for fewer")
+    }
+  }
+}
