@@ -10,6 +10,8 @@
 
 PACKAGES := libjson-c-dev libssl-dev libutf8proc-dev libspng-dev libturbojpeg0-dev libwebp-dev libopenblas0-pthread zlib1g-dev libzstd-dev pkg-config python3
 SWIFT := swift
+# Packages that stand on this one are built in one place, since they share it.
+PROGRAMS := --scratch-path .build-programs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: setup build examples demo test format arrows bench fuzz clean
@@ -26,7 +28,7 @@ build: setup
 	$(SWIFT) build -c release
 
 examples: setup
-	$(SWIFT) build -c release --package-path examples
+	$(SWIFT) build -c release --package-path examples $(PROGRAMS)
 
 demo: build
 	bash tools/demo.sh
@@ -43,11 +45,11 @@ arrows:
 	python3 tools/check_arrows.py
 
 bench: build
-	$(SWIFT) build -c release --package-path benchmarks
+	$(SWIFT) build -c release --package-path benchmarks $(PROGRAMS)
 	bash benchmarks/run.sh
 
 fuzz: setup
 	fuzz/run.sh
 
 clean:
-	rm -rf .build examples/.build benchmarks/.build fuzz/.build
+	rm -rf .build .build-programs fuzz/.build

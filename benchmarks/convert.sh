@@ -33,4 +33,4 @@ for ((i = 0; i < repeats; i++)); do
   awk -v a="$copy" -v b="$ours" 'BEGIN {print a / b}' >>"$work/ratios"
 done
 echo "median rate against cp: $(median <"$work/ratios")  output $size bytes, equal in all runs: $([ "$(sort -u "$work/ends" | wc -l)" = 1 ] && echo yes || echo no)"
-"$(cd "$(dirname "$0")" && pwd)/.build/release/bantam-bench" open "$work/out.bantam"
+"$(dirname "$bantam")/../../.build-programs/release/bantam-bench" open "$work/out.bantam"

@@ -20,7 +20,7 @@ import llama_cpp
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCH = ROOT / "benchmarks/.build/release/bantam-bench"
+BENCH = ROOT / ".build-programs/release/bantam-bench"
 parser = argparse.ArgumentParser()
 parser.add_argument("model")
 parser.add_argument("--types", default="Q4_0,Q4_K")

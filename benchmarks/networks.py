@@ -145,7 +145,7 @@ def build(name, dtype, side):
 
 
 def ours(arguments, name, products):
-    command = ["benchmarks/.build/release/bantam-bench", "network", arguments.model, name]
+    command = [".build-programs/release/bantam-bench", "network", arguments.model, name]
     command += [str(arguments.side if name in ("unet", "vae") else 0), "1", str(arguments.threads), products]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return float(re.search(r"median (\d+) ms", text)[1]) / 1000, int(re.search(r"peak anonymous (\d+) MB", text)[1])

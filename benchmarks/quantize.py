@@ -12,7 +12,7 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BANTAM = os.path.join(ROOT, ".build/release/bantam")
-BENCH = os.path.join(ROOT, "benchmarks/.build/release/bantam-bench")
+BENCH = os.path.join(ROOT, ".build-programs/release/bantam-bench")
 LIBRARY = glob.glob(os.path.join(os.path.dirname(llama_cpp.__file__), "lib", "libggml-base.so*"))[0]
 GGML = ctypes.CDLL(LIBRARY)
 # name: (bytes a block, elements a block, whether a weighting of ones selects the better search)

@@ -6,5 +6,5 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/bantam-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 .build/release/bantam sample "$work/small" --scale small --quiet >/dev/null
 bash benchmarks/convert.sh "$work/small" 3
-benchmarks/.build/release/bantam-bench quantize
-benchmarks/.build/release/bantam-bench matmul
+.build-programs/release/bantam-bench quantize
+.build-programs/release/bantam-bench matmul

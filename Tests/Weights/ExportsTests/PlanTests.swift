@@ -73,7 +73,7 @@ import Testing
   @Test func tooLittleMemoryIsSaid() throws {
     let folder = TemporaryFolder()
     let plan = try GGUFExport().plan(ModelSource(path: ExportSample.path))
-    #expect(throws: ConversionError.self) {
+    #expect(throws: ResourcesError.self) {
       try Exporter.run(plan, to: folder["o"], resources: Resources(threadCount: 2, memoryByteCount: 1000))
     }
   }
