@@ -106,11 +106,12 @@ let package = Package(
     // Run: networks at work, and those who look on.
     Floor.run.module("NetworkRuntime", ["Tensors", "Kernels", "Encodings"]),
     Floor.run.module("Observation", ["Tensors", "Kernels", "NetworkRuntime"]),
+    Floor.run.module("Networks", ["Tensors", "Kernels", "JSONText", "NetworkRuntime"]),
     Floor.run.module(
       "Blip3o",
       [
         "Tensors", "Kernels", "JSONText", "Pictures", "Tokenization", "ModelSources", "Conversion",
-        "NetworkRuntime", "Observation",
+        "NetworkRuntime", "Observation", "Networks",
       ]),
     // Look: what people are shown.
     Floor.look.module("Comparison", ["Tensors", "Kernels", "Checkpoints", "BantamArchive", "ModelSources"]),
@@ -185,7 +186,7 @@ let package = Package(
       "Blip3o",
       [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "Tokenization", "ModelSources",
-        "Quantization", "Conversion", "NetworkRuntime", "Observation", "Blip3o",
+        "Quantization", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
       ], fixtures: .copied),
     Floor.look.tests("Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Comparison"]),
     Floor.look.tests("Reports", ["TestSupport", "JSONText", "Reports"]),

@@ -1,3 +1,4 @@
+import Networks
 import ModelSources
 import NetworkRuntime
 import Tensors
@@ -36,7 +37,7 @@ public final class Model: Sendable {
     tokenizer = try Tokenizer { try source.companion($0) }
     tokens = try SpecialTokens(tokenizer, path: path)
     for id in [tokens.image, tokens.imagePad, tokens.endOfText, tokens.endOfTurn] where id >= language.vocabularySize {
-      throw ModelError.config(
+      throw ConfigError(
         file: "config.json", key: "vocab_size",
         rule: "is \(language.vocabularySize), but the tokenizer has a special token \(id)")
     }
@@ -60,7 +61,7 @@ public final class Model: Sendable {
 
   public func languageModel() throws -> LanguageModel {
     try require("llm")
-    return try LanguageModel(weights, language)
+    return try LanguageModel(weights, prefix: "llm", language)
   }
 
   /// The learned queries, `[1, queries, hidden]`.
@@ -73,11 +74,11 @@ public final class Model: Sendable {
     try require("dit")
     let weights = weights
     return try DiTConfig(
-      Self.config(source, "config.json"), queryCount: language.queryCount, shapes: weights.shape)
+      Self.config(source, "config.json"), prefix: "dit", queryCount: language.queryCount, shapes: weights.shape)
   }
 
   public func dit() throws -> NextDiT {
-    try NextDiT(weights, ditConfig(), conditionInputs: language.hiddenSize)
+    try NextDiT(weights, prefix: "dit", ditConfig(), conditionInputs: language.hiddenSize)
   }
 
   public func unetConfig() throws -> UNetConfig {
@@ -85,27 +86,27 @@ public final class Model: Sendable {
     return try UNetConfig(Self.config(source, "diffusion-decoder/unet/config.json"))
   }
 
-  public func unet() throws -> UNet { try UNet(weights, unetConfig()) }
+  public func unet() throws -> UNet { try UNet(weights, prefix: "unet", unetConfig()) }
 
   public func vaeConfig() throws -> VAEConfig {
     try require("vae")
     return try VAEConfig(Self.config(source, "diffusion-decoder/vae/config.json"))
   }
 
-  public func vaeDecoder() throws -> VAEDecoder { try VAEDecoder(weights, vaeConfig()) }
+  public func vaeDecoder() throws -> VAEDecoder { try VAEDecoder(weights, prefix: "vae", vaeConfig()) }
 
   public func visionTower() throws -> VisionTower {
     try require("vision")
     let config = try Self.config(source, "config.json")
     guard let section = config.section("vision_config") else {
-      throw ModelError.config(file: "config.json", key: "vision_config", rule: "is missing")
+      throw ConfigError(file: "config.json", key: "vision_config", rule: "is missing")
     }
     let vision = try VisionConfig(section)
     guard vision.outputSize == language.hiddenSize else {
-      throw ModelError.config(
+      throw ConfigError(
         file: "config.json", key: "vision_config.out_hidden_size", rule: "is not hidden_size")
     }
-    return try VisionTower(weights, vision)
+    return try VisionTower(weights, prefix: "vision", vision)
   }
 
   /// How pictures are brought to the vision tower: as the folder says, unless the run says otherwise.
@@ -134,7 +135,9 @@ public final class Model: Sendable {
   public func evaTower() throws -> EVATower {
     try require("gen_vision")
     let weights = weights
-    return try EVATower(weights, EVAConfig(Self.config(source, "config.json"), shapes: weights.shape))
+    return try EVATower(
+      weights, prefix: "gen_vision",
+      EVAConfig(Self.config(source, "config.json"), prefix: "gen_vision", shapes: weights.shape))
   }
 
   public func schedulerConfig() throws -> SchedulerConfig {

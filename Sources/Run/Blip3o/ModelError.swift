@@ -2,7 +2,6 @@ import Tensors
 
 /// What can be wrong with a model, or with what is asked of it.
 public enum ModelError: ReportingError, Equatable {
-  case config(file: String, key: String, rule: String)
   case fileMissing(path: String, file: String)
   case componentMissing(path: String, name: String, has: [String])
   case notThisFamily(path: String, family: String)
@@ -20,8 +19,6 @@ public enum ModelError: ReportingError, Equatable {
 
   public var report: ErrorReport {
     switch self {
-    case .config(let file, let key, let rule):
-      ErrorReport(.badData, at: key.isEmpty ? file : "\(file): \(key)", rule)
     case .fileMissing(let path, let file): ErrorReport(.badData, at: path, "holds no '\(file)'")
     case .componentMissing(let path, let name, let has):
       ErrorReport(

@@ -1,3 +1,4 @@
+import Networks
 import Foundation
 import JSONText
 import Tensors
@@ -117,7 +118,7 @@ import Testing
     ] {
       for key in list.fixed.keys {
         for other: Any in ["another", 0.123, ["a": 1], [0.123]] {
-          #expect(throws: ModelError.self, "\(key)") { try Self.reader([key: other]).close(list) }
+          #expect(throws: ConfigError.self, "\(key)") { try Self.reader([key: other]).close(list) }
         }
         try Self.reader([key: NSNull()]).close(list)
       }
@@ -161,7 +162,7 @@ import Testing
       #"{"do_resize": false}"#, #"{"resample": 2}"#, #"{"rescale_factor": 1}"#, #"{"do_normalize": false}"#,
       #"{"image_std": [0, 1, 1]}"#, #"{"image_mean": [1]}"#,
     ] {
-      #expect(throws: ModelError.self, "\(text)") { try config(text) }
+      #expect(throws: ConfigError.self, "\(text)") { try config(text) }
     }
   }
 

@@ -1,3 +1,4 @@
+import Networks
 import Foundation
 import Tensors
 import TestSupport
@@ -64,6 +65,6 @@ import Testing
         {"hidden_size": 8192, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
         "num_key_value_heads": 1, "vocab_size": 8}
         """.utf8))
-    #expect(throws: ModelError.self) { try LanguageModelConfig(reader) }
+    #expect(throws: ConfigError.self) { try LanguageModelConfig(reader) }
   }
 }

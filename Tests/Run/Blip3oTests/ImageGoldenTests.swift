@@ -1,3 +1,4 @@
+import Networks
 import Foundation
 import JSONText
 import Pictures

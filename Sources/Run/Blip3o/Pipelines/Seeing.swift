@@ -1,3 +1,4 @@
+import Networks
 import Pictures
 import NetworkRuntime
 
@@ -85,7 +86,7 @@ extension Model {
         name: "pictures", rule: "are \(pictures.count), but the prompt has a place for \(pictures.count - left.count)")
     }
     if let bad = prompt.ids.first(where: { $0 >= language.vocabularySize }) {
-      throw ModelError.config(
+      throw ConfigError(
         file: "config.json", key: "vocab_size", rule: "is \(language.vocabularySize), but the tokenizer gives \(bad)")
     }
     return prompt

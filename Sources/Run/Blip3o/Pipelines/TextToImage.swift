@@ -1,3 +1,4 @@
+import Networks
 import Foundation
 import Pictures
 import NetworkRuntime
@@ -66,11 +67,11 @@ public final class TextToImage {
     }
     let (unet, vae) = (try model.unetConfig(), try model.vaeConfig())
     guard vae.latentChannels == unet.outputChannels else {
-      throw ModelError.config(
+      throw ConfigError(
         file: "diffusion-decoder/vae/config.json", key: "latent_channels", rule: "is not the UNet's out_channels")
     }
     guard unet.contextWidth == (try model.ditConfig().channels) else {
-      throw ModelError.config(
+      throw ConfigError(
         file: "diffusion-decoder/unet/config.json", key: "cross_attention_dim", rule: "is not the width of a feature")
     }
     let multiple = vae.scale << (unet.channels.count - 1)
@@ -78,7 +79,7 @@ public final class TextToImage {
     scale = vae.scale
     guard size > 0, size % multiple == 0, size <= 4096 else {
       guard options.size != nil else {
-        throw ModelError.config(
+        throw ConfigError(
           file: "diffusion-decoder/unet/config.json", key: "sample_size",
           rule: "gives pictures of \(size) pixels a side, no multiple of \(multiple) up to 4096")
       }
@@ -123,7 +124,7 @@ public final class TextToImage {
     if let image {
       let tower = try model.visionTower()
       guard 448 % (tower.config.patchSize * tower.config.mergeSize) == 0 else {
-        throw ModelError.config(
+        throw ConfigError(
           file: "config.json", key: "vision_config.patch_size", rule: "does not divide pictures of 448 pixels")
       }
       let seen = try runner.look(
@@ -345,12 +346,5 @@ public final class TextToImage {
   static func level(_ value: Float) -> UInt8 {
     let unit = min(max(value / 2 + 0.5, 0), 1)
     return UInt8((unit * 255).rounded(.toNearestOrEven))
-  }
-}
-
-extension UnsafeMutableBufferPointer<Float> {
-  /// Copies values to a place.
-  func update(_ values: [Float], at offset: Int) {
-    _ = UnsafeMutableBufferPointer(rebasing: self[offset..<offset + values.count]).update(fromContentsOf: values)
   }
 }

@@ -1,3 +1,4 @@
+import Networks
 import Observation
 import Pictures
 import NetworkRuntime

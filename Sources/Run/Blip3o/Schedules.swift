@@ -1,3 +1,4 @@
+import Networks
 import Foundation
 
 /// Noise levels of flow matching, as the release samples its features.
@@ -65,7 +66,7 @@ public struct SchedulerConfig: Sendable, Equatable {
   public let trainSteps: Int
   public let stepsOffset: Int
 
-  init(_ config: ConfigReader) throws(ModelError) {
+  init(_ config: ConfigReader) throws(ConfigError) {
     betaStart = try config.double("beta_start")
     betaEnd = try config.double("beta_end")
     trainSteps = try config.int("num_train_timesteps", in: 1...100_000, default: 1000)

@@ -19,7 +19,7 @@ public struct UNetConfig: Sendable, Equatable {
 
   public var timeWidth: Int { channels[0] * 4 }
 
-  init(_ config: ConfigReader) throws(ModelError) {
+  package init(_ config: ConfigReader) throws(ConfigError) {
     try config.close(.unet)
     channels = try config.ints("block_out_channels", in: 1...16_384)
     let levels = channels.count
@@ -79,7 +79,7 @@ public struct VAEConfig: Sendable, Equatable {
   /// Pixels of the picture for one of the latents, a side.
   public var scale: Int { 1 << (channels.count - 1) }
 
-  init(_ config: ConfigReader) throws(ModelError) {
+  package init(_ config: ConfigReader) throws(ConfigError) {
     try config.close(.vae)
     channels = try config.ints("block_out_channels", in: 1...16_384)
     try config.require(channels.count <= 8, "block_out_channels", "has more than 8 levels")

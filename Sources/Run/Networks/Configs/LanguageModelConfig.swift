@@ -17,7 +17,7 @@ public struct LanguageModelConfig: Sendable, Equatable {
   public var headWidth: Int { hiddenSize / headCount }
 
   /// - Parameter root: config.json; later versions keep these keys under `text_config`.
-  init(_ root: ConfigReader) throws(ModelError) {
+  package init(_ root: ConfigReader) throws(ConfigError) {
     let config = root.has("hidden_size") ? root : root.section("text_config") ?? root
     try config.close(.language)
     for key in ["rope_scaling", "rope_parameters"] { try config.section(key)?.close(.rope) }
@@ -34,7 +34,7 @@ public struct LanguageModelConfig: Sendable, Equatable {
     isTied = try root.bool("tie_word_embeddings", default: false)
     queryCount = try root.int("n_query", in: 1...4096, default: 64)
     ropeSections =
-      try rope.flatMap { (rope) throws(ModelError) in
+      try rope.flatMap { (rope) throws(ConfigError) in
         rope.has("mrope_section") ? try rope.ints("mrope_section", count: 3, in: 0...4096) : nil
       } ?? []
     try config.require(hiddenSize % headCount == 0, "hidden_size", "is no multiple of num_attention_heads")

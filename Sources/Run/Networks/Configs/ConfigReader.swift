@@ -1,23 +1,23 @@
 import JSONText
 
 /// Reads one config file, key by key. Every value is checked for type and range before it becomes a size.
-struct ConfigReader {
-  let file: String
+package struct ConfigReader {
+  package let file: String
   private let json: JSONValue
   /// Keys that lead to this part of the file.
   private var keys: [String] = []
 
-  var members: [JSONValue.Member] { json.object ?? [] }
+  package var members: [JSONValue.Member] { json.object ?? [] }
 
   /// A key with those that lead to it.
-  func path(_ key: String) -> String { (keys + [key]).joined(separator: ".") }
+  package func path(_ key: String) -> String { (keys + [key]).joined(separator: ".") }
 
-  init(file: String, _ bytes: [UInt8]) throws(ModelError) {
+  package init(file: String, _ bytes: [UInt8]) throws(ConfigError) {
     self.file = file
     do { json = try ConfigJSON.parse(bytes) } catch {
-      throw .config(file: file, key: "", rule: error.explanation.problem)
+      throw .init(file: file, key: "", rule: error.explanation.problem)
     }
-    guard json.object != nil else { throw .config(file: file, key: "", rule: "is not a JSON object") }
+    guard json.object != nil else { throw .init(file: file, key: "", rule: "is not a JSON object") }
   }
 
   private init(file: String, json: JSONValue, keys: [String]) {
@@ -26,24 +26,25 @@ struct ConfigReader {
     self.keys = keys
   }
 
-  func has(_ key: String) -> Bool { json[key].map { $0 != .null } ?? false }
+  package func has(_ key: String) -> Bool { json[key].map { $0 != .null } ?? false }
 
-  func isList(_ key: String) -> Bool { json[key]?.array != nil }
+  package func isList(_ key: String) -> Bool { json[key]?.array != nil }
 
   /// An object below a key, or nil.
-  func section(_ key: String) -> ConfigReader? {
+  package func section(_ key: String) -> ConfigReader? {
     guard let value = json[key], value.object != nil else { return nil }
     return ConfigReader(file: file, json: value, keys: keys + [key])
   }
 
-  private func bad(_ key: String, _ rule: String) -> ModelError { .config(file: file, key: path(key), rule: rule) }
+  private func bad(_ key: String, _ rule: String) -> ConfigError { .init(file: file, key: path(key), rule: rule) }
 
-  private func value(_ key: String) throws(ModelError) -> JSONValue {
+  private func value(_ key: String) throws(ConfigError) -> JSONValue {
     guard let value = json[key], value != .null else { throw bad(key, "is missing") }
     return value
   }
 
-  func int(_ key: String, in range: ClosedRange<Int> = 1...1 << 24, default standard: Int? = nil) throws(ModelError)
+  package func int(_ key: String, in range: ClosedRange<Int> = 1...1 << 24, default standard: Int? = nil)
+    throws(ConfigError)
     -> Int
   {
     if let standard, !has(key) { return standard }
@@ -52,7 +53,7 @@ struct ConfigReader {
     return number
   }
 
-  func double(_ key: String, default standard: Double? = nil) throws(ModelError) -> Double {
+  package func double(_ key: String, default standard: Double? = nil) throws(ConfigError) -> Double {
     if let standard, !has(key) { return standard }
     let number: Double
     switch try value(key) {
@@ -64,20 +65,22 @@ struct ConfigReader {
     return number
   }
 
-  func bool(_ key: String, default standard: Bool) throws(ModelError) -> Bool {
+  package func bool(_ key: String, default standard: Bool) throws(ConfigError) -> Bool {
     guard has(key) else { return standard }
     guard let flag = try value(key).bool else { throw bad(key, "is not true or false") }
     return flag
   }
 
-  func text(_ key: String, default standard: String? = nil) throws(ModelError) -> String {
+  package func text(_ key: String, default standard: String? = nil) throws(ConfigError) -> String {
     if let standard, !has(key) { return standard }
     guard let text = try value(key).string else { throw bad(key, "is not a string") }
     return text
   }
 
   /// A list of integers; a single one stands for `count` equal ones, as diffusers allows.
-  func ints(_ key: String, count: Int? = nil, in range: ClosedRange<Int> = 1...1 << 24) throws(ModelError) -> [Int] {
+  package func ints(_ key: String, count: Int? = nil, in range: ClosedRange<Int> = 1...1 << 24) throws(ConfigError)
+    -> [Int]
+  {
     let value = try value(key)
     var numbers: [Int] = []
     if case .int(let one) = value, let count {
@@ -98,7 +101,7 @@ struct ConfigReader {
   }
 
   /// A list of numbers.
-  func doubles(_ key: String, count: Int) throws(ModelError) -> [Double] {
+  package func doubles(_ key: String, count: Int) throws(ConfigError) -> [Double] {
     guard let items = try value(key).array, items.count == count else {
       throw bad(key, "is not a list of \(count) numbers")
     }
@@ -112,14 +115,14 @@ struct ConfigReader {
     return numbers
   }
 
-  func texts(_ key: String) throws(ModelError) -> [String] {
+  package func texts(_ key: String) throws(ConfigError) -> [String] {
     guard let items = try value(key).array else { throw bad(key, "is not a list") }
     return items.map { $0.string ?? "" }
   }
 
   /// The shape of a tensor that takes the place of a key.
   /// - Throws: where it is missing, has another rank, or a dimension out of range.
-  func shape(_ name: String, rank: Int, in shapes: (String) -> [Int]?) throws(ModelError) -> [Int] {
+  package func shape(_ name: String, rank: Int, in shapes: (String) -> [Int]?) throws(ConfigError) -> [Int] {
     guard let found = shapes(name), found.count == rank else {
       throw bad(name, "is not in the file, or has another rank")
     }
@@ -128,15 +131,15 @@ struct ConfigReader {
   }
 
   /// Values of a head at most: blocks of attention are worked out in memory of fixed size.
-  static let headWidthLimit = 4096
+  package static let headWidthLimit = 4096
 
   /// - Throws: where heads are wider than attention can hold.
-  func requireHeads(width: Int, _ key: String) throws(ModelError) {
+  package func requireHeads(width: Int, _ key: String) throws(ConfigError) {
     try require(width <= Self.headWidthLimit, key, "gives heads of \(width) values, more than \(Self.headWidthLimit)")
   }
 
   /// - Throws: where a rule between values does not hold.
-  func require(_ holds: Bool, _ key: String, _ rule: String) throws(ModelError) {
+  package func require(_ holds: Bool, _ key: String, _ rule: String) throws(ConfigError) {
     guard holds else { throw bad(key, rule) }
   }
 }

@@ -10,32 +10,32 @@ public struct EVAConfig: Sendable, Equatable {
   public let gridSide: Int
 
   /// Pixels a side at the most: pictures are held in memory.
-  static let pixelLimit = 4096
+  package static let pixelLimit = 4096
 
   public var imageSize: Int { gridSide * patchSize }
 
-  init(_ config: ConfigReader, shapes: (String) -> [Int]?) throws(ModelError) {
-    func shape(_ name: String, rank: Int) throws(ModelError) -> [Int] {
-      try config.shape("gen_vision." + name, rank: rank, in: shapes)
+  package init(_ config: ConfigReader, prefix: String, shapes: (String) -> [Int]?) throws(ConfigError) {
+    func shape(_ name: String, rank: Int) throws(ConfigError) -> [Int] {
+      try config.shape("\(prefix).\(name)", rank: rank, in: shapes)
     }
     let position = try shape("pos_embed", rank: 3)
     width = position[2]
     patchSize = try shape("patch_embed.proj.weight", rank: 4)[3]
-    try config.require(patchSize <= 1024, "gen_vision.patch_embed.proj.weight", "has patches of \(patchSize) pixels")
+    try config.require(patchSize <= 1024, "\(prefix).patch_embed.proj.weight", "has patches of \(patchSize) pixels")
     feedForwardWidth = try shape("blocks.0.mlp.fc1.weight", rank: 2)[0]
     var layers = 0
-    while shapes("gen_vision.blocks.\(layers).norm1.weight") != nil { layers += 1 }
+    while shapes("\(prefix).blocks.\(layers).norm1.weight") != nil { layers += 1 }
     layerCount = layers
     try config.section("eva_config")?.close(.eva)
     let headWidth = try config.section("eva_config")?.int("head_width", in: 1...65_536, default: 112) ?? 112
     gridSide = Int(Double(max(0, position[1] - 1)).squareRoot())
     headCount = max(1, width / headWidth)
     try config.require(
-      gridSide <= Self.pixelLimit / patchSize, "gen_vision.pos_embed",
+      gridSide <= Self.pixelLimit / patchSize, "\(prefix).pos_embed",
       "asks for pictures of \(gridSide) patches of \(patchSize) pixels a side, more than \(Self.pixelLimit) pixels")
     try config.require(
-      gridSide > 0 && gridSide * gridSide + 1 == position[1], "gen_vision.pos_embed", "is not a square and one more")
-    try config.requireHeads(width: width / headCount, "gen_vision.pos_embed")
-    try config.require(width % headCount == 0, "gen_vision.pos_embed", "does not divide into heads")
+      gridSide > 0 && gridSide * gridSide + 1 == position[1], "\(prefix).pos_embed", "is not a square and one more")
+    try config.requireHeads(width: width / headCount, "\(prefix).pos_embed")
+    try config.require(width % headCount == 0, "\(prefix).pos_embed", "does not divide into heads")
   }
 }

@@ -18,9 +18,10 @@ public struct DiTConfig: Sendable, Equatable {
   /// Width of the time embedding.
   public var conditionWidth: Int { min(width, 1024) }
 
-  init(_ config: ConfigReader, queryCount: Int, shapes: (String) -> [Int]?) throws(ModelError) {
-    func shape(_ name: String, rank: Int) throws(ModelError) -> [Int] {
-      try config.shape("dit." + name, rank: rank, in: shapes)
+  package init(_ config: ConfigReader, prefix: String, queryCount: Int, shapes: (String) -> [Int]?) throws(ConfigError)
+  {
+    func shape(_ name: String, rank: Int) throws(ConfigError) -> [Int] {
+      try config.shape("\(prefix).\(name)", rank: rank, in: shapes)
     }
     let patch = try shape("patch_embedder.proj.weight", rank: 2)
     width = patch[0]
@@ -29,7 +30,7 @@ public struct DiTConfig: Sendable, Equatable {
     feedForwardWidth = try shape("layers.0.feed_forward.linear_1.weight", rank: 2)[0]
     let keyWidth = try shape("layers.0.attn1.to_k.weight", rank: 2)[0]
     var layers = 0
-    while shapes("dit.layers.\(layers).gate") != nil { layers += 1 }
+    while shapes("\(prefix).layers.\(layers).gate") != nil { layers += 1 }
     layerCount = layers
     let section = config.section("dit_config")
     try section?.close(.dit)
@@ -37,13 +38,13 @@ public struct DiTConfig: Sendable, Equatable {
     let square = Int(Double(queryCount).squareRoot())
     gridSide =
       try section?.int("input_size", in: 1...384, default: 8) ?? (square * square == queryCount ? square : 8)
-    try config.require(headCount > 0 && width % headCount == 0, "dit.layers.0.gate", "does not divide the width")
-    try config.requireHeads(width: width / headCount, "dit.layers.0.gate")
+    try config.require(headCount > 0 && width % headCount == 0, "\(prefix).layers.0.gate", "does not divide the width")
+    try config.requireHeads(width: width / headCount, "\(prefix).layers.0.gate")
     keyHeadCount = keyWidth / (width / headCount)
     try config.require(
       keyHeadCount > 0 && keyHeadCount * (width / headCount) == keyWidth && headCount % keyHeadCount == 0,
-      "dit.layers.0.attn1.to_k.weight", "does not divide into heads")
+      "\(prefix).layers.0.attn1.to_k.weight", "does not divide into heads")
     try config.require(
-      width / headCount % 4 == 0, "dit.layers.0.gate", "gives heads whose width is no multiple of 4")
+      width / headCount % 4 == 0, "\(prefix).layers.0.gate", "gives heads whose width is no multiple of 4")
   }
 }

@@ -2,16 +2,16 @@ import NetworkRuntime
 
 /// Group norm, SiLU, convolution, twice, around a residual. Source: He et al., "Deep Residual Learning"; diffusers,
 /// ResnetBlock2D.
-struct ResidualBlock: Sendable {
-  let path: String
-  let norm1, norm2: GroupNorm
-  let convolution1, convolution2: Convolution
-  let time: Linear?
-  let timeSum: String
-  let shortcut: Convolution?
+package struct ResidualBlock: Sendable {
+  package let path: String
+  package let norm1, norm2: GroupNorm
+  package let convolution1, convolution2: Convolution
+  package let time: Linear?
+  package let timeSum: String
+  package let shortcut: Convolution?
 
   /// - Parameter timeWidth: of the time embedding; nil where there is none.
-  init(
+  package init(
     _ source: any WeightSource, _ path: String, channels: Int, outputs: Int, groups: Int, epsilon: Double,
     timeWidth: Int?
   ) throws {
@@ -33,7 +33,7 @@ struct ResidualBlock: Sendable {
   ///   - embedding: `[batch, timeWidth]`, after SiLU.
   ///   - keeping: whether x must stay as it is; else it is given back, or becomes the result.
   /// - Returns: `[batch, height, width, outputs]`.
-  func forward(_ run: Execution, _ x: Activation, embedding: Activation?, keeping: Bool) throws -> Activation {
+  package func forward(_ run: Execution, _ x: Activation, embedding: Activation?, keeping: Bool) throws -> Activation {
     let inner = run.take(like: x, channels: convolution1.outputs)
     let scale1 = try run.groupScale(norm1, x)
     try run.convolve(convolution1, ConvolutionInput(x, norm: scale1), into: inner)

@@ -2,17 +2,17 @@ import JSONText
 
 /// The keys of a config file that change what a network computes. A list is closed: a key is honoured, or its value is the one that
 /// is implemented, or it changes nothing; any other is refused, so that no picture or answer is another than PyTorch's in silence.
-struct ClosedKeys {
+package struct ClosedKeys {
   /// Keys that are read.
-  let honoured: Set<String>
+  package let honoured: Set<String>
   /// Keys with the values that are implemented. Absent and null are always allowed.
-  let fixed: [String: [JSONValue]]
+  package let fixed: [String: [JSONValue]]
   /// Keys that change nothing here, whatever they say.
-  let free: Set<String>
+  package let free: Set<String>
   /// Whether the file may hold other keys: a model's config has many that only its training reads.
-  let isOpen: Bool
+  package let isOpen: Bool
 
-  init(honoured: Set<String>, fixed: [String: [JSONValue]], free: Set<String> = [], isOpen: Bool = false) {
+  package init(honoured: Set<String>, fixed: [String: [JSONValue]], free: Set<String> = [], isOpen: Bool = false) {
     self.honoured = honoured
     self.fixed = fixed
     self.free = free
@@ -21,13 +21,13 @@ struct ClosedKeys {
 }
 
 extension ConfigReader {
-  /// - Throws: ``ModelError/config(file:key:rule:)`` for the first key whose value is not implemented.
-  func close(_ keys: ClosedKeys) throws(ModelError) {
+  /// - Throws: ``ConfigError`` for the first key whose value is not implemented.
+  package func close(_ keys: ClosedKeys) throws(ConfigError) {
     for member in members where member.value != .null {
       if let allowed = keys.fixed[member.key] {
         guard !allowed.contains(where: { $0.isSame(as: member.value) }) else { continue }
         let list = allowed.map { $0.text() }.joined(separator: " or ")
-        throw .config(
+        throw ConfigError(
           file: file, key: path(member.key),
           rule: "is \(shown(member.value)): " + (list.isEmpty ? "it is not implemented" : "only \(list) is implemented")
         )
@@ -36,7 +36,7 @@ extension ConfigReader {
         keys.isOpen || member.key.hasPrefix("_") || keys.honoured.contains(member.key) || keys.free.contains(member.key)
       // What is switched off changes nothing.
       guard isKnown || member.value == .bool(false) else {
-        throw .config(
+        throw ConfigError(
           file: file, key: path(member.key),
           rule: "is \(shown(member.value)): this key is not known, and might change the result")
       }
@@ -64,7 +64,7 @@ extension JSONValue {
 
 extension ClosedKeys {
   /// Source: transformers, Qwen2.5-VL's text configuration; BLIP3-o's own keys.
-  static let language = ClosedKeys(
+  package static let language = ClosedKeys(
     honoured: [],
     fixed: [
       "hidden_act": ["silu"], "use_sliding_window": [false], "layer_types": ["full_attention"],
@@ -75,16 +75,16 @@ extension ClosedKeys {
     ], isOpen: true)
 
   /// `rope_scaling`, or `rope_parameters` of later versions.
-  static let rope = ClosedKeys(
+  package static let rope = ClosedKeys(
     honoured: ["mrope_section", "rope_theta"],
     fixed: ["type": ["default", "mrope"], "rope_type": ["default", "mrope"], "mrope_interleaved": [false]])
 
   /// Source: transformers, Qwen2.5-VL's vision configuration.
-  static let vision = ClosedKeys(
+  package static let vision = ClosedKeys(
     honoured: [], fixed: ["hidden_act": ["silu"], "in_chans": [3], "in_channels": [3]], isOpen: true)
 
   /// Source: diffusers 0.42, UNet2DConditionModel.
-  static let unet = ClosedKeys(
+  package static let unet = ClosedKeys(
     honoured: [
       "sample_size", "in_channels", "out_channels", "flip_sin_to_cos", "down_block_types", "up_block_types",
       "block_out_channels", "layers_per_block", "norm_num_groups", "norm_eps", "cross_attention_dim",
@@ -107,7 +107,7 @@ extension ClosedKeys {
     free: ["dropout", "upcast_attention", "addition_embed_type_num_heads"])
 
   /// Source: diffusers 0.42, AutoencoderKL; only the decoder is run.
-  static let vae = ClosedKeys(
+  package static let vae = ClosedKeys(
     honoured: [
       "out_channels", "block_out_channels", "layers_per_block", "latent_channels", "norm_num_groups", "scaling_factor",
       "use_post_quant_conv",
@@ -119,7 +119,7 @@ extension ClosedKeys {
     free: ["in_channels", "down_block_types", "sample_size", "force_upcast", "use_quant_conv"])
 
   /// Source: diffusers 0.42, EulerDiscreteScheduler. Keys of other schedulers, which files of old hold too, are not read by it.
-  static let scheduler = ClosedKeys(
+  package static let scheduler = ClosedKeys(
     honoured: ["num_train_timesteps", "beta_start", "beta_end", "steps_offset"],
     fixed: [
       "_class_name": ["EulerDiscreteScheduler"], "beta_schedule": ["scaled_linear"], "trained_betas": [],
@@ -133,19 +133,19 @@ extension ClosedKeys {
     ])
 
   /// Keys of other scales than the release's, which has none of them. Sizes are read off the tensors.
-  static let dit = ClosedKeys(
+  package static let dit = ClosedKeys(
     honoured: ["input_size", "norm_eps"], fixed: ["patch_size": [1], "qk_norm": [true]],
     free: [
       "in_channels", "dim", "n_layers", "n_heads", "n_kv_heads", "multiple_of", "ffn_dim_multiplier",
       "latent_embedding_size",
     ])
 
-  static let eva = ClosedKeys(
+  package static let eva = ClosedKeys(
     honoured: ["head_width"], fixed: [:],
     free: ["width", "layers", "mlp_ratio", "image_size", "patch_size", "qkv_bias"])
 
   /// Source: transformers, Qwen2VLImageProcessor.
-  static let preprocessor = ClosedKeys(
+  package static let preprocessor = ClosedKeys(
     honoured: ["min_pixels", "max_pixels", "size", "image_mean", "image_std"],
     fixed: [
       "do_resize": [true], "do_rescale": [true], "do_normalize": [true], "resample": [3],
@@ -161,7 +161,7 @@ extension ClosedKeys {
     ], isOpen: true)
 
   /// Source: transformers, GenerationConfig: what its `generate` would do to the logits besides.
-  static let generation = ClosedKeys(
+  package static let generation = ClosedKeys(
     honoured: ["repetition_penalty", "do_sample", "temperature", "top_k", "top_p", "eos_token_id"],
     fixed: [
       "num_beams": [1], "num_beam_groups": [1], "penalty_alpha": [], "no_repeat_ngram_size": [0],

@@ -2,9 +2,9 @@ import Foundation
 
 /// Features of a number: cosines and sines at frequencies `10000^(-i/half)`. Source: Vaswani et al., "Attention Is All You
 /// Need"; the order is that of the released configurations.
-enum Sinusoid {
+package enum Sinusoid {
   /// - Parameter out: `width` values, an even number.
-  static func fill(_ out: UnsafeMutablePointer<Float>, of number: Float, width: Int, sineFirst: Bool = false) {
+  package static func fill(_ out: UnsafeMutablePointer<Float>, of number: Float, width: Int, sineFirst: Bool = false) {
     let half = width / 2
     for index in 0..<half {
       // In f32 all the way, as the released code has it: large numbers show the difference.

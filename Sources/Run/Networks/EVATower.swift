@@ -4,15 +4,16 @@ import NetworkRuntime
 ///
 /// Source: Sun et al., "EVA-CLIP"; BLIP3-o's eva_vit.
 public struct EVATower: Sendable {
-  struct Block: Sendable {
-    let path: String
-    let norm1, norm2: LayerNorm
-    let qkv, proj, fc1, fc2: Linear
-    let attention: Attention
-    let parts: [String]
-    let gelu, residual1, residual2: String
+  package let prefix: String
+  package struct Block: Sendable {
+    package let path: String
+    package let norm1, norm2: LayerNorm
+    package let qkv, proj, fc1, fc2: Linear
+    package let attention: Attention
+    package let parts: [String]
+    package let gelu, residual1, residual2: String
 
-    init(_ source: any WeightSource, _ path: String, _ config: EVAConfig) throws {
+    package init(_ source: any WeightSource, _ path: String, _ config: EVAConfig) throws {
       self.path = path
       let width = config.width
       norm1 = try LayerNorm(source, path + ".norm1", channels: width, epsilon: 1e-6)
@@ -30,25 +31,26 @@ public struct EVATower: Sendable {
   }
 
   /// Patches a side that are averaged into one feature.
-  static let pool = 4
+  package static let pool = 4
 
   public let config: EVAConfig
-  let patch: Linear
-  let classToken, positions: Vector
-  let blocks: [Block]
+  package let patch: Linear
+  package let classToken, positions: Vector
+  package let blocks: [Block]
 
-  /// - Parameter source: gives `gen_vision.*`.
-  public init(_ source: any WeightSource, _ config: EVAConfig) throws {
+  /// - Parameter prefix: of the weights' names, and of the operations' paths: `llm` for `llm.norm.weight`.
+  public init(_ source: any WeightSource, prefix: String, _ config: EVAConfig) throws {
+    self.prefix = prefix
     self.config = config
     let weight = try source.weight(
-      "gen_vision.patch_embed.proj.weight", shape: [config.width, 3, config.patchSize, config.patchSize])
+      "\(prefix).patch_embed.proj.weight", shape: [config.width, 3, config.patchSize, config.patchSize])
     patch = Linear(
-      path: "gen_vision.patch_embed.proj", weight: weight,
-      bias: try source.vector("gen_vision.patch_embed.proj.bias", shape: [config.width]))
-    classToken = try source.vector("gen_vision.cls_token", shape: [1, 1, config.width])
+      path: "\(prefix).patch_embed.proj", weight: weight,
+      bias: try source.vector("\(prefix).patch_embed.proj.bias", shape: [config.width]))
+    classToken = try source.vector("\(prefix).cls_token", shape: [1, 1, config.width])
     positions = try source.vector(
-      "gen_vision.pos_embed", shape: [1, config.gridSide * config.gridSide + 1, config.width])
-    blocks = try (0..<config.layerCount).map { try Block(source, "gen_vision.blocks.\($0)", config) }
+      "\(prefix).pos_embed", shape: [1, config.gridSide * config.gridSide + 1, config.width])
+    blocks = try (0..<config.layerCount).map { try Block(source, "\(prefix).blocks.\($0)", config) }
   }
 
   /// - Parameters:
@@ -63,7 +65,7 @@ public struct EVATower: Sendable {
       for index in 0..<config.width { values[index] = classToken.values[index] }
       for index in values.indices { values[index] += positions.values[index] }
     }
-    try run.emit("gen_vision.embeddings", x)
+    try run.emit("\(prefix).embeddings", x)
     let y = run.take(like: x)
     for block in blocks {
       let all = run.take(like: x, channels: 3 * config.width)
@@ -88,11 +90,11 @@ public struct EVATower: Sendable {
     run.give(y)
     run.fill(out) { $0.baseAddress!.update(from: x.base + config.width, count: $0.count) }
     run.give(x)
-    try run.emit("gen_vision.features", out)
+    try run.emit("\(prefix).features", out)
   }
 
   /// Averages of 4 x 4 patches: `[features, width]`.
-  func pooled(_ features: [Float]) -> [Float] {
+  package func pooled(_ features: [Float]) -> [Float] {
     let side = config.gridSide / Self.pool
     var pooled = [Float](repeating: 0, count: side * side * config.width)
     for row in 0..<side * Self.pool {

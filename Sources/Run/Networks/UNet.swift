@@ -4,36 +4,38 @@ import NetworkRuntime
 ///
 /// Source: Podell et al., "SDXL"; diffusers, UNet2DConditionModel; Emu2's decoder.
 public struct UNet: Sendable {
-  struct Level: Sendable {
-    let path: String
-    let resnets: [ResidualBlock]
+  package let prefix: String
+  package struct Level: Sendable {
+    package let path: String
+    package let resnets: [ResidualBlock]
     /// Empty, or one for each residual block.
-    let transformers: [SpatialTransformer]
+    package let transformers: [SpatialTransformer]
     /// Down: halves the sides. Up: doubles them.
-    let resampler: Convolution?
+    package let resampler: Convolution?
   }
 
   public let config: UNetConfig
-  let input: Convolution
-  let time, added: (Linear, Linear)
-  let down: [Level]
-  let middle: Level
-  let up: [Level]
-  let outNorm: GroupNorm
-  let output: Convolution
+  package let input: Convolution
+  package let time, added: (Linear, Linear)
+  package let down: [Level]
+  package let middle: Level
+  package let up: [Level]
+  package let outNorm: GroupNorm
+  package let output: Convolution
 
-  /// - Parameter source: gives `unet.*`.
-  public init(_ source: any WeightSource, _ config: UNetConfig) throws {
+  /// - Parameter prefix: of the weights' names, and of the operations' paths: `llm` for `llm.norm.weight`.
+  public init(_ source: any WeightSource, prefix: String, _ config: UNetConfig) throws {
+    self.prefix = prefix
     self.config = config
     let channels = config.channels
-    input = try Convolution(source, "unet.conv_in", channels: config.inputChannels, outputs: channels[0])
+    input = try Convolution(source, "\(prefix).conv_in", channels: config.inputChannels, outputs: channels[0])
     time = (
-      try Linear(source, "unet.time_embedding.linear_1", inputs: channels[0], outputs: config.timeWidth),
-      try Linear(source, "unet.time_embedding.linear_2", inputs: config.timeWidth, outputs: config.timeWidth)
+      try Linear(source, "\(prefix).time_embedding.linear_1", inputs: channels[0], outputs: config.timeWidth),
+      try Linear(source, "\(prefix).time_embedding.linear_2", inputs: config.timeWidth, outputs: config.timeWidth)
     )
     added = (
-      try Linear(source, "unet.add_embedding.linear_1", inputs: config.embeddingInputs, outputs: config.timeWidth),
-      try Linear(source, "unet.add_embedding.linear_2", inputs: config.timeWidth, outputs: config.timeWidth)
+      try Linear(source, "\(prefix).add_embedding.linear_1", inputs: config.embeddingInputs, outputs: config.timeWidth),
+      try Linear(source, "\(prefix).add_embedding.linear_2", inputs: config.timeWidth, outputs: config.timeWidth)
     )
     func resnet(_ path: String, _ inputs: Int, _ outputs: Int) throws -> ResidualBlock {
       try ResidualBlock(
@@ -47,7 +49,7 @@ public struct UNet: Sendable {
     }
     let last = channels.count - 1
     down = try channels.indices.map { level in
-      let path = "unet.down_blocks.\(level)"
+      let path = "\(prefix).down_blocks.\(level)"
       return Level(
         path: path,
         resnets: try (0..<config.layersPerBlock).map {
@@ -64,14 +66,14 @@ public struct UNet: Sendable {
             source, path + ".downsamplers.0.conv", channels: channels[level], outputs: channels[level], stride: 2))
     }
     middle = Level(
-      path: "unet.mid_block",
-      resnets: try (0..<2).map { try resnet("unet.mid_block.resnets.\($0)", channels[last], channels[last]) },
+      path: "\(prefix).mid_block",
+      resnets: try (0..<2).map { try resnet("\(prefix).mid_block.resnets.\($0)", channels[last], channels[last]) },
       transformers: [
-        try transformer("unet.mid_block.attentions.0", level: last, depth: max(1, config.depths[last]))
+        try transformer("\(prefix).mid_block.attentions.0", level: last, depth: max(1, config.depths[last]))
       ], resampler: nil)
     up = try channels.indices.map { number in
       let level = last - number
-      let path = "unet.up_blocks.\(number)"
+      let path = "\(prefix).up_blocks.\(number)"
       // What comes from below, and what the down path kept: the first input of a level is the output of the one above.
       let below = channels[min(last, level + 1)]
       return Level(
@@ -92,8 +94,9 @@ public struct UNet: Sendable {
             source, path + ".upsamplers.0.conv", channels: channels[level], outputs: channels[level]))
     }
     outNorm = try GroupNorm(
-      source, "unet.conv_norm_out", channels: channels[0], groups: config.groups, epsilon: Float(config.normEpsilon))
-    output = try Convolution(source, "unet.conv_out", channels: channels[0], outputs: config.outputChannels)
+      source, "\(prefix).conv_norm_out", channels: channels[0], groups: config.groups,
+      epsilon: Float(config.normEpsilon))
+    output = try Convolution(source, "\(prefix).conv_out", channels: channels[0], outputs: config.outputChannels)
   }
 
   /// Sides of latents must divide by this.
@@ -166,7 +169,7 @@ public struct UNet: Sendable {
           sineFirst: config.isSineFirst)
       }
     }
-    try run.emit("unet.time_proj", features)
+    try run.emit("\(prefix).time_proj", features)
     let idWidth = config.timeIDWidth
     let ids = run.take(batch: batch, width: timeIDs.count, channels: idWidth)
     run.fill(ids) { values in
@@ -176,21 +179,21 @@ public struct UNet: Sendable {
           sineFirst: config.isSineFirst)
       }
     }
-    try run.emit("unet.add_time_proj", ids)
+    try run.emit("\(prefix).add_time_proj", ids)
     let inner = run.take(batch: batch, width: 1, channels: config.timeWidth)
     let embedding = run.take(like: inner)
     try run.linear(time.0, features, into: inner)
-    try run.apply(.silu, "unet.time_embedding.silu", to: inner)
+    try run.apply(.silu, "\(prefix).time_embedding.silu", to: inner)
     try run.linear(time.1, inner, into: embedding)
     let joined = run.take(batch: batch, width: 1, channels: config.embeddingInputs)
     let idRow = Activation(ids.base, batch: batch, width: 1, channels: timeIDs.count * idWidth)
-    try run.concatenate("unet.add_embedding.concatenate", pooled, idRow, into: joined)
+    try run.concatenate("\(prefix).add_embedding.concatenate", pooled, idRow, into: joined)
     try run.linear(added.0, joined, into: inner)
-    try run.apply(.silu, "unet.add_embedding.silu", to: inner)
+    try run.apply(.silu, "\(prefix).add_embedding.silu", to: inner)
     let sum = run.take(like: embedding)
     try run.linear(added.1, inner, into: sum)
-    try run.add("unet.embedding.sum", sum, to: embedding)
-    try run.apply(.silu, "unet.embedding.silu", to: embedding)
+    try run.add("\(prefix).embedding.sum", sum, to: embedding)
+    try run.apply(.silu, "\(prefix).embedding.silu", to: embedding)
     run.give(features)
     run.give(ids)
     run.give(inner)

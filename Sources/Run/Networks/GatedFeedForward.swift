@@ -1,15 +1,15 @@
 import NetworkRuntime
 
 /// `down(silu(gate(x)) * up(x))`. Source: Shazeer, "GLU Variants Improve Transformer".
-struct GatedFeedForward: Sendable {
-  let gate, up, down: Linear
-  let product: String
+package struct GatedFeedForward: Sendable {
+  package let gate, up, down: Linear
+  package let product: String
 
   /// Tokens that go through at once: 64 MiB of inner values, so that long sequences need no memory of many times their own.
-  let pieceLength: Int
+  package let pieceLength: Int
 
   /// - Parameter needsExactUp: whether the values' activations lose too much in 8 bits beside weights of 8 bits.
-  init(
+  package init(
     _ source: any WeightSource, _ path: String, width: Int, inner: Int, hasBias: Bool, needsExactUp: Bool = false
   ) throws {
     gate = try Linear(source, path + ".gate_proj", inputs: width, outputs: inner, hasBias: hasBias)
@@ -23,7 +23,7 @@ struct GatedFeedForward: Sendable {
   /// - Parameters:
   ///   - normed: `[n, width]` of one sample.
   ///   - x: like it; the result is added.
-  func forward(_ run: Execution, _ normed: Activation, addingTo x: Activation) throws {
+  package func forward(_ run: Execution, _ normed: Activation, addingTo x: Activation) throws {
     for first in stride(from: 0, to: x.pixelCount, by: pieceLength) {
       let tokens = first..<min(x.pixelCount, first + pieceLength)
       let (input, output) = (normed.tokens(tokens), x.tokens(tokens))

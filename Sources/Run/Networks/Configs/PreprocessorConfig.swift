@@ -9,7 +9,7 @@ public struct PreprocessorConfig: Sendable, Equatable {
   public init() {}
 
   /// - Parameter vision: sizes that the file repeats must be the tower's.
-  init(_ config: ConfigReader, _ vision: VisionConfig) throws(ModelError) {
+  package init(_ config: ConfigReader, _ vision: VisionConfig) throws(ConfigError) {
     try config.close(.preprocessor)
     for (key, value) in [
       ("patch_size", vision.patchSize), ("merge_size", vision.mergeSize),
@@ -33,5 +33,5 @@ public struct PreprocessorConfig: Sendable, Equatable {
   }
 
   /// Pixels of a picture at the most: more than cameras take.
-  static let pixelLimit = 1 << 27
+  package static let pixelLimit = 1 << 27
 }

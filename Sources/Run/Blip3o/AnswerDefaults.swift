@@ -1,3 +1,4 @@
+import Networks
 import JSONText
 
 /// How a model wants its answers drawn. Source: generation_config.json; where there is none, as the release's comes to: the most likely
@@ -9,7 +10,7 @@ struct AnswerDefaults: Sendable, Equatable {
 
   init() {}
 
-  init(_ config: ConfigReader) throws(ModelError) {
+  init(_ config: ConfigReader) throws(ConfigError) {
     try config.close(.generation)
     sampling.repetitionPenalty = Float(try config.double("repetition_penalty", default: 1))
     try config.require(

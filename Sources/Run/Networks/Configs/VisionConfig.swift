@@ -22,7 +22,7 @@ public struct VisionConfig: Sendable, Equatable {
   /// Tokens of a window, a side.
   public var windowTokens: Int { windowSize / patchSize / mergeSize }
 
-  init(_ config: ConfigReader) throws(ModelError) {
+  package init(_ config: ConfigReader) throws(ConfigError) {
     try config.close(.vision)
     depth = try config.int("depth", in: 1...1024)
     hiddenSize = try config.int("hidden_size", in: 1...65_536)

@@ -4,12 +4,12 @@ import NetworkRuntime
 ///
 /// Source: Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models"; diffusers, Transformer2DModel
 /// with linear projections.
-struct SpatialTransformer: Sendable {
-  struct CrossAttention: Sendable {
-    let q, k, v, out: Linear
-    let attention: Attention
+package struct SpatialTransformer: Sendable {
+  package struct CrossAttention: Sendable {
+    package let q, k, v, out: Linear
+    package let attention: Attention
 
-    init(_ source: any WeightSource, _ path: String, width: Int, contextWidth: Int, heads: Int) throws {
+    package init(_ source: any WeightSource, _ path: String, width: Int, contextWidth: Int, heads: Int) throws {
       q = try Linear(source, path + ".to_q", inputs: width, outputs: width, hasBias: false)
       k = try Linear(source, path + ".to_k", inputs: contextWidth, outputs: width, hasBias: false)
       v = try Linear(source, path + ".to_v", inputs: contextWidth, outputs: width, hasBias: false)
@@ -18,7 +18,7 @@ struct SpatialTransformer: Sendable {
     }
 
     /// Adds the attention of `normed` to `context` to x.
-    func forward(_ run: Execution, _ normed: Activation, context: Activation, addingTo x: Activation) throws {
+    package func forward(_ run: Execution, _ normed: Activation, context: Activation, addingTo x: Activation) throws {
       let queries = run.take(like: x)
       let keys = run.take(like: context, channels: x.channels)
       let values = run.take(like: keys)
@@ -33,13 +33,13 @@ struct SpatialTransformer: Sendable {
     }
   }
 
-  struct Block: Sendable {
-    let path, gateName: String
-    let norm1, norm2, norm3: LayerNorm
-    let own, cross: CrossAttention
-    let up, down: Linear
+  package struct Block: Sendable {
+    package let path, gateName: String
+    package let norm1, norm2, norm3: LayerNorm
+    package let own, cross: CrossAttention
+    package let up, down: Linear
 
-    init(_ source: any WeightSource, _ path: String, width: Int, contextWidth: Int, heads: Int) throws {
+    package init(_ source: any WeightSource, _ path: String, width: Int, contextWidth: Int, heads: Int) throws {
       self.path = path
       gateName = path + ".ff.geglu"
       norm1 = try LayerNorm(source, path + ".norm1", channels: width, epsilon: 1e-5)
@@ -52,7 +52,7 @@ struct SpatialTransformer: Sendable {
     }
 
     /// - Parameter x: `[batch, pixels, width]`, in place.
-    func forward(_ run: Execution, _ x: Activation, context: Activation) throws {
+    package func forward(_ run: Execution, _ x: Activation, context: Activation) throws {
       let normed = run.take(like: x)
       try run.norm(norm1, x, into: normed)
       try own.forward(run, normed, context: normed, addingTo: x)
@@ -71,12 +71,12 @@ struct SpatialTransformer: Sendable {
     }
   }
 
-  let path: String
-  let norm: GroupNorm
-  let input, output: Linear
-  let blocks: [Block]
+  package let path: String
+  package let norm: GroupNorm
+  package let input, output: Linear
+  package let blocks: [Block]
 
-  init(
+  package init(
     _ source: any WeightSource, _ path: String, channels: Int, contextWidth: Int, heads: Int, depth: Int, groups: Int
   ) throws {
     self.path = path
@@ -92,7 +92,7 @@ struct SpatialTransformer: Sendable {
   /// - Parameters:
   ///   - x: `[batch, height, width, channels]`, in place.
   ///   - context: `[batch, tokens, contextWidth]`.
-  func forward(_ run: Execution, _ x: Activation, context: Activation) throws {
+  package func forward(_ run: Execution, _ x: Activation, context: Activation) throws {
     let normed = run.take(like: x)
     let h = run.take(batch: x.batch, width: x.pixelCount, channels: x.channels)
     try run.norm(norm, x, into: normed)

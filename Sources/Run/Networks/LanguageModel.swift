@@ -5,16 +5,17 @@ import NetworkRuntime
 ///
 /// Source: Qwen2.5-VL technical report; transformers, modeling_qwen2_5_vl.
 public struct LanguageModel: Sendable {
-  struct Layer: Sendable {
-    let path: String
-    let inputNorm: RMSNorm
-    let q, k, v, o: Linear
-    let attention: Attention
-    let attentionNorm: RMSNorm
-    let feedForward: GatedFeedForward
-    let qRotation, kRotation: String
+  package let prefix: String
+  package struct Layer: Sendable {
+    package let path: String
+    package let inputNorm: RMSNorm
+    package let q, k, v, o: Linear
+    package let attention: Attention
+    package let attentionNorm: RMSNorm
+    package let feedForward: GatedFeedForward
+    package let qRotation, kRotation: String
 
-    init(_ source: any WeightSource, _ path: String, _ config: LanguageModelConfig) throws {
+    package init(_ source: any WeightSource, _ path: String, _ config: LanguageModelConfig) throws {
       self.path = path
       let (hidden, width) = (config.hiddenSize, config.intermediateSize)
       let keyWidth = config.keyValueHeadCount * config.headWidth
@@ -37,33 +38,34 @@ public struct LanguageModel: Sendable {
   }
 
   public let config: LanguageModelConfig
-  let embedding: Weight
-  let layers: [Layer]
-  let norm: RMSNorm
-  let head: Linear
+  package let embedding: Weight
+  package let layers: [Layer]
+  package let norm: RMSNorm
+  package let head: Linear
 
-  /// - Parameter source: gives `llm.*`.
-  public init(_ source: any WeightSource, _ config: LanguageModelConfig) throws {
+  /// - Parameter prefix: of the weights' names, and of the operations' paths: `llm` for `llm.norm.weight`.
+  public init(_ source: any WeightSource, prefix: String, _ config: LanguageModelConfig) throws {
+    self.prefix = prefix
     self.config = config
     let shape = [config.vocabularySize, config.hiddenSize]
-    embedding = try source.weight("llm.embed_tokens.weight", shape: shape)
-    layers = try (0..<config.layerCount).map { try Layer(source, "llm.layers.\($0)", config) }
-    norm = try RMSNorm(source, "llm.norm", channels: config.hiddenSize, epsilon: Float(config.normEpsilon))
+    embedding = try source.weight("\(prefix).embed_tokens.weight", shape: shape)
+    layers = try (0..<config.layerCount).map { try Layer(source, "\(prefix).layers.\($0)", config) }
+    norm = try RMSNorm(source, "\(prefix).norm", channels: config.hiddenSize, epsilon: Float(config.normEpsilon))
     // A tied head is the embedding; some files hold a copy of it all the same.
-    let headName = "llm.lm_head.weight"
+    let headName = "\(prefix).lm_head.weight"
     let weight = config.isTied && !source.has(headName) ? embedding : try source.weight(headName, shape: shape)
-    head = Linear(path: "llm.lm_head", weight: weight)
+    head = Linear(path: "\(prefix).lm_head", weight: weight)
   }
 
   /// Embeddings of tokens.
   /// - Parameter out: `[ids, hidden]`.
   public func embed(_ run: Execution, ids: [Int], into out: Activation) throws {
-    try run.embed(embedding, path: "llm.embed_tokens", ids: ids, into: out)
+    try run.embed(embedding, path: "\(prefix).embed_tokens", ids: ids, into: out)
   }
 
   /// Angles of positions on the three axes; where all three agree it is plain RoPE. Give back with ``Execution/give(_:)``.
   /// - Parameter positions: time, row and column of each token.
-  func rotary(_ run: Execution, positions: [(Int, Int, Int)]) -> RotaryTable {
+  package func rotary(_ run: Execution, positions: [(Int, Int, Int)]) -> RotaryTable {
     let half = config.headWidth / 2
     let cosine = run.take(width: positions.count, channels: half)
     let sine = run.take(width: positions.count, channels: half)

@@ -6,12 +6,13 @@ import NetworkRuntime
 ///
 /// Source: Zhuo et al., "Lumina-Next"; BLIP3-o's nextdit_crossattn.
 public struct NextDiT: Sendable {
+  package let prefix: String
   /// Projections and norms of one attention; the norms run over all channels, before the heads are cut.
-  struct Projections: Sendable {
-    let q, k, v: Linear
-    let qNorm, kNorm: LayerNorm
+  package struct Projections: Sendable {
+    package let q, k, v: Linear
+    package let qNorm, kNorm: LayerNorm
 
-    init(_ source: any WeightSource, _ path: String, _ config: DiTConfig) throws {
+    package init(_ source: any WeightSource, _ path: String, _ config: DiTConfig) throws {
       let keyWidth = config.keyHeadCount * config.headWidth
       q = try Linear(source, path + ".to_q", inputs: config.width, outputs: config.width, hasBias: false)
       k = try Linear(source, path + ".to_k", inputs: config.width, outputs: keyWidth, hasBias: false)
@@ -21,25 +22,25 @@ public struct NextDiT: Sendable {
     }
   }
 
-  struct Layer: Sendable {
-    let path: String
-    let modulation: Linear
-    let norm, contextNorm, outNorm, mlpNorm, mlpOutNorm: RMSNorm
-    let own, cross: Projections
-    let ownAttention, crossAttention: Attention
+  package struct Layer: Sendable {
+    package let path: String
+    package let modulation: Linear
+    package let norm, contextNorm, outNorm, mlpNorm, mlpOutNorm: RMSNorm
+    package let own, cross: Projections
+    package let ownAttention, crossAttention: Attention
     /// tanh of the gate of each head.
-    let gates: [Float]
-    let out: Linear
-    let gate, down, up: Linear
-    let names: Names
+    package let gates: [Float]
+    package let out: Linear
+    package let gate, down, up: Linear
+    package let names: Names
 
     /// Paths of operations without weights, put together once.
-    struct Names: Sendable {
+    package struct Names: Sendable {
       let modulation, gateTanh: [String]
       let qRotation, kRotation, crossRotation, gate, residual, product, mlpResidual: String
     }
 
-    init(_ source: any WeightSource, _ path: String, _ config: DiTConfig) throws {
+    package init(_ source: any WeightSource, _ path: String, _ config: DiTConfig) throws {
       self.path = path
       let width = config.width
       let epsilon = Float(config.normEpsilon)
@@ -78,51 +79,52 @@ public struct NextDiT: Sendable {
   }
 
   public let config: DiTConfig
-  let captionProjection: (Linear, Linear)
-  let patch: Linear
-  let time: (Linear, Linear)
-  let captionNorm: LayerNorm
-  let caption: Linear
-  let layers: [Layer]
-  let outScale: Linear
-  let outNorm: LayerNorm
-  let out: Linear
+  package let captionProjection: (Linear, Linear)
+  package let patch: Linear
+  package let time: (Linear, Linear)
+  package let captionNorm: LayerNorm
+  package let caption: Linear
+  package let layers: [Layer]
+  package let outScale: Linear
+  package let outNorm: LayerNorm
+  package let out: Linear
 
   /// - Parameters:
-  ///   - source: gives `dit.*`.
+  ///   - prefix: of the weights' names, and of the operations' paths.
   ///   - conditionInputs: width of the language model's hidden states.
-  public init(_ source: any WeightSource, _ config: DiTConfig, conditionInputs: Int) throws {
+  public init(_ source: any WeightSource, prefix: String, _ config: DiTConfig, conditionInputs: Int) throws {
+    self.prefix = prefix
     self.config = config
     let (width, condition) = (config.width, config.conditionWidth)
     captionProjection = (
-      try Linear(source, "dit.caption_projection.linear_1", inputs: conditionInputs, outputs: width),
-      try Linear(source, "dit.caption_projection.linear_2", inputs: width, outputs: width)
+      try Linear(source, "\(prefix).caption_projection.linear_1", inputs: conditionInputs, outputs: width),
+      try Linear(source, "\(prefix).caption_projection.linear_2", inputs: width, outputs: width)
     )
-    patch = try Linear(source, "dit.patch_embedder.proj", inputs: config.channels, outputs: width)
-    let embed = "dit.time_caption_embed"
+    patch = try Linear(source, "\(prefix).patch_embedder.proj", inputs: config.channels, outputs: width)
+    let embed = "\(prefix).time_caption_embed"
     time = (
       try Linear(source, embed + ".timestep_embedder.linear_1", inputs: 256, outputs: condition),
       try Linear(source, embed + ".timestep_embedder.linear_2", inputs: condition, outputs: condition)
     )
     captionNorm = try LayerNorm(source, embed + ".caption_embedder.0", channels: width, epsilon: 1e-5)
     caption = try Linear(source, embed + ".caption_embedder.1", inputs: width, outputs: condition)
-    layers = try (0..<config.layerCount).map { try Layer(source, "dit.layers.\($0)", config) }
-    outScale = try Linear(source, "dit.norm_out.linear_1", inputs: condition, outputs: width)
-    outNorm = LayerNorm(path: "dit.norm_out.norm", epsilon: 1e-6)
-    out = try Linear(source, "dit.norm_out.linear_2", inputs: width, outputs: config.channels)
+    layers = try (0..<config.layerCount).map { try Layer(source, "\(prefix).layers.\($0)", config) }
+    outScale = try Linear(source, "\(prefix).norm_out.linear_1", inputs: condition, outputs: width)
+    outNorm = LayerNorm(path: "\(prefix).norm_out.norm", epsilon: 1e-6)
+    out = try Linear(source, "\(prefix).norm_out.linear_2", inputs: width, outputs: config.channels)
   }
 
   /// What does not change from step to step: keys and values of the queries for every layer, their part of the time
   /// embedding, and the angles of the grid.
   public struct Context {
-    let keys, values: [Activation]
-    let embedding: Activation
-    let rotary: RotaryTable
+    package let keys, values: [Activation]
+    package let embedding: Activation
+    package let rotary: RotaryTable
   }
 
   /// Cosines and sines of the grid, `[tokens, headWidth / 2]`: pair 2i of a head turns by y f_i, pair 2i + 1 by x f_i,
   /// f_i = 10000^(-2i/(d/2)).
-  var angles: (cosine: [Float], sine: [Float]) {
+  package var angles: (cosine: [Float], sine: [Float]) {
     let half = config.headWidth / 2
     let side = config.gridSide
     let angles = (0..<side * side).flatMap { token in
@@ -149,10 +151,10 @@ public struct NextDiT: Sendable {
     let context = run.take(like: condition, channels: config.width)
     let inner = run.take(like: context)
     try run.linear(captionProjection.0, condition, into: inner)
-    try run.apply(.geluTanh, "dit.caption_projection.gelu", to: inner)
+    try run.apply(.geluTanh, "\(prefix).caption_projection.gelu", to: inner)
     try run.linear(captionProjection.1, inner, into: context)
     let mean = run.take(batch: condition.batch, width: 1, channels: config.width)
-    try run.meanOfTokens("dit.time_caption_embed.mean", context, into: mean)
+    try run.meanOfTokens("\(prefix).time_caption_embed.mean", context, into: mean)
     try run.norm(captionNorm, mean, into: mean)
     let embedding = run.take(like: mean, channels: config.conditionWidth)
     try run.linear(caption, mean, into: embedding)
@@ -227,10 +229,10 @@ public struct NextDiT: Sendable {
     let inner = run.take(like: context.embedding)
     let embedding = run.take(like: context.embedding)
     try run.linear(time.0, features, into: inner)
-    try run.apply(.silu, "dit.time_caption_embed.timestep_embedder.silu", to: inner)
+    try run.apply(.silu, "\(prefix).time_caption_embed.timestep_embedder.silu", to: inner)
     try run.linear(time.1, inner, plus: context.embedding, into: embedding)
     [features, inner].forEach(run.give)
-    try run.apply(.silu, "dit.time_caption_embed.silu", to: embedding)
+    try run.apply(.silu, "\(prefix).time_caption_embed.silu", to: embedding)
     return embedding
   }
 

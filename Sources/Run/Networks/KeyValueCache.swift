@@ -37,8 +37,8 @@ public final class KeyValueCache {
     return Activation(base + tokens.lowerBound * width, width: tokens.count, channels: width)
   }
 
-  func newKeys(_ layer: Int, count new: Int) -> Activation { view(keys[layer], count..<count + new) }
-  func newValues(_ layer: Int, count new: Int) -> Activation { view(values[layer], count..<count + new) }
-  func allKeys(_ layer: Int, with new: Int) -> Activation { view(keys[layer], 0..<count + new) }
-  func allValues(_ layer: Int, with new: Int) -> Activation { view(values[layer], 0..<count + new) }
+  package func newKeys(_ layer: Int, count new: Int) -> Activation { view(keys[layer], count..<count + new) }
+  package func newValues(_ layer: Int, count new: Int) -> Activation { view(values[layer], count..<count + new) }
+  package func allKeys(_ layer: Int, with new: Int) -> Activation { view(keys[layer], 0..<count + new) }
+  package func allValues(_ layer: Int, with new: Int) -> Activation { view(values[layer], 0..<count + new) }
 }

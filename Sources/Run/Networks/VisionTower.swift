@@ -36,16 +36,17 @@ public struct WindowOrder: Sendable, Equatable {
 ///
 /// Source: Qwen2.5-VL technical report; transformers, modeling_qwen2_5_vl.
 public struct VisionTower: Sendable {
-  struct Block: Sendable {
-    let path: String
-    let norm1, norm2: RMSNorm
-    let qkv, proj: Linear
-    let attention: Attention
-    let feedForward: GatedFeedForward
-    let parts: [String]
-    let qRotation, kRotation: String
+  package let prefix: String
+  package struct Block: Sendable {
+    package let path: String
+    package let norm1, norm2: RMSNorm
+    package let qkv, proj: Linear
+    package let attention: Attention
+    package let feedForward: GatedFeedForward
+    package let parts: [String]
+    package let qRotation, kRotation: String
 
-    init(_ source: any WeightSource, _ path: String, _ config: VisionConfig) throws {
+    package init(_ source: any WeightSource, _ path: String, _ config: VisionConfig) throws {
       self.path = path
       let (hidden, width) = (config.hiddenSize, config.intermediateSize)
       norm1 = try RMSNorm(source, path + ".norm1", channels: hidden, epsilon: 1e-6)
@@ -61,24 +62,25 @@ public struct VisionTower: Sendable {
   }
 
   public let config: VisionConfig
-  let patch: Linear
-  let blocks: [Block]
-  let mergerNorm: RMSNorm
-  let merger: (Linear, Linear)
+  package let patch: Linear
+  package let blocks: [Block]
+  package let mergerNorm: RMSNorm
+  package let merger: (Linear, Linear)
 
-  /// - Parameter source: gives `vision.*`.
-  public init(_ source: any WeightSource, _ config: VisionConfig) throws {
+  /// - Parameter prefix: of the weights' names, and of the operations' paths: `llm` for `llm.norm.weight`.
+  public init(_ source: any WeightSource, prefix: String, _ config: VisionConfig) throws {
+    self.prefix = prefix
     self.config = config
     let weight = try source.weight(
-      "vision.patch_embed.proj.weight",
+      "\(prefix).patch_embed.proj.weight",
       shape: [config.hiddenSize, config.channels, config.temporalPatchSize, config.patchSize, config.patchSize])
-    patch = Linear(path: "vision.patch_embed.proj", weight: weight)
-    blocks = try (0..<config.depth).map { try Block(source, "vision.blocks.\($0)", config) }
-    mergerNorm = try RMSNorm(source, "vision.merger.ln_q", channels: config.hiddenSize, epsilon: 1e-6)
+    patch = Linear(path: "\(prefix).patch_embed.proj", weight: weight)
+    blocks = try (0..<config.depth).map { try Block(source, "\(prefix).blocks.\($0)", config) }
+    mergerNorm = try RMSNorm(source, "\(prefix).merger.ln_q", channels: config.hiddenSize, epsilon: 1e-6)
     let merged = config.hiddenSize * config.mergeSize * config.mergeSize
     merger = (
-      try Linear(source, "vision.merger.mlp.0", inputs: merged, outputs: merged),
-      try Linear(source, "vision.merger.mlp.2", inputs: merged, outputs: config.outputSize)
+      try Linear(source, "\(prefix).merger.mlp.0", inputs: merged, outputs: merged),
+      try Linear(source, "\(prefix).merger.mlp.2", inputs: merged, outputs: config.outputSize)
     )
   }
 
@@ -124,7 +126,7 @@ public struct VisionTower: Sendable {
     let embedded = run.take(like: pixels, channels: config.hiddenSize)
     try run.linear(patch, pixels, into: embedded)
     let x = run.take(like: embedded)
-    try run.gather("vision.window_order", embedded, order.cells, grain: patches, into: x)
+    try run.gather("\(prefix).window_order", embedded, order.cells, grain: patches, into: x)
     run.give(embedded)
     let table = rotary(run, rows: rows, columns: columns, order)
     let normed = run.take(like: x)
@@ -159,14 +161,14 @@ public struct VisionTower: Sendable {
     let cells = Activation(normed.base, width: order.cells.count, channels: patches * config.hiddenSize)
     let inner = run.take(like: cells)
     try run.linear(merger.0, cells, into: inner)
-    try run.apply(.gelu, "vision.merger.gelu", to: inner)
+    try run.apply(.gelu, "\(prefix).merger.gelu", to: inner)
     let merged = run.take(like: out)
     try run.linear(merger.1, inner, into: merged)
     run.give(inner)
     run.give(normed)
     var places = order.cells
     for (place, cell) in order.cells.enumerated() { places[cell] = place }
-    try run.gather("vision.image_order", merged, places, grain: 1, into: out)
+    try run.gather("\(prefix).image_order", merged, places, grain: 1, into: out)
     run.give(merged)
   }
 }

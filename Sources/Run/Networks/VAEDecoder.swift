@@ -7,44 +7,46 @@ import NetworkRuntime
 /// Convolutions work through the picture in tiles; norms take their sums over the whole of it first, so the cut changes
 /// nothing.
 public struct VAEDecoder: Sendable {
-  struct MiddleAttention: Sendable {
-    let path: String
-    let norm: GroupNorm
-    let q, k, v, out: Linear
-    let attention: Attention
+  package let prefix: String
+  package struct MiddleAttention: Sendable {
+    package let path: String
+    package let norm: GroupNorm
+    package let q, k, v, out: Linear
+    package let attention: Attention
   }
 
-  struct Level: Sendable {
-    let path: String
-    let resnets: [ResidualBlock]
-    let upsampler: Convolution?
+  package struct Level: Sendable {
+    package let path: String
+    package let resnets: [ResidualBlock]
+    package let upsampler: Convolution?
   }
 
   public let config: VAEConfig
-  let postQuantization: Convolution?
-  let input: Convolution
-  let middle: [ResidualBlock]
-  let attention: MiddleAttention
-  let up: [Level]
-  let outNorm: GroupNorm
-  let output: Convolution
+  package let postQuantization: Convolution?
+  package let input: Convolution
+  package let middle: [ResidualBlock]
+  package let attention: MiddleAttention
+  package let up: [Level]
+  package let outNorm: GroupNorm
+  package let output: Convolution
 
-  /// - Parameter source: gives `vae.*`.
-  public init(_ source: any WeightSource, _ config: VAEConfig) throws {
+  /// - Parameter prefix: of the weights' names, and of the operations' paths: `llm` for `llm.norm.weight`.
+  public init(_ source: any WeightSource, prefix: String, _ config: VAEConfig) throws {
+    self.prefix = prefix
     self.config = config
     let epsilon = 1e-6
     let latent = config.latentChannels
     let deepest = config.channels.last!
     postQuantization =
       config.hasPostQuantization
-      ? try Convolution(source, "vae.post_quant_conv", channels: latent, outputs: latent, kernel: 1) : nil
-    input = try Convolution(source, "vae.decoder.conv_in", channels: latent, outputs: deepest)
+      ? try Convolution(source, "\(prefix).post_quant_conv", channels: latent, outputs: latent, kernel: 1) : nil
+    input = try Convolution(source, "\(prefix).decoder.conv_in", channels: latent, outputs: deepest)
     func resnet(_ path: String, _ inputs: Int, _ outputs: Int) throws -> ResidualBlock {
       try ResidualBlock(
         source, path, channels: inputs, outputs: outputs, groups: config.groups, epsilon: epsilon, timeWidth: nil)
     }
-    middle = try (0..<2).map { try resnet("vae.decoder.mid_block.resnets.\($0)", deepest, deepest) }
-    let path = "vae.decoder.mid_block.attentions.0"
+    middle = try (0..<2).map { try resnet("\(prefix).decoder.mid_block.resnets.\($0)", deepest, deepest) }
+    let path = "\(prefix).decoder.mid_block.attentions.0"
     attention = MiddleAttention(
       path: path,
       norm: try GroupNorm(
@@ -56,7 +58,7 @@ public struct VAEDecoder: Sendable {
       attention: Attention(path: path + ".attention", heads: 1))
     let reversed = Array(config.channels.reversed())
     up = try reversed.indices.map { number in
-      let path = "vae.decoder.up_blocks.\(number)"
+      let path = "\(prefix).decoder.up_blocks.\(number)"
       return Level(
         path: path,
         resnets: try (0...config.layersPerBlock).map {
@@ -69,10 +71,10 @@ public struct VAEDecoder: Sendable {
             source, path + ".upsamplers.0.conv", channels: reversed[number], outputs: reversed[number]))
     }
     outNorm = try GroupNorm(
-      source, "vae.decoder.conv_norm_out", channels: config.channels[0], groups: config.groups,
+      source, "\(prefix).decoder.conv_norm_out", channels: config.channels[0], groups: config.groups,
       epsilon: Float(epsilon))
     output = try Convolution(
-      source, "vae.decoder.conv_out", channels: config.channels[0], outputs: config.outputChannels)
+      source, "\(prefix).decoder.conv_out", channels: config.channels[0], outputs: config.outputChannels)
   }
 
   /// - Parameters:
@@ -90,7 +92,7 @@ public struct VAEDecoder: Sendable {
     h = try middle[0].forward(run, h, embedding: nil, keeping: false)
     try attend(run, h)
     h = try middle[1].forward(run, h, embedding: nil, keeping: false)
-    try run.emit("vae.decoder.mid_block", h)
+    try run.emit("\(prefix).decoder.mid_block", h)
     for level in up {
       for resnet in level.resnets { h = try resnet.forward(run, h, embedding: nil, keeping: false) }
       if let upsampler = level.upsampler { h = try run.upsample(h, upsampler) }
