@@ -37,7 +37,7 @@ demo: build
 test: setup
 	$(SWIFT) test -c release -Xswiftc -enable-testing
 
-format:
+format: arrows
 	$(SWIFT) format lint --strict -r Sources Tests formats examples/Sources examples/Package.swift \
 	  benchmarks/Sources benchmarks/Package.swift fuzz/Sources fuzz/Package.swift Package.swift
 

@@ -1,9 +1,9 @@
 import BantamArchive
 import Conversion
 import ModelSources
+import NetworkRuntime
 import Quantization
 import Reports
-import NetworkRuntime
 import Tensors
 
 /// What only the command line can say of an error: the option or the command that helps.

@@ -1,5 +1,5 @@
-import BantamArchive
 import ArgumentParser
+import BantamArchive
 import JSONText
 import Tensors
 

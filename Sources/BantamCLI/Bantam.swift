@@ -21,7 +21,7 @@ struct Bantam: ParsableCommand {
         bantam describe demo-int4.bantam cat.png "What is in the picture?"
 
       EXIT CODES
-        0 done   1 damaged or different   64 wrong use   65 bad input   66 missing input   69 not available here
+        0 done   1 damaged or different   64 wrong use   65 bad input   66 missing input
         70 a defect of bantam   71 system resources   73 cannot create output   74 read or write failed
         77 no permission   130, 143 stopped by a signal
       """,

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Blip3o
 import Kernels
+import NetworkRuntime
 import Observation
 import Reports
-import NetworkRuntime
 import Tensors
 
 struct Bench: ParsableCommand {
@@ -26,7 +26,7 @@ struct Bench: ParsableCommand {
     help: ArgumentHelp(
       "Networks, each with a size where it has one: llm:TOKENS, decode:TOKENS, vision:SIDE, dit, unet:SIDE, vae:SIDE.",
       valueName: "list"))
-  var networks = "llm:8,llm:32,llm:128,llm:512,decode:512,vision:32,dit,unet:32"
+  var networks = NetworkTrial.usualList
 
   @Option(help: ArgumentHelp("Modes: f32, bf16, int8, auto.", valueName: "list"))
   var modes = "f32,auto"
@@ -61,10 +61,7 @@ struct Bench: ParsableCommand {
       guard let size = parts.count == 2 ? Int(parts[1]) : kind.usualSize, (1...4096).contains(size) else {
         throw ValidationError("'\(item)': a size is 1 to 4096")
       }
-      guard kind != .unet || size % 8 == 0 else {
-        throw ValidationError("'\(item)': latents are halved up to three times, so their side is a multiple of 8")
-      }
-      guard kind != .vision || size % 2 == 0 else { throw ValidationError("'\(item)': patches are merged two by two") }
+      if let problem = kind.problem(size: size) { throw ValidationError("'\(item)': \(problem)") }
       return (kind, size)
     }
   }
@@ -97,7 +94,7 @@ struct Bench: ParsableCommand {
     let rates = try ProductRates()
     var report = BenchReport(path: self.model)
     let counts = try threadCounts()
-    let reads = try zip(counts, MemoryRead.ofPrivateMemory(threadCounts: counts, available: Doctor.memory.available))
+    let reads = try zip(counts, MemoryRead.ofPrivateMemory(threadCounts: counts, available: SystemMemory.available ?? 1 << 30))
     for (threads, memory) in reads {
       for (kind, size) in try trials() {
         let trial = try NetworkTrial(model, kind, size: size)
@@ -107,8 +104,8 @@ struct Bench: ParsableCommand {
           report.rows.append(
             .init(
               network: kind.rawValue, size: size, mode: mode, threads: threads, timing: timing,
-              limit: kind == .decode ? memory.rate : Double(threads) * rate(of: mode, rates) * 1e9,
-              isBoundByMemory: kind == .decode))
+              limit: kind.isOneRow ? memory.rate : Double(threads) * rate(of: mode, rates) * 1e9,
+              isBoundByMemory: kind.isOneRow))
         }
       }
     }

@@ -1,6 +1,6 @@
 import ArgumentParser
-import ModelSources
 import Glibc
+import ModelSources
 import Reports
 import Tensors
 

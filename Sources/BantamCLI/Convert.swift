@@ -1,7 +1,7 @@
 import ArgumentParser
 import Conversion
-import ModelSources
 import JSONText
+import ModelSources
 import Reports
 import Tensors
 

@@ -2,9 +2,9 @@ import ArgumentParser
 import Blip3o
 import Glibc
 import JSONText
+import NetworkRuntime
 import Pictures
 import Reports
-import NetworkRuntime
 import Tensors
 import Tokenization
 

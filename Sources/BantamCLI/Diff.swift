@@ -1,9 +1,9 @@
-import NetworkRuntime
 import ArgumentParser
 import Blip3o
 import Comparison
-import ModelSources
 import Glibc
+import ModelSources
+import NetworkRuntime
 import Observation
 import Reports
 import Tensors

@@ -1,11 +1,10 @@
 import ArgumentParser
-import Blip3o
 import Foundation
 import Glibc
 import JSONText
 import Kernels
-import Reports
 import NetworkRuntime
+import Reports
 import Tensors
 
 struct Doctor: ParsableCommand {
@@ -28,14 +27,14 @@ struct Doctor: ParsableCommand {
   var json = false
 
   func run() throws {
-    let threadCounts = Set([1, RunOptions.defaultThreadCount]).sorted()
+    let threadCounts = Set([1, Workers.usualCount]).sorted()
     let onFile = try file.map { try MemoryRead.ofFile(path: $0, threadCounts: threadCounts) } ?? []
     if let file, onFile.isEmpty { throw ValidationError("'\(file)' is too small to tell how fast memory is") }
     let sets = InstructionSets.current
     let blas = OpenBLAS.shared
     let rates = try ProductRates()
     let memory = Self.memory
-    let reads = try MemoryRead.ofPrivateMemory(threadCounts: threadCounts, available: memory.available)
+    let reads = try MemoryRead.ofPrivateMemory(threadCounts: threadCounts, available: SystemMemory.available ?? memory.available)
     if json {
       let document: JSONValue = .members([
         "schema": "bantam.doctor.1", "processor": .string(Self.processor),

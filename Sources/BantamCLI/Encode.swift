@@ -1,5 +1,6 @@
 import ArgumentParser
 import Blip3o
+import Checkpoints
 import Conversion
 import JSONText
 import Pictures
@@ -37,7 +38,7 @@ struct Encode: ParsableCommand {
     let options = work.options(meter, otherwise: .f32)
     let encoder = try PictureEncoder(Model(path: model), run: options)
     try OutputFile.check(output, form: .safetensors)
-    let file = try ActivationFile(path: output, headerByteCount: 4096)
+    let file = try SafetensorsStream(path: output, headerByteCount: 4096)
     let (side, width) = encoder.featureShape
     try encoder.features(picture).write(to: file, channels: width)
     let shape = [1, side * side, width]

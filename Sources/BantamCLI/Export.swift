@@ -1,7 +1,7 @@
 import ArgumentParser
-import ModelSources
 import Exports
 import JSONText
+import ModelSources
 import Reports
 import Tensors
 
@@ -64,8 +64,8 @@ struct Export: ParsableCommand {
 
   func run() throws {
     let source = try ModelSource(path: source)
-    if to.format.isOneFile {
-      try OutputFile.check(output, form: .gguf)
+    if let ending = to.format.fileEnding {
+      try OutputFile.check(output, ending: ending)
     } else {
       try AtomicOutputFolder.check(path: output)
     }

@@ -3,9 +3,9 @@ import Blip3o
 import Conversion
 import JSONText
 import Kernels
+import NetworkRuntime
 import Pictures
 import Reports
-import NetworkRuntime
 import Tensors
 
 struct Generate: ParsableCommand {

@@ -5,7 +5,7 @@ import Tensors
 enum OutputFile {
   /// The forms that commands write, by the ending of the file's name.
   enum Form: String {
-    case bantam, safetensors, gguf, png, json
+    case bantam, safetensors, png, json
   }
 
   /// Endings that promise another form: a file of such a name would deceive its reader.
@@ -18,11 +18,15 @@ enum OutputFile {
   /// - Throws: a usage error where the name promises another form than is written; ``FileError`` where no file can be made there,
   ///   or one that is read would be replaced.
   static func check(_ path: String, form: Form, besides other: String? = nil) throws {
+    try check(path, ending: form.rawValue, besides: other)
+  }
+
+  static func check(_ path: String, ending wanted: String, besides other: String? = nil) throws {
     try AtomicOutputFile.check(path: path, besides: other)
     let ending = Folder.ending(of: path).lowercased()
-    guard ending == form.rawValue || !others.contains(ending) else {
+    guard ending == wanted || !others.contains(ending) else {
       throw ValidationError(
-        "'\(path)' promises another format than is written here: name it *.\(form.rawValue)")
+        "'\(path)' promises another format than is written here: name it *.\(wanted)")
     }
   }
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Conversion
-import ModelSources
+import Encodings
 import JSONText
+import ModelSources
 import Quantization
 import Reports
 import Tensors
@@ -10,8 +11,8 @@ struct Quantize: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Turn any readable source into a small native file, in one pass.",
     discussion: """
-      By default matrices and convolutions get the encoding asked for; the vision tower, token embedding and head get 8
-      bits; norms, biases, gates, modulation, embedders, the final layer and the VAE stay as they are.
+      By default matrices and convolutions get the encoding asked for, and what is known to need more keeps more: the
+      model's family says by role what gets 8 bits and what stays as it is. --dry-run shows it.
 
       EXAMPLES
         bantam quantize BLIP3o-Model-8B -o 8b-int4.bantam --encoding int4
@@ -19,6 +20,8 @@ struct Quantize: ParsableCommand {
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding int4 --dry-run
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --recipe mine.json
       """)
+
+  private static let names = KnownEncodings.quantizing.map(\.shortName).joined(separator: " or ")
 
   @Argument(help: "What to quantize.")
   var source: String
@@ -28,7 +31,7 @@ struct Quantize: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "int8 or int4 for the default, or PATTERN=int8, PATTERN=int4 for tensors by name. May be repeated; the last match wins.",
+      "\(names) for the default, or PATTERN=ENCODING for tensors by name. May be repeated; the last match wins.",
       valueName: "encoding"))
   var encoding: [String] = []
 
@@ -61,7 +64,7 @@ struct Quantize: ParsableCommand {
 
   func validate() throws {
     if encoding.isEmpty && recipe == nil {
-      throw ValidationError("--encoding int8, --encoding int4 or --recipe is needed")
+      throw ValidationError("--encoding (\(Self.names)) or --recipe is needed")
     }
   }
 

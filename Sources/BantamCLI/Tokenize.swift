@@ -1,7 +1,7 @@
 import ArgumentParser
-import ModelSources
 import Glibc
 import JSONText
+import ModelSources
 import Tensors
 import Tokenization
 
@@ -67,7 +67,7 @@ struct Tokenize: ParsableCommand {
       // A line end ends the last line, it does not begin another.
       if lines.last?.isEmpty == true { lines.removeLast() }
       for line in lines {
-        let text = try JSONText.string(Array(line), line: String(decoding: line, as: UTF8.self))
+        let text = try TextLine.string(Array(line), line: String(decoding: line, as: UTF8.self))
         Terminal.print(document(tokenizer, text), indent: nil)
       }
       return
@@ -89,7 +89,7 @@ struct Tokenize: ParsableCommand {
 }
 
 /// A line of input that is a JSON string, so that it can hold line ends.
-enum JSONText {
+enum TextLine {
   static func string(_ bytes: [UInt8], line: String) throws -> String {
     guard bytes.first == UInt8(ascii: "\"") else { return line }
     do {

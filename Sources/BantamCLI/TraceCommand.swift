@@ -1,5 +1,6 @@
 import ArgumentParser
 import Blip3o
+import Checkpoints
 import Conversion
 import JSONText
 import Observation
@@ -57,7 +58,7 @@ struct TraceCommand: ParsableCommand {
     self.subject.pixels.apply(to: &run)
     try OutputFile.check(output, form: .safetensors)
     // Names by the thousand come only where all operations may be asked for.
-    let file = try ActivationFile(path: output, headerByteCount: only.isEmpty ? 1 << 16 : 4 << 20)
+    let file = try SafetensorsStream(path: output, headerByteCount: only.isEmpty ? 1 << 16 : 4 << 20)
     var listed: [JSONValue] = []
     let sink: (TracedTensor) throws -> Void = { tensor in
       try file.append(tensor.info, tensor.bytes)

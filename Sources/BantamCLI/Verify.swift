@@ -1,9 +1,9 @@
-import BantamArchive
 import ArgumentParser
-import ModelSources
+import BantamArchive
 import Comparison
 import Glibc
 import JSONText
+import ModelSources
 import Reports
 import Tensors
 

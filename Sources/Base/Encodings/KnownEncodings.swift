@@ -9,7 +9,4 @@ public enum KnownEncodings {
   public static func named(_ name: String, parameters: String) -> (any Encoding)? {
     all.first { $0.name == name && $0.parameters == parameters }
   }
-
-  /// As people name it.
-  public static func shortNamed(_ name: String) -> (any Encoding)? { all.first { $0.shortName == name } }
 }

@@ -2,7 +2,7 @@ import FoundationEssentials
 
 /// Exit codes of the command line, after sysexits.h.
 public enum ExitStatus: Int32, Sendable {
-  /// Verify: damaged or different. Diff: a threshold was missed.
+  /// What was looked at is damaged, different, or misses a threshold.
   case differs = 1
   /// Wrong use of the command.
   case usage = 64
@@ -10,8 +10,6 @@ public enum ExitStatus: Int32, Sendable {
   case badData = 65
   /// An input is missing or cannot be opened.
   case noInput = 66
-  /// Something needed is not available on this machine.
-  case unavailable = 69
   /// A defect of Bantam.
   case defect = 70
   /// The system refused memory, files or threads.

@@ -1,7 +1,11 @@
+import Glibc
 import Synchronization
 
 /// Work on items in parallel, each item by one thread, taken in order from one queue.
 public enum Workers {
+  /// As many threads as processors, at most 16.
+  public static var usualCount: Int { max(1, min(16, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
   /// Calls `body(worker, item)` for each item below `itemCount` on up to `threadCount` threads: this one, and those that the
   /// system gives.
   ///

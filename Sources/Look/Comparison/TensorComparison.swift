@@ -1,5 +1,5 @@
-import ModelSources
 import Kernels
+import ModelSources
 import Tensors
 
 /// Two stored tensors of one shape side by side, streamed: as numbers, or as bytes.
@@ -27,25 +27,6 @@ enum TensorComparison {
       resources.progress(bytes.count)
     }
     return values
-  }
-
-  /// Whether both have the same bytes, of one dtype.
-  static func bytesAreEqual(
-    _ a: ModelSource, _ left: Int, _ b: ModelSource, _ right: Int, _ resources: Resources
-  ) throws -> Bool {
-    let (first, second) = (
-      try AlignedBuffer(byteCount: Resources.streamByteCount), try AlignedBuffer(byteCount: Resources.streamByteCount)
-    )
-    var offset = 0
-    var isEqual = true
-    try a.stream(left, through: first, cancellation: resources.cancellation) { bytes in
-      let part = UnsafeMutableRawBufferPointer(rebasing: second.bytes[..<bytes.count])
-      try b.read(right, at: offset, into: part)
-      isEqual = isEqual && bytes.elementsEqual(part)
-      offset += bytes.count
-      resources.progress(bytes.count)
-    }
-    return isEqual
   }
 
   /// Widens pieces of any real type to runs of f32.

@@ -1,5 +1,5 @@
-import ModelSources
 import Kernels
+import ModelSources
 import Synchronization
 import Tensors
 
@@ -100,7 +100,7 @@ public struct WeightDiff: Sendable {
       let values = try TensorComparison.difference(a, left, b, right, resources)
       // f64 is compared as f32, which may hide a difference.
       if values.changedCount == 0, info.dtype == .f64, other.dtype == .f64,
-        try !TensorComparison.bytesAreEqual(a, left, b, right, resources)
+        try !a.hasSameBytes(left, as: right, of: b, resources)
       {
         return row(.changed, info.shape, nil, values)
       }
@@ -109,7 +109,7 @@ public struct WeightDiff: Sendable {
     guard info.dtype == other.dtype else {
       return row(.different, info.shape, "dtype \(info.dtype.name) against \(other.dtype.name)")
     }
-    let isEqual = try TensorComparison.bytesAreEqual(a, left, b, right, resources)
+    let isEqual = try a.hasSameBytes(left, as: right, of: b, resources)
     return row(isEqual ? .equal : .different, info.shape, isEqual ? nil : "bytes differ")
   }
 }

@@ -1,6 +1,6 @@
 import JSONText
-import Observation
 import NetworkRuntime
+import Observation
 
 /// Speeds of a model's networks, for people and programs.
 public struct BenchReport {

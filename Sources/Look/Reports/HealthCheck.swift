@@ -1,7 +1,7 @@
 import BantamArchive
-import ModelSources
 import JSONText
 import Kernels
+import ModelSources
 import Synchronization
 import Tensors
 

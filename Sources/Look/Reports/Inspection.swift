@@ -1,7 +1,7 @@
 import BantamArchive
-import ModelSources
 import JSONText
 import Kernels
+import ModelSources
 import Tensors
 
 /// What a source holds: components and tensors, from headers alone.

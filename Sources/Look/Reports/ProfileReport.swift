@@ -1,6 +1,6 @@
 import JSONText
-import Observation
 import NetworkRuntime
+import Observation
 
 /// What a profiler found, for people and programs.
 public struct ProfileReport: Presentation {

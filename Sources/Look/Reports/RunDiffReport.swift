@@ -1,7 +1,7 @@
 import Foundation
 import JSONText
-import Observation
 import NetworkRuntime
+import Observation
 import Tensors
 
 /// How two runs differ, for people and programs.

@@ -1,7 +1,7 @@
 import BantamArchive
-import ModelSources
 import JSONText
 import Kernels
+import ModelSources
 import Tensors
 
 /// Everything about one tensor: shape, storage, provenance, statistics, first values.

@@ -1,6 +1,6 @@
 import BantamArchive
-import ModelSources
 import Kernels
+import ModelSources
 import Synchronization
 import Tensors
 

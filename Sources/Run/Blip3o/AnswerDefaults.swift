@@ -1,5 +1,5 @@
-import Networks
 import JSONText
+import Networks
 
 /// How a model wants its answers drawn. Source: generation_config.json; where there is none, as the release's comes to: the most likely
 /// token after a repetition penalty of 1.05.

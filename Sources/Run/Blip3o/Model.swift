@@ -1,6 +1,6 @@
-import Networks
 import ModelSources
 import NetworkRuntime
+import Networks
 import Tensors
 import Tokenization
 

@@ -1,5 +1,5 @@
-import ModelSources
 import Kernels
+import ModelSources
 import NetworkRuntime
 import Tensors
 

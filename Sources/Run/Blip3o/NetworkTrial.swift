@@ -1,5 +1,5 @@
-import Networks
 import NetworkRuntime
+import Networks
 import Tensors
 
 /// One call of one of a model's networks on made-up inputs: for measurements.
@@ -18,6 +18,18 @@ public struct NetworkTrial {
     /// A picture from latents of `size` x `size`.
     case vae
 
+    /// Whether one row is multiplied with all weights: memory sets the pace.
+    public var isOneRow: Bool { self == .decode }
+
+    /// Why a size cannot be; nil for one that can.
+    public func problem(size: Int) -> String? {
+      switch self {
+      case .unet where size % 8 != 0: "latents are halved up to three times, so their side is a multiple of 8"
+      case .vision where size % 2 != 0: "patches are merged two by two"
+      default: nil
+      }
+    }
+
     /// What is measured where nobody says.
     public var usualSize: Int {
       switch self {
@@ -29,6 +41,9 @@ public struct NetworkTrial {
       }
     }
   }
+
+  /// What a comparison of speeds usually has: kinds, with sizes.
+  public static let usualList = "llm:8,llm:32,llm:128,llm:512,decode:512,vision:32,dit,unet:32"
 
   public let kind: Kind
   public let size: Int

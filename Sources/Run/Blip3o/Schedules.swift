@@ -1,5 +1,5 @@
-import Networks
 import Foundation
+import Networks
 
 /// Noise levels of flow matching, as the release samples its features.
 ///

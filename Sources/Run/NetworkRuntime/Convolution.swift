@@ -93,15 +93,7 @@ extension Execution {
       precondition(input.norm == nil && !input.isDoubled)
       return try linear(layer.product, input.x, plus: residual, into: out)
     }
-    guard let residual else { return try convolve(layer, input, then: .nothing, into: out) }
-    precondition(residual.count == out.count)
-    guard isApart(layer.path, from: layer.path + ".sum") else {
-      return try convolve(layer, input, then: .add(residual), into: out)
-    }
-    let own = take(like: out)
-    defer { give(own) }
-    try convolve(layer, input, then: .nothing, into: own)
-    try add(layer.path + ".sum", own, residual, into: out)
+    try adding(residual, to: layer.path, into: out) { try convolve(layer, input, then: $0, into: $1) }
   }
 
   /// The input as it is read, where an observer wants to see it.

@@ -28,7 +28,7 @@ public enum ProductEngine: String, Sendable, CaseIterable {
   }
 }
 
-/// A run of a network: its memory, threads and observer. Used from one thread; operations share their work among workers.
+/// A run of a network: its memory, threads and observers. Used from one thread; operations share their work among workers.
 ///
 /// A planning run walks the same code, computes nothing and finds the memory that a real one needs.
 public final class Execution {

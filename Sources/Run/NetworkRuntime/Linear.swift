@@ -38,15 +38,7 @@ extension Execution {
   ///   - residual: like `out`; may be `out`. Observers see the sum as `PATH.sum`.
   ///   - out: `[rows, outputs]`, overwritten.
   public func linear(_ layer: Linear, _ x: Activation, plus residual: Activation? = nil, into out: Activation) throws {
-    guard let residual else { return try multiply(layer, x, then: .nothing, into: out) }
-    precondition(residual.count == out.count)
-    guard isApart(layer.path, from: layer.path + ".sum") else {
-      return try multiply(layer, x, then: .add(residual), into: out)
-    }
-    let own = take(like: out)
-    defer { give(own) }
-    try multiply(layer, x, then: .nothing, into: own)
-    try add(layer.path + ".sum", own, residual, into: out)
+    try adding(residual, to: layer.path, into: out) { try multiply(layer, x, then: $0, into: $1) }
   }
 
   /// `gate = silu(gate) * (x W^T + b)`. Source: Shazeer, "GLU Variants Improve Transformer".

@@ -38,7 +38,8 @@ public struct ObservedValues: OptionSet, Sendable {
 /// Sees every operation of a run. Comparing, tracing, profiling and testing are observers; a run has any number of them.
 ///
 /// Called on the thread that runs the network. Operations that are fused are seen as one, unless somebody wants values that then do not
-/// exist: so what is computed does not depend on who looks on, its cost does.
+/// exist: so what is computed does not depend on who looks on, its cost does. (A comparison may put other
+/// values in the place of an output: then it is no longer the run's own.)
 public protocol Observer: AnyObject {
   /// A part of a pipeline begins, such as `query.cond`, or a step of one.
   func enter(phase: String, step: Int)

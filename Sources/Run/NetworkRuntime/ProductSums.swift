@@ -38,23 +38,3 @@ struct ProductSums {
     case gate(UnsafePointer<Float>)
   }
 }
-
-/// What follows a product, of all rows.
-enum ProductTail: Sendable {
-  case nothing
-  case add(Activation)
-  case gate(Activation)
-
-  /// Times that activations like the result are read and written.
-  var passCount: Int { if case .nothing = self { 1 } else { 2 } }
-  /// Operations for each value of the result.
-  var cost: Int { if case .gate = self { 9 } else { 0 } }
-
-  func row(_ number: Int) -> ProductSums.Tail {
-    switch self {
-    case .nothing: .nothing
-    case .add(let residual): .add(residual.row(number))
-    case .gate(let gate): .gate(gate.row(number))
-    }
-  }
-}

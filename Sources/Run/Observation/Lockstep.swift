@@ -6,6 +6,7 @@ import Tensors
 /// Lets two runs of the same networks take turns, operation by operation, and shows both outputs of each side by side: nothing
 /// needs to be kept.
 final class Lockstep: @unchecked Sendable {
+  // Unchecked: what is not locked changes hands with the turn.
   /// Rows of the second side's activations that were rounded to 8 bits, and those that suit badly.
   struct Outliers: Sendable {
     var rows = 0
@@ -18,7 +19,6 @@ final class Lockstep: @unchecked Sendable {
   }
 
   let outliers = Mutex(Outliers())
-  // Unchecked: all state is behind the condition.
   struct Place: Equatable {
     let phase: String
     let step: Int

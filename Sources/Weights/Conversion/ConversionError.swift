@@ -1,14 +1,12 @@
 import Tensors
 
-/// What can be wrong with a request to convert or export.
+/// What can be wrong with a request to convert.
 public enum ConversionError: ReportingError, Equatable {
   case nothingToConvert(path: String)
   case cannotCast(name: String, dtype: String)
   case nameTooLong(name: String)
   /// The index of the output would be over its limit.
   case tooManyTensors(path: String)
-  /// More activations than the file's header has room for.
-  case headerTooSmall(path: String)
 
   public var report: ErrorReport {
     switch self {
@@ -23,10 +21,6 @@ public enum ConversionError: ReportingError, Equatable {
       ErrorReport(
         .badData, at: path, "holds more tensors and names than an index may",
         expected: "at most \(Limits.archiveIndexByteCount) bytes")
-    case .headerTooSmall(let path):
-      ErrorReport(
-        .badData, at: path, "there are more activations than a trace has room for",
-        hint: "Ask for fewer")
     }
   }
 }

@@ -1,14 +1,11 @@
-import ModelSources
 import BantamArchive
 import Encodings
 import JSONText
 import Kernels
+import ModelSources
 import Quantization
 import Tensors
 import Tokenization
-
-/// The version of this program, as files record it.
-public let bantamVersion = "0.1.0"
 
 /// What to convert, and how.
 public struct ConversionOptions: Sendable {
@@ -53,8 +50,6 @@ public struct ConversionPlan: Sendable {
   let sourceNumbers: [Int]
   /// How each tensor is quantized, nil where it is not.
   let encodings: [(any Encoding)?]
-  /// Number of tensors that are quantized.
-  public var quantizedCount: Int { encodings.count { $0 != nil } }
   /// Bytes of payload that are read.
   public let inputByteCount: Int
 
@@ -258,16 +253,8 @@ private struct TensorPlanner {
     guard source.tensors[a].info.dtype == source.tensors[b].info.dtype,
       source.tensors[a].info.shape == source.tensors[b].info.shape
     else { return nil }
-    let (left, right) = (try AlignedBuffer(byteCount: 1 << 20), try AlignedBuffer(byteCount: 1 << 20))
-    var offset = 0
-    var isEqual = true
-    try source.stream(a, through: left, cancellation: options.resources.cancellation) { bytes in
-      guard isEqual else { return }
-      let other = UnsafeMutableRawBufferPointer(rebasing: right.bytes[..<bytes.count])
-      try source.read(b, at: offset, into: other)
-      isEqual = bytes.elementsEqual(other)
-      offset += bytes.count
-    }
-    return isEqual ? number : nil
+    // Planning shows no progress.
+    let quiet = Resources(threadCount: 1, cancellation: options.resources.cancellation)
+    return try source.hasSameBytes(a, as: b, of: source, quiet) ? number : nil
   }
 }

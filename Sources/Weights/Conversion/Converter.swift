@@ -1,7 +1,7 @@
-import ModelSources
 import BantamArchive
 import Encodings
 import Kernels
+import ModelSources
 import Tensors
 
 /// Carries out a conversion plan: tensors stream through small buffers on all threads.
@@ -48,15 +48,8 @@ public enum Converter {
     ) { bytes in
       hash.update(bytes)
       statistics.add(bytes, dtype: sourceType)
-      var stored = bytes
-      if sourceType != targetType && sink != nil {
-        let count = bytes.count * 8 / sourceType.bitWidth
-        ElementCast.cast(
-          count: count, from: bytes.baseAddress!, sourceType, to: buffers.target.bytes.baseAddress!, targetType,
-          scratch: buffers.scratch.bytes.baseAddress!.assumingMemoryBound(to: Float.self))
-        stored = UnsafeRawBufferPointer(rebasing: buffers.target.bytes[..<(count * targetType.bitWidth / 8)])
-      }
       if let sink {
+        let stored = buffers.cast(bytes, from: sourceType, to: targetType)
         if let tiler { try tiler.append(stored, to: sink) } else { try sink.append(stored) }
       }
       plan.resources.progress(bytes.count)

@@ -1,7 +1,7 @@
-import ModelSources
 import BantamArchive
 import Encodings
 import Kernels
+import ModelSources
 import Quantization
 import Tensors
 

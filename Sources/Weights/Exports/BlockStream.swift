@@ -1,7 +1,7 @@
-import ModelSources
 import Encodings
 import GGUF
 import Kernels
+import ModelSources
 import Tensors
 
 /// Writes a tensor's codes and scales without decoding them.

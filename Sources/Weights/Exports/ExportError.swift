@@ -13,6 +13,7 @@ public enum ExportError: ReportingError, Equatable {
   case fileTwice(path: String, file: String)
   /// A tensor of a type that the format has no place for.
   case notReal(path: String, format: String, tensor: TensorName, dtype: String)
+  case cannotCast(path: String, tensor: TensorName, dtype: String)
   /// A file beside the weights that the format's facts come from.
   case companionMissing(path: String, file: String)
   case config(path: String, file: String, key: String, rule: String)
@@ -40,6 +41,8 @@ public enum ExportError: ReportingError, Equatable {
     case .fileTwice(let path, let file): return bad(path, "two files would be named '\(file)'")
     case .notReal(let path, let format, let tensor, let dtype):
       return bad(path, "tensor '\(tensor)' has no place in \(format)", expected: "real numbers", found: dtype)
+    case .cannotCast(let path, let tensor, let dtype):
+      return bad(path, "'\(tensor)' has a shape that \(dtype) cannot hold")
     case .companionMissing(let path, let file):
       return bad(
         path, "has no \(file), which the output needs",

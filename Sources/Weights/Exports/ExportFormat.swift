@@ -1,4 +1,3 @@
-import Conversion
 import ModelSources
 import Tensors
 
@@ -6,10 +5,10 @@ import Tensors
 public protocol ExportFormat: Sendable {
   /// As the command line names it.
   var name: String { get }
-  /// Whether it is one file; else a folder of files.
-  var isOneFile: Bool { get }
+  /// The ending of its only file's name; nil where it is a folder of files.
+  var fileEnding: String? { get }
   /// Works out everything before the first byte is written.
-  /// - Throws: ``ExportError``, ``ConversionError``, or what reading the source's headers and companions throws.
+  /// - Throws: ``ExportError``, or what reading the source's headers and companions throws.
   func plan(_ source: ModelSource, _ map: ModelMap, _ options: ExportOptions) throws -> ExportPlan
 }
 

@@ -1,6 +1,6 @@
-import ModelSources
 import Encodings
 import GGUF
+import ModelSources
 import Tensors
 
 /// An export that is worked out but not begun: every file with its exact size, every tensor with its type and place.

@@ -1,6 +1,6 @@
-import ModelSources
 import Encodings
 import GGUF
+import ModelSources
 import Tensors
 
 /// The language model of a source as one GGUF file that llama.cpp runs. Format: formats/exports.md.
@@ -10,7 +10,7 @@ public struct GGUFExport: ExportFormat {
   public init() {}
 
   public var name: String { "gguf" }
-  public var isOneFile: Bool { true }
+  public var fileEnding: String? { "gguf" }
 
   public func plan(_ source: ModelSource, _ map: ModelMap, _ options: ExportOptions) throws -> ExportPlan {
     let known = try NameMap.builtIn().filter { $0.output != nil }

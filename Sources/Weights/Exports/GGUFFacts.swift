@@ -1,7 +1,7 @@
 import Checkpoints
-import ModelSources
 import GGUF
 import JSONText
+import ModelSources
 import Tensors
 
 /// What the metadata of a GGUF file says of a model: from the family's config.json, or from another GGUF file.

@@ -1,6 +1,6 @@
-import ModelSources
 import Encodings
 import GGUF
+import ModelSources
 import Tensors
 
 /// Decides how each tensor is written into a GGUF file, and tells where that is not as it is stored.
@@ -58,12 +58,13 @@ struct GGUFForms {
         reason =
           stored.shape.order == .source
           ? "its rows of \(columns) columns are no whole blocks" : "its groups lie tap after tap"
-      } else if let ggml = stored.encoding as? GGMLEncoding, columns.isMultiple(of: ggml.type.blockElementCount),
-        stored.planes.count == 1
-      {
-        return (ggml.type, .stored(stored))
-      } else {
+      } else if let ggml = stored.encoding as? GGMLEncoding {
+        if columns.isMultiple(of: ggml.type.blockElementCount), stored.planes.count == 1 {
+          return (ggml.type, .stored(stored))
+        }
         reason = "its rows of \(columns) columns are no whole blocks"
+      } else {
+        reason = "ggml has no blocks for it"
       }
     } else {
       reason = "ggml has no blocks for it"

@@ -1,8 +1,7 @@
 import BantamArchive
 import Checkpoints
-import Conversion
-import ModelSources
 import JSONText
+import ModelSources
 import Tensors
 
 /// A folder of safetensors: the tensors of a source in the files and under the names of its release, with the files beside them.
@@ -12,7 +11,7 @@ public struct SafetensorsExport: ExportFormat {
   public init() {}
 
   public var name: String { "safetensors" }
-  public var isOneFile: Bool { false }
+  public var fileEnding: String? { nil }
 
   public func plan(_ source: ModelSource, _ map: ModelMap, _ options: ExportOptions) throws -> ExportPlan {
     let components = try options.components.map { try map.selected($0, path: source.path) } ?? map.components
@@ -93,7 +92,7 @@ public struct SafetensorsExport: ExportFormat {
       var type = tensor.info.dtype
       if let dtype, type.isReal, !tensor.isPart { type = dtype }
       guard let info = TensorInfo(name: origin.name, dtype: type, shape: tensor.info.shape) else {
-        throw ConversionError.cannotCast(name: origin.name.text, dtype: type.name)
+        throw ExportError.cannotCast(path: source.path, tensor: origin.name, dtype: type.name)
       }
       return (number, info, origin.offset)
     }.sorted {

@@ -1,5 +1,5 @@
-import Checkpoints
 import BantamFormats
+import Checkpoints
 import JSONText
 import Tensors
 

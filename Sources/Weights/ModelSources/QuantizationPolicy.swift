@@ -1,7 +1,3 @@
-import Encodings
-import Quantization
-import Tensors
-
 /// What a family says about the precision that its parts need.
 public struct QuantizationPolicy: Sendable {
   public enum Level: String, Sendable {

@@ -1,4 +1,4 @@
-import Glibc
+import Kernels
 import Tensors
 
 /// How much of the machine a job may use.
@@ -11,7 +11,7 @@ public struct Resources: Sendable {
   public var progress: @Sendable (Int) -> Void
 
   /// As many threads as processors, at most 16.
-  public static var defaultThreadCount: Int { max(1, min(16, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  public static var defaultThreadCount: Int { Workers.usualCount }
 
   public init(
     threadCount: Int = Resources.defaultThreadCount, memoryByteCount: Int = 128 << 20,
@@ -63,5 +63,17 @@ package struct StreamBuffers: Sendable {
     source = try AlignedBuffer(byteCount: Resources.streamByteCount)
     target = try AlignedBuffer(byteCount: 4 * Resources.streamByteCount)
     scratch = try AlignedBuffer(byteCount: 4 * Resources.streamByteCount)
+  }
+
+  /// A piece of a tensor as another type; as it is where it has that already.
+  /// - Parameter bytes: at most ``Resources/streamByteCount``.
+  /// - Returns: bytes that are valid until the next call.
+  package func cast(_ bytes: UnsafeRawBufferPointer, from source: DType, to dtype: DType) -> UnsafeRawBufferPointer {
+    guard source != dtype else { return bytes }
+    let count = bytes.count * 8 / source.bitWidth
+    ElementCast.cast(
+      count: count, from: bytes.baseAddress!, source, to: target.bytes.baseAddress!, dtype,
+      scratch: scratch.bytes.baseAddress!.assumingMemoryBound(to: Float.self))
+    return UnsafeRawBufferPointer(rebasing: target.bytes[..<(count * dtype.bitWidth / 8)])
   }
 }

@@ -1,6 +1,6 @@
-import ModelSources
 import Glibc
 import Kernels
+import ModelSources
 import Tensors
 
 /// The values of a synthetic tensor: bf16, depending only on seed, folder, name and shape.

@@ -1,6 +1,6 @@
 import Checkpoints
-import ModelSources
 import JSONText
+import ModelSources
 import Synchronization
 import Tensors
 

@@ -2,8 +2,8 @@ import Encodings
 import Foundation
 import Kernels
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 extension EncodedValues {
   init(_ values: [Float], rows: Int, columns: Int, _ encoding: GroupEncoding) throws {

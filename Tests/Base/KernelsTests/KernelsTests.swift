@@ -1,8 +1,8 @@
 import CKernels
 import Kernels
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ChecksumTests {
   // RFC 3720, appendix B.4.

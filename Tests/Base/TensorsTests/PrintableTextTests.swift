@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct PrintableTextTests {
   @Test func whatSteersHidesOrTurnsIsEscaped() {

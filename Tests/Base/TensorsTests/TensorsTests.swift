@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct TensorInfoTests {
   @Test(arguments: DType.allCases) func dtypeCodesAreReversible(dtype: DType) {

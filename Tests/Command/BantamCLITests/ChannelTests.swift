@@ -1,7 +1,7 @@
 import Foundation
 import JSONText
-import TestSupport
 import Testing
+import TestSupport
 
 /// What stands between the program and its reader may fail: that is an error, told on the other channel, never a hang.
 @Suite struct ChannelTests {

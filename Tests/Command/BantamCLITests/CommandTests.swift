@@ -1,7 +1,7 @@
 import Foundation
 import JSONText
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct CommandTests {
   /// A tiny sample and its native file, made by the program.

@@ -1,7 +1,7 @@
 import Foundation
 import JSONText
-import TestSupport
 import Testing
+import TestSupport
 
 /// What the commands do with models of known families that cannot be run.
 @Suite struct FamilyCommandTests {

@@ -3,8 +3,8 @@ import Foundation
 import JSONText
 import Kernels
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Text from files that would steer a terminal, in every place where a command shows it.
 @Suite struct HostileTextTests {

@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// An output never takes the place of what the same command reads: refused with 73 before any work, and every byte stands.
 @Suite struct InputsSurviveTests {

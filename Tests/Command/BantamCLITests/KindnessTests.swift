@@ -1,7 +1,7 @@
 import Foundation
 import JSONText
-import TestSupport
 import Testing
+import TestSupport
 
 /// Sentences with a remedy where a name is no file, and what is known at the start told at the start.
 @Suite struct KindnessTests {

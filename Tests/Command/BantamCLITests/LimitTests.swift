@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// A machine that gives little: the work is slower, or ends with 71 and the reason. It never hangs and never loses a file.
 @Suite struct LimitTests {

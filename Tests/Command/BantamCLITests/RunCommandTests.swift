@@ -1,7 +1,7 @@
 import Foundation
 import JSONText
-import TestSupport
 import Testing
+import TestSupport
 
 /// The commands that run the networks.
 @Suite struct RunCommandTests {

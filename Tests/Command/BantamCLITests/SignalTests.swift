@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// A signal ends every command at any moment, with its own exit code and nothing half-written. No test waits for a number of
 /// milliseconds: each waits for what the program shows.

@@ -1,7 +1,7 @@
 import Foundation
 import JSONText
-import TestSupport
 import Testing
+import TestSupport
 
 /// Small files that ask for much: refused before the memory, the disk or the time is spent.
 @Suite struct SmallFilesTests {

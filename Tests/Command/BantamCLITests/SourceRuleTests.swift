@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// Rules that the sources keep, so that nobody has to remember them.
 @Suite struct SourceRuleTests {

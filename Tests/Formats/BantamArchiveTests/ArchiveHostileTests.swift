@@ -3,8 +3,8 @@ import Foundation
 import JSONText
 import Kernels
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import BantamArchive
 

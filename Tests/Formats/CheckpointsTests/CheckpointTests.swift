@@ -2,8 +2,8 @@ import Checkpoints
 import Foundation
 import JSONText
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 private let one = SafetensorsFile.bytes([("a", "U8", [2], [1, 2])])
 private let two = SafetensorsFile.bytes([("b", "U8", [2], [3, 4])])

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Files made by the libraries that own each layout (Fixtures/make_fixtures.py) give what those libraries read from them.
 @Suite struct FixtureTests {

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// What people's folders hold beside the weights that are meant: read, named, or refused with a remedy that works.
 @Suite struct FolderWalkTests {

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Folders and files of the layouts beyond safetensors and PyTorch that are refused, or taken in part, each for one reason.
 @Suite struct LayoutRefusalTests {

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// What is no weight by itself is never taken for one (`Fixtures/parts`, made by make_fixtures.py).
 @Suite struct PartsTests {

@@ -1,8 +1,8 @@
 import Checkpoints
 import JSONText
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 private typealias ST = SafetensorsFile
 

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// One PyTorch file for each rule that is broken, with the error that it must give.
 @Suite struct TorchHostileTests {

@@ -1,7 +1,7 @@
 import GGUF
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// One file for each rule that is broken, with the error that it must give.
 @Suite struct GGUFHostileTests {

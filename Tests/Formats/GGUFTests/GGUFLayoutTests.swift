@@ -1,7 +1,7 @@
 import GGUF
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// What is planned is what the reader finds.
 @Suite struct GGUFLayoutTests {

@@ -1,8 +1,8 @@
 import Encodings
 import GGUF
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Groups as blocks decode to the same bits.
 @Suite struct GroupBlocksTests {

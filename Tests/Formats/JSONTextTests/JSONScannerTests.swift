@@ -1,7 +1,7 @@
 import JSONText
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Reads one value and nothing else.
 private func check(_ bytes: [UInt8], forConfig: Bool = false) throws(JSONError) {

@@ -1,7 +1,7 @@
 import JSONText
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct JSONTextTests {
   private func quoted(_ text: String) -> String {

@@ -1,7 +1,7 @@
 import PickleFiles
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// One pickle for each rule that is broken, with the error that it must give.
 @Suite struct PickleHostileTests {

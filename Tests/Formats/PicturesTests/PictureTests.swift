@@ -2,8 +2,8 @@ import Foundation
 import JSONText
 import Kernels
 import Pictures
-import TestSupport
 import Testing
+import TestSupport
 
 /// `Fixtures/expected.json`: what PIL reads from the pictures beside it, and digests of what it resizes. Made by
 /// `make_pictures.py`.

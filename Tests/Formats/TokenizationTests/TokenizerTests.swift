@@ -1,9 +1,9 @@
-import ModelSources
 import Foundation
 import JSONText
+import ModelSources
 import Samples
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Tokenization
 

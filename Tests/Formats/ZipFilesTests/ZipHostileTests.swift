@@ -1,6 +1,6 @@
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 import ZipFiles
 
 /// One archive for each rule that is broken, with the error that it must give.

@@ -1,9 +1,9 @@
 import Comparison
-import ModelSources
 import Kernels
+import ModelSources
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ValueDifferenceTests {
   private func difference(_ a: [Float], _ b: [Float]) -> ValueDifference {

@@ -1,7 +1,7 @@
 import JSONText
 import Reports
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct NameFoldingTests {
   private func fold(_ names: [String], likeness: (Int) -> String = { _ in "" }) -> [String] {

@@ -1,9 +1,9 @@
-import Networks
 import Foundation
 import JSONText
+import Networks
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Blip3o
 

@@ -1,8 +1,8 @@
-import Networks
 import Foundation
+import Networks
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Blip3o
 

@@ -1,8 +1,8 @@
 import Blip3o
-import ModelSources
 import Foundation
-import Observation
 import JSONText
+import ModelSources
+import Observation
 import Tensors
 
 /// What PyTorch computes for a small checkpoint, and the checkpoint itself. See `Fixtures/README.md`.

@@ -1,10 +1,10 @@
-import Networks
 import Foundation
 import JSONText
-import Pictures
 import NetworkRuntime
-import TestSupport
+import Networks
+import Pictures
 import Testing
+import TestSupport
 import Tokenization
 
 @testable import Blip3o

@@ -1,11 +1,11 @@
-import Encodings
 import Conversion
-import ModelSources
+import Encodings
 import Foundation
+import ModelSources
 import Quantization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Blip3o
 @testable import NetworkRuntime

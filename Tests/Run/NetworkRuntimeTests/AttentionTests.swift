@@ -1,8 +1,8 @@
 import Foundation
 import Kernels
 import NetworkRuntime
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct AttentionTests {
   private struct Case {

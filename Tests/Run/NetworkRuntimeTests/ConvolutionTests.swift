@@ -1,8 +1,8 @@
 import Kernels
 import NetworkRuntime
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ConvolutionTests {
   /// Weights from memory, by name.

@@ -2,8 +2,8 @@ import Encodings
 import Kernels
 import NetworkRuntime
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Products with activations of 8 bits: what decoded weights give with activations rounded by the stated rule, but for the rounding of
 /// f32 sums.

@@ -1,8 +1,8 @@
 import Kernels
 @testable import NetworkRuntime
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ExecutionTests {
   /// Memory that is given back is used again, also between neighbours that become one.

@@ -1,8 +1,8 @@
 import Kernels
 import NetworkRuntime
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct LinearTests {
   private func truth(_ x: [Float], _ w: [Float], _ bias: [Float]?, rows: Int, inputs: Int, outputs: Int) -> [Double] {

@@ -1,8 +1,8 @@
 import Kernels
 import NetworkRuntime
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ObserverTests {
   /// Keeps what it is shown of the paths that it wants.

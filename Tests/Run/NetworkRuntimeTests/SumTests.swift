@@ -1,7 +1,7 @@
 import Kernels
 import NetworkRuntime
-import TestSupport
 import Testing
+import TestSupport
 
 /// Sums are as exact as PyTorch's. The figures are what torch 2.13.0 on a CPU with AVX-512 errs against f64 on normal inputs
 /// (`benchmarks/sums.py`; root mean square of the error, as a part of that of the result): at most 1.5 times that is

@@ -1,12 +1,12 @@
 import Blip3o
-import ModelSources
 import JSONText
+import ModelSources
+import NetworkRuntime
 import Observation
 import Reports
-import NetworkRuntime
 @testable import Samples
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ProfilerTests {
   private static let folder: TemporaryFolder = {

@@ -1,16 +1,16 @@
-import Encodings
 import Blip3o
 import Conversion
-import ModelSources
+import Encodings
 import Foundation
+import ModelSources
+import NetworkRuntime
 import Observation
 import Pictures
 import Quantization
-import NetworkRuntime
 @testable import Samples
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct RunDiffTests {
   private static let folder: TemporaryFolder = {

@@ -1,10 +1,10 @@
 import Blip3o
 import ModelSources
-import Observation
 import NetworkRuntime
+import Observation
 @testable import Samples
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ThrowingStageTests {
   /// Counts what has begun and ended.

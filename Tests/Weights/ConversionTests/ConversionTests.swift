@@ -2,10 +2,10 @@ import BantamArchive
 import Exports
 import Foundation
 import Kernels
-import Tensors
 import SampleSupport
-import TestSupport
+import Tensors
 import Testing
+import TestSupport
 
 import Conversion
 @testable import ModelSources

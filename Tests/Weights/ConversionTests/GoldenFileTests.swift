@@ -1,12 +1,12 @@
-import Encodings
 import BantamArchive
+import Encodings
 import Foundation
 import JSONText
 import Kernels
 import Quantization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 import Conversion
 @testable import ModelSources

@@ -1,14 +1,14 @@
 import BantamArchive
-import Encodings
 import Comparison
+import Encodings
 import Exports
 import Foundation
 import Kernels
 import Quantization
-import Tensors
 import SampleSupport
-import TestSupport
+import Tensors
 import Testing
+import TestSupport
 
 import Conversion
 @testable import ModelSources

@@ -1,13 +1,13 @@
-import Encodings
 import BantamArchive
 import Checkpoints
 import Comparison
+import Encodings
 import Foundation
 import Kernels
 import Quantization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 import Conversion
 @testable import ModelSources

@@ -1,8 +1,8 @@
 import Checkpoints
 import Conversion
-import ModelSources
 import Foundation
 import JSONText
+import ModelSources
 import Quantization
 import Samples
 import Tensors

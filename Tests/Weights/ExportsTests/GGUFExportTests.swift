@@ -1,11 +1,11 @@
 import Checkpoints
 import Comparison
-import ModelSources
 import Foundation
 import GGUF
+import ModelSources
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 import Tokenization
 
 @testable import Exports

@@ -1,10 +1,10 @@
 import Conversion
-import ModelSources
 import Foundation
+import ModelSources
 import Synchronization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Exports
 

@@ -1,11 +1,11 @@
 import BantamArchive
 import Comparison
-import ModelSources
 import Foundation
 import JSONText
+import ModelSources
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Exports
 

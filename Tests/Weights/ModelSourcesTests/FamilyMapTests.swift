@@ -3,8 +3,8 @@ import Comparison
 import Foundation
 import Quantization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 import Conversion
 import Exports

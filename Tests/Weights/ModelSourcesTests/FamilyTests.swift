@@ -1,9 +1,9 @@
 import Foundation
 import Kernels
-import Tensors
 import SampleSupport
-import TestSupport
+import Tensors
 import Testing
+import TestSupport
 
 import Conversion
 @testable import ModelSources

@@ -2,11 +2,11 @@ import BantamArchive
 import Checkpoints
 import Comparison
 import Conversion
-import ModelSources
 import Foundation
+import ModelSources
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// A Qwen2.5-VL as llama.cpp holds it, beside the same weights under the release's names (CheckpointsTests/Fixtures/qwen).
 @Suite struct NameMapTests {

@@ -2,8 +2,8 @@ import Encodings
 import Foundation
 import Kernels
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import ModelSources
 

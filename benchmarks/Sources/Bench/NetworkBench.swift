@@ -1,7 +1,7 @@
 import Blip3o
 import Glibc
-import Observation
 import NetworkRuntime
+import Observation
 import Tensors
 
 /// One call of a network on random inputs: seconds, GFLOP, GFLOP/s, bytes of activations; then the same by kind of

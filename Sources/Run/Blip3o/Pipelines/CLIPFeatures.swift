@@ -1,6 +1,7 @@
+import Checkpoints
 import Conversion
-import ModelSources
 import Kernels
+import ModelSources
 import Tensors
 
 /// Features of a picture, and those of an empty one: what the decoder paints from.
@@ -16,7 +17,7 @@ public struct CLIPFeatures: Sendable, Equatable {
   }
 
   /// Writes `features` and `negative_features`, `[1, tokens, channels]`.
-  public func write(to file: ActivationFile, channels: Int) throws {
+  public func write(to file: SafetensorsStream, channels: Int) throws {
     for (name, values) in [("features", values), ("negative_features", negative ?? [])] where !values.isEmpty {
       let info = TensorInfo(name: TensorName(name), dtype: .f32, shape: [1, values.count / channels, channels])!
       try values.withUnsafeBytes { try file.append(info, $0) }

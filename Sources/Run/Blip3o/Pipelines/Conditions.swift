@@ -1,5 +1,5 @@
-import Networks
 import NetworkRuntime
+import Networks
 
 extension StageRunner {
   /// The hidden states at the queries for each text: `[queries, hidden]` each.

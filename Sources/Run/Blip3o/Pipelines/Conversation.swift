@@ -1,6 +1,6 @@
+import NetworkRuntime
 import Networks
 import Pictures
-import NetworkRuntime
 import Tensors
 import Tokenization
 
@@ -68,9 +68,14 @@ public final class Conversation {
       prompt, sampling: sampling ?? defaults.sampling, maxTokens: maxTokens, ignoresEnd: ignoresEnd, stream: stream)
   }
 
-  /// Reads once, without an answer, for the observer.
+  /// Reads once, without an answer, for the observers.
   public func read(_ messages: [ChatTemplate.Message], pictures: [Picture]) throws {
     try pass(prompt(ChatTemplate.text(messages, addsGenerationPrompt: true), pictures))
+  }
+
+  /// Walks through what ``read(_:pictures:)`` would do, so that whatever can be known to fail is told before the work.
+  public func check(_ messages: [ChatTemplate.Message], pictures: [Picture]) throws {
+    try runner.rehearse { try pass(prompt(ChatTemplate.text(messages, addsGenerationPrompt: true), pictures)) }
   }
 
   /// Looks at the pictures and puts them into the text.
@@ -135,7 +140,7 @@ public final class Conversation {
       prefillSeconds: Double(middle - start) / 1e9, decodeSeconds: Double(end - middle) / 1e9)
   }
 
-  /// One pass over a prompt without a cache, for the observer.
+  /// One pass over a prompt without a cache, for the observers.
   func pass(_ prompt: Prompt) throws {
     try runner.stage("prompt") { run in
       runner.enter(run, "i2t")

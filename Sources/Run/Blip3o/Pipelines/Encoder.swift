@@ -1,6 +1,6 @@
+import NetworkRuntime
 import Networks
 import Pictures
-import NetworkRuntime
 
 /// CLIP features of a picture, by the EVA-CLIP tower that release files may hold.
 public struct PictureEncoder {

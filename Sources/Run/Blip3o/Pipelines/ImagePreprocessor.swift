@@ -1,6 +1,6 @@
+import NetworkRuntime
 import Networks
 import Pictures
-import NetworkRuntime
 
 /// A picture as the vision tower reads it.
 public struct VisionInput: Sendable {

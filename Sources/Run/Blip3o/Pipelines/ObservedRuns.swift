@@ -1,6 +1,6 @@
+import NetworkRuntime
 import Observation
 import Pictures
-import NetworkRuntime
 import Tokenization
 
 /// Painting from a prompt, with others looking on: the prompt alone, then the picture.
@@ -63,12 +63,13 @@ public struct AnsweringRun: ObservedRun {
 
   public var outline: PipelineOutline { PipelineOutline(logitsPath: "llm.lm_head") }
 
-  /// Reading tells it before the work.
-  public func check() {}
+  private var messages: [ChatTemplate.Message] {
+    [.init(role: "user", content: String(repeating: ChatTemplate.image, count: pictures.count) + question)]
+  }
+
+  public func check() throws { try Conversation(model, run: runOptions).check(messages, pictures: pictures) }
 
   public func run(observers: [any Observer]) throws -> RunResult {
-    let content = String(repeating: ChatTemplate.image, count: pictures.count) + question
-    let messages = [ChatTemplate.Message(role: "user", content: content)]
     try Conversation(model, run: runOptions, observers: observers).read(messages, pictures: pictures)
     let answer = try Conversation(model, run: runOptions).answer(
       messages, pictures: pictures, sampling: .greedy, maxTokens: maxTokens, ignoresEnd: true)

@@ -1,6 +1,6 @@
+import NetworkRuntime
 import Networks
 import Pictures
-import NetworkRuntime
 
 /// Ids for the language model, with what pictures put in the places of their pads.
 struct Prompt {

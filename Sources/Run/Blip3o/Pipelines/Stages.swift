@@ -1,11 +1,11 @@
 import Foundation
-import Observation
 import NetworkRuntime
+import Observation
 import Tensors
 
 /// What a stage of a pipeline did.
 public struct StageReport: Sendable, Equatable {
-  /// `prompt`, `features`, `decoder` or `picture`.
+  /// Such as `prompt`, `features`, `decoder`, `picture`.
   public let name: String
   public let seconds: Double
   /// Bytes of the arena: activations.
@@ -42,7 +42,7 @@ public struct RunOptions: Sendable {
   }
 
   /// As many threads as processors, at most 16.
-  public static var defaultThreadCount: Int { max(1, min(16, ProcessInfo.processInfo.activeProcessorCount)) }
+  public static var defaultThreadCount: Int { Workers.usualCount }
 }
 
 /// Runs networks one stage after another: each gets memory of the size that a planning run has found, and gives it back at

@@ -1,7 +1,7 @@
-import Networks
 import Foundation
-import Pictures
 import NetworkRuntime
+import Networks
+import Pictures
 import Tensors
 import Tokenization
 
@@ -39,12 +39,6 @@ public final class TextToImage {
 
   /// What the stages did, in order.
   public var reports: [StageReport] { runner.reports }
-
-  /// The same for a picture and what to do with it.
-  public static func template(imageAnd instruction: String) -> String {
-    ChatTemplate.text(
-      [.init(role: "user", content: ChatTemplate.image + "\n" + instruction)], addsGenerationPrompt: true)
-  }
 
   /// Checks that the model has all parts and the options fit.
   /// - Parameter noise: start noise in place of the seed's, by name, channels first.
@@ -91,6 +85,12 @@ public final class TextToImage {
   public static func template(_ caption: String) -> String {
     let request = "Please generate image based on the following caption: " + caption
     return ChatTemplate.text([.init(role: "user", content: request)], addsGenerationPrompt: true)
+  }
+
+  /// The same for a picture and what to do with it.
+  public static func template(imageAnd instruction: String) -> String {
+    ChatTemplate.text(
+      [.init(role: "user", content: ChatTemplate.image + "\n" + instruction)], addsGenerationPrompt: true)
   }
 
   /// Paints one picture. Further calls go on with the generator, and use the features of the negative prompt again.
@@ -145,7 +145,7 @@ public final class TextToImage {
     return try picture(latents(features, negativeFeatures!, startLatents()))
   }
 
-  /// Lets the language model read a prompt as text, logits and all, for the observer.
+  /// Lets the language model read a prompt as text, logits and all, for the observers.
   public func readAlone(_ prompt: String) throws {
     try promptAlone(model.prompt(options.isRawPrompt ? prompt : Self.template(prompt), []).ids)
   }
@@ -190,7 +190,7 @@ public final class TextToImage {
 
   // MARK: Stages
 
-  /// The language model over a prompt alone, for the observer.
+  /// The language model over a prompt alone, for the observers.
   func promptAlone(_ ids: [Int]) throws {
     let limit = model.language.maxPositions - model.language.queryCount - 1
     guard ids.count <= limit else { throw ModelError.promptTooLong(count: ids.count, limit: limit) }
@@ -212,7 +212,7 @@ public final class TextToImage {
     try noise.draw(name, channels: dit.config.channels, pixels: dit.config.gridSide * dit.config.gridSide)
   }
 
-  /// The features' network once, at the second timestep, for the observer.
+  /// The features' network once, at the second timestep, for the observers.
   func singleStep(_ condition: [Float], _ dit: NextDiT, _ start: [Float]) throws {
     let timesteps = FlowMatchSchedule(steps: options.steps).timesteps
     try runner.stage("features") { run in

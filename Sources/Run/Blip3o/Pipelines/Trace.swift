@@ -1,7 +1,7 @@
+import NetworkRuntime
 import Networks
 import Observation
 import Pictures
-import NetworkRuntime
 import Tensors
 import Tokenization
 

@@ -1,5 +1,5 @@
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct ChecksumTableTests {
   /// Lengths on both sides of three streams of 4,096 bytes, at any alignment, from any sum.

@@ -1,5 +1,5 @@
-import TestSupport
 import Testing
+import TestSupport
 
 /// Conversions are exact, or rounded in one stated way: equal bits, those of NaN too.
 @Suite struct ConversionTableTests {

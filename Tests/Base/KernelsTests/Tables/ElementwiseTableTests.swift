@@ -1,5 +1,5 @@
-import TestSupport
 import Testing
+import TestSupport
 
 /// What is fused is stated: equal bits.
 @Suite struct ElementwiseTableTests {

@@ -1,6 +1,6 @@
 import CKernels
-import TestSupport
 import Testing
+import TestSupport
 
 /// Functions in f32 against the C library's in f64.
 @Suite struct FunctionTableTests {

@@ -1,6 +1,6 @@
 import CKernels
-import TestSupport
 import Testing
+import TestSupport
 
 /// The search, the layout and the order of the sums are documented: equal codes, scales and sums.
 @Suite struct GroupTableTests {

@@ -1,5 +1,5 @@
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct PanelTableTests {
   private let shapes = [(0, 5), (1, 1), (7, 15), (32, 16), (33, 17), (100, 31), (64, 32), (65, 32), (31, 32), (2, 0)]

@@ -1,5 +1,5 @@
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SoftmaxTableTests {
   /// Rows before and after one block.

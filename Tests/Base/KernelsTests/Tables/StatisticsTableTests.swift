@@ -1,6 +1,6 @@
 import CKernels
-import TestSupport
 import Testing
+import TestSupport
 
 /// Every order of sums is documented: equal bits.
 @Suite struct StatisticsTableTests {

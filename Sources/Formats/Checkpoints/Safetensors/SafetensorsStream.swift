@@ -1,10 +1,9 @@
-import Checkpoints
 import Tensors
 
 /// Writes a safetensors file whose tensors come one by one, before their number is known.
 ///
 /// The header's place is kept free and filled at the end, padded with spaces as the format allows.
-public final class ActivationFile {
+public final class SafetensorsStream {
   private let output: AtomicOutputFile
   private let headerByteCount: Int
   private var infos: [TensorInfo] = []
@@ -27,11 +26,24 @@ public final class ActivationFile {
   }
 
   /// Writes the header and gives the file its name.
-  /// - Throws: ``ConversionError/headerTooSmall(path:)`` where there were more tensors than room for their names.
+  /// - Throws: ``SafetensorsStreamError/headerTooSmall(path:)`` where there were more tensors than room for their names.
   public func finish() throws {
     let layout = SafetensorsLayout(infos, headerByteCount: headerByteCount)
-    guard layout.header.count == headerByteCount else { throw ConversionError.headerTooSmall(path: output.path) }
+    guard layout.header.count == headerByteCount else { throw SafetensorsStreamError.headerTooSmall(path: output.path) }
     try output.write(layout.header, at: 0)
     try output.commit(byteCount: end)
+  }
+}
+
+/// What can keep a stream of tensors from becoming a file.
+public enum SafetensorsStreamError: ReportingError, Equatable {
+  /// More tensors than the header has room for.
+  case headerTooSmall(path: String)
+
+  public var report: ErrorReport {
+    switch self {
+    case .headerTooSmall(let path):
+      ErrorReport(.badData, at: path, "there are more tensors than the file's header has room for", hint: "Ask for fewer")
+    }
   }
 }
