@@ -94,7 +94,8 @@ struct Bench: ParsableCommand {
     let rates = try ProductRates()
     var report = BenchReport(path: self.model)
     let counts = try threadCounts()
-    let reads = try zip(counts, MemoryRead.ofPrivateMemory(threadCounts: counts, available: SystemMemory.available ?? 1 << 30))
+    let reads = try zip(
+      counts, MemoryRead.ofPrivateMemory(threadCounts: counts, available: SystemMemory.available ?? 1 << 30))
     for (threads, memory) in reads {
       for (kind, size) in try trials() {
         let trial = try NetworkTrial(model, kind, size: size)

@@ -34,7 +34,8 @@ struct Doctor: ParsableCommand {
     let blas = OpenBLAS.shared
     let rates = try ProductRates()
     let memory = Self.memory
-    let reads = try MemoryRead.ofPrivateMemory(threadCounts: threadCounts, available: SystemMemory.available ?? memory.available)
+    let reads = try MemoryRead.ofPrivateMemory(
+      threadCounts: threadCounts, available: SystemMemory.available ?? memory.available)
     if json {
       let document: JSONValue = .members([
         "schema": "bantam.doctor.1", "processor": .string(Self.processor),

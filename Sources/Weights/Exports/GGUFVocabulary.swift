@@ -46,7 +46,9 @@ struct GGUFVocabulary {
       }
       texts.append(text ?? Array("[PAD\(id)]".utf8))
       kinds.append(kind.rawValue)
-      guard seen.insert(texts[id]).inserted else { throw bad("two tokens have the text '\(String(decoding: texts[id], as: UTF8.self))'") }
+      guard seen.insert(texts[id]).inserted else {
+        throw bad("two tokens have the text '\(String(decoding: texts[id], as: UTF8.self))'")
+      }
     }
     let padded = kinds.count { $0 == Kind.unused.rawValue }
     notes = padded == 0 ? [] : ["\(padded) rows of the embedding belong to no token: filled up with unused ones"]

@@ -3,7 +3,8 @@ import Tensors
 extension ModelSource {
   /// Whether a tensor has the same bytes as one of another source, or of this one.
   /// - Precondition: both are readable and of one size.
-  package func hasSameBytes(_ number: Int, as other: Int, of source: ModelSource, _ resources: Resources) throws -> Bool {
+  package func hasSameBytes(_ number: Int, as other: Int, of source: ModelSource, _ resources: Resources) throws -> Bool
+  {
     let (first, second) = (
       try AlignedBuffer(byteCount: Resources.streamByteCount), try AlignedBuffer(byteCount: Resources.streamByteCount)
     )

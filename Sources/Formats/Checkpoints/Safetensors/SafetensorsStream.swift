@@ -43,7 +43,8 @@ public enum SafetensorsStreamError: ReportingError, Equatable {
   public var report: ErrorReport {
     switch self {
     case .headerTooSmall(let path):
-      ErrorReport(.badData, at: path, "there are more tensors than the file's header has room for", hint: "Ask for fewer")
+      ErrorReport(
+        .badData, at: path, "there are more tensors than the file's header has room for", hint: "Ask for fewer")
     }
   }
 }
