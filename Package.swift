@@ -37,8 +37,11 @@ let package = Package(
     // What a program needs: import Bantam.
     .library(name: "Bantam", targets: ["Bantam"]),
     // The readers on their own, for fuzzing and measuring.
-    .library(name: "BantamParts", targets: [
-        "Tensors", "Kernels", "Encodings", "JSONText", "ZipFiles", "PickleFiles", "GGUF", "Checkpoints", "BantamArchive",
+    .library(
+      name: "BantamParts",
+      targets: [
+        "Tensors", "Kernels", "Encodings", "JSONText", "ZipFiles", "PickleFiles", "GGUF", "Checkpoints",
+        "BantamArchive",
         "NetworkRuntime", "Observation", "Blip3o",
       ]),
   ],
@@ -81,18 +84,21 @@ let package = Package(
         .embedInCode("families/siglip2-sana.json"), .embedInCode("names/qwen2vl.json"),
       ]),
     Floor.weights.module(
-      "ModelSources", [
+      "ModelSources",
+      [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "Tokenization",
         "BantamFormats",
       ]),
     Floor.weights.module("Quantization", ["Tensors", "Encodings", "JSONText"]),
     Floor.weights.module(
-      "Conversion", [
+      "Conversion",
+      [
         "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive", "Tokenization", "ModelSources",
         "Quantization",
       ]),
     Floor.weights.module(
-      "Exports", [
+      "Exports",
+      [
         "Tensors", "Kernels", "Encodings", "JSONText", "GGUF", "Checkpoints", "BantamArchive", "Tokenization",
         "ModelSources",
       ]),
@@ -102,14 +108,16 @@ let package = Package(
     Floor.run.module("Observation", ["Tensors", "Kernels", "NetworkRuntime"]),
     Floor.run.module("Networks", ["Tensors", "Kernels", "JSONText", "NetworkRuntime"]),
     Floor.run.module(
-      "Blip3o", [
+      "Blip3o",
+      [
         "Tensors", "Kernels", "JSONText", "Checkpoints", "Pictures", "Tokenization", "ModelSources",
         "Conversion", "NetworkRuntime", "Observation", "Networks",
       ]),
     // Look: what people are shown.
     Floor.look.module("Comparison", ["Tensors", "Kernels", "Checkpoints", "BantamArchive", "ModelSources"]),
     Floor.look.module(
-      "Reports", [
+      "Reports",
+      [
         "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive", "ModelSources", "Conversion", "Exports",
         "NetworkRuntime", "Observation", "Comparison",
       ]),
@@ -146,31 +154,37 @@ let package = Package(
     Floor.formats.tests(
       "BantamArchive", ["TestSupport", "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive"]),
     Floor.formats.tests("Pictures", ["TestSupport", "Kernels", "JSONText", "Pictures"], fixtures: .copied),
-    Floor.formats.tests("Tokenization", ["TestSupport", "JSONText", "Tokenization", "ModelSources", "Samples"], fixtures: .copied),
+    Floor.formats.tests(
+      "Tokenization", ["TestSupport", "JSONText", "Tokenization", "ModelSources", "Samples"], fixtures: .copied),
     Floor.weights.tests(
-      "ModelSources", [
+      "ModelSources",
+      [
         "TestSupport", "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "ModelSources",
         "Quantization", "Conversion", "Exports", "Samples", "Comparison", "SampleSupport",
       ], fixtures: .inPlace),
     Floor.weights.tests("Quantization", ["Tensors", "Encodings", "JSONText", "Quantization"]),
     Floor.weights.tests(
-      "Conversion", [
+      "Conversion",
+      [
         "TestSupport", "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive",
         "ModelSources", "Quantization", "Conversion", "Exports", "Comparison", "SampleSupport",
       ], fixtures: .inPlace),
     Floor.weights.tests(
-      "Exports", [
+      "Exports",
+      [
         "TestSupport", "Tensors", "JSONText", "GGUF", "Checkpoints", "BantamArchive", "Tokenization",
         "ModelSources", "Quantization", "Conversion", "Exports", "Samples", "Comparison",
       ]),
     Floor.run.tests("NetworkRuntime", ["TestSupport", "Tensors", "Kernels", "Encodings", "NetworkRuntime"]),
     Floor.run.tests(
-      "Observation", [
+      "Observation",
+      [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "ModelSources", "Quantization",
         "Conversion", "Samples", "NetworkRuntime", "Observation", "Blip3o", "Reports",
       ]),
     Floor.run.tests(
-      "Blip3o", [
+      "Blip3o",
+      [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "Tokenization", "ModelSources",
         "Quantization", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
       ], fixtures: .copied),
