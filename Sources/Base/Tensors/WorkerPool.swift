@@ -7,22 +7,35 @@ final class WorkerPool: @unchecked Sendable {
   // Unchecked: all state is behind the lock, save what is atomic.
   static let shared = WorkerPool()
 
-  /// Work that several threads may take a share of.
+  /// Work that several threads take items of. Jobs are used again, so that a parallel operation asks for no memory but its closure's.
   private final class Job {
     /// Only until the last helper is back: it does not outlive the call that it was given to.
-    private var body: ((_ worker: Int) -> Void)?
+    private var body: ((_ worker: Int, _ item: Int) -> Void)?
+    private var itemCount = 0
+    private let nextItem = Atomic<Int>(0)
     /// Helpers that may still join, and the number that the next one gets.
-    var openPlaces: Int
+    var openPlaces = 0
     var nextWorker = 1
     let running = Atomic<Int>(0)
 
-    init(_ body: @escaping (Int) -> Void, places: Int) {
+    func begin(_ body: @escaping (Int, Int) -> Void, itemCount: Int, places: Int) {
       self.body = body
+      self.itemCount = itemCount
+      nextItem.store(0, ordering: .relaxed)
       openPlaces = places
+      nextWorker = 1
     }
 
     // Not inlined, so that no reference to the body is left when a helper says that it is back.
-    @inline(never) func work(_ worker: Int) { body?(worker) }
+    @inline(never) func work(_ worker: Int) {
+      guard let body else { return }
+      while true {
+        let item = nextItem.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard item < itemCount else { return }
+        body(worker, item)
+      }
+    }
+
     @inline(never) func end() { body = nil }
   }
 
@@ -30,6 +43,8 @@ final class WorkerPool: @unchecked Sendable {
   private let workCame = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let workEnded = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var jobs: [Job] = []
+  /// Jobs that are over, for the next ones.
+  private var spare: [Job] = []
   private var threadCount = 0
   private var idleCount = 0
   private var isRefused = false
@@ -45,23 +60,32 @@ final class WorkerPool: @unchecked Sendable {
     pthread_cond_init(workEnded, nil)
   }
 
-  /// Calls `body(worker)` at once on this thread, as worker 0, and on up to `helpers` others; returns when all are back.
-  func run(helpers: Int, _ body: (_ worker: Int) -> Void) {
+  /// Calls `body(worker, item)` for each item, on this thread, as worker 0, and on up to `helpers` others; returns when all are back.
+  func run(helpers: Int, itemCount: Int, _ body: (_ worker: Int, _ item: Int) -> Void) {
     withoutActuallyEscaping(body) { body in
-      let job = Job(body, places: helpers)
-      open(job)
+      let job = open(body, itemCount: itemCount, places: helpers)
       job.work(0)
       close(job)
       job.end()
+      keep(job)
     }
   }
 
-  private func open(_ job: Job) {
+  private func open(_ body: @escaping (Int, Int) -> Void, itemCount: Int, places: Int) -> Job {
     pthread_mutex_lock(lock)
+    let job = spare.popLast() ?? Job()
+    job.begin(body, itemCount: itemCount, places: places)
     jobs.append(job)
-    let open = openPlaces.add(job.openPlaces, ordering: .relaxed).newValue
+    let open = openPlaces.add(places, ordering: .relaxed).newValue
     while idleCount < open, threadCount < 1024, !isRefused, startHelper() {}
-    if job.openPlaces == 1 { pthread_cond_signal(workCame) } else { pthread_cond_broadcast(workCame) }
+    if places == 1 { pthread_cond_signal(workCame) } else { pthread_cond_broadcast(workCame) }
+    pthread_mutex_unlock(lock)
+    return job
+  }
+
+  private func keep(_ job: Job) {
+    pthread_mutex_lock(lock)
+    if spare.count < 16 { spare.append(job) }
     pthread_mutex_unlock(lock)
   }
 

@@ -8,32 +8,33 @@ public enum Workers {
 
   /// Calls `body(worker, item)` for each item below `itemCount` on up to `threadCount` threads: this one, and those that the
   /// system gives.
+  public static func run(
+    threadCount: Int, itemCount: Int, _ body: @Sendable (_ worker: Int, _ item: Int) -> Void
+  ) {
+    let workers = max(1, min(threadCount, itemCount))
+    if workers == 1 {
+      for item in 0..<max(0, itemCount) { body(0, item) }
+    } else {
+      WorkerPool.shared.run(helpers: workers - 1, itemCount: itemCount, body)
+    }
+  }
+
+  /// The same for a body that may throw.
   ///
   /// The first error stops the others at their next item and is thrown; of several, that of the lowest item.
-  /// Where the body does not throw, neither does this.
   public static func run<Failure: Error>(
     threadCount: Int, itemCount: Int, _ body: @Sendable (_ worker: Int, _ item: Int) throws(Failure) -> Void
   ) throws(Failure) {
-    let next = Atomic<Int>(0)
     let failure = Mutex<(item: Int, error: Failure)?>(nil)
-    @Sendable func work(_ worker: Int) {
-      while true {
-        let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard item < itemCount, failure.withLock({ $0 == nil }) else { return }
-        do throws(Failure) {
-          try body(worker, item)
-        } catch {
-          failure.withLock { held in
-            if held.map({ item < $0.item }) ?? true { held = (item, error) }
-          }
+    run(threadCount: threadCount, itemCount: itemCount) { (worker: Int, item: Int) -> Void in
+      guard failure.withLock({ $0 == nil }) else { return }
+      do throws(Failure) {
+        try body(worker, item)
+      } catch {
+        failure.withLock { held in
+          if held.map({ item < $0.item }) ?? true { held = (item, error) }
         }
       }
-    }
-    let workers = max(1, min(threadCount, itemCount))
-    if workers == 1 {
-      work(0)
-    } else {
-      WorkerPool.shared.run(helpers: workers - 1, work)
     }
     if let failed = failure.withLock({ $0 }) { throw failed.error }
   }
