@@ -118,8 +118,8 @@ let package = Package(
     Floor.look.module(
       "Reports",
       [
-        "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive", "ModelSources", "Conversion", "Exports",
-        "NetworkRuntime", "Observation", "Comparison",
+        "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive", "Checkpoints", "ModelSources", "Conversion",
+        "Exports", "NetworkRuntime", "Observation", "Comparison",
       ]),
     // Bantam: the face to programs, and the command line.
     .target(
@@ -189,7 +189,7 @@ let package = Package(
         "Quantization", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
       ], fixtures: .copied),
     Floor.look.tests("Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Comparison"]),
-    Floor.look.tests("Reports", ["TestSupport", "JSONText", "Reports"]),
+    Floor.look.tests("Reports", ["TestSupport", "Tensors", "JSONText", "ModelSources", "Reports"]),
     .testTarget(
       name: "BantamCLITests",
       dependencies: ["BantamCLI", "TestSupport", "Tensors", "Kernels", "JSONText", "BantamArchive"],

@@ -88,3 +88,4 @@
 @_exported import enum Reports.ReportError
 @_exported import struct Reports.RunDiffReport
 @_exported import struct Reports.TensorDetails
+@_exported import struct Reports.TensorReport

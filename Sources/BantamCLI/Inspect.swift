@@ -11,9 +11,22 @@ struct Inspect: ParsableCommand {
         bantam inspect blip3o-8b.bantam
         bantam inspect BLIP3o-Model-8B --tree
         bantam inspect blip3o-8b.bantam --tensor llm.layers.7.mlp.down_proj.weight
+        bantam inspect blip3o-8b.bantam --tensor 'llm.layers.*.down_proj.weight' --json
+        bantam inspect model-Q4_K_M.gguf --layout blk.0.attn_q.weight
         bantam inspect model.safetensors --json --digests
         bantam inspect model-Q4_K_M.gguf --metadata
         bantam inspect pytorch_model.bin --all
+
+      TENSORS
+        A pattern of --tensor is a shell's: `*`, `?` and `[...]`, over whole names, ours or the file's own. One that is a name
+        itself is that tensor alone; one that fits nothing is an error with the names that are nearest. With --json the
+        document is {"schema": "bantam.tensors.1", "path", "tensors": [...]}, an entry for each tensor in the order in
+        which they are listed, also where there is one.
+
+      DIGESTS
+        sha256: of the values, row-major in the dtype that is shown; decoded where they are quantized, left out where they
+        cannot be. stored_sha256: of the bytes of the file, as --tensor shows them under 'stored' or 'planes', one range after
+        another. formats/sources.md has both in full.
       """)
 
   @Argument(help: "A folder, file, repository id or .bantam file.")
@@ -26,11 +39,13 @@ struct Inspect: ParsableCommand {
   var all = false
 
   @Option(
-    help: ArgumentHelp("Shape, dtype, bytes, provenance, statistics and first values of one tensor.", valueName: "name")
+    help: ArgumentHelp(
+      "Shape, dtypes, where it is stored and how, provenance, statistics and first values of a tensor, or of all that a pattern fits.",
+      valueName: "pattern")
   )
   var tensor: String?
 
-  @Option(help: ArgumentHelp("Which bytes hold which rows or tiles of one tensor.", valueName: "name"))
+  @Option(help: ArgumentHelp("Which bytes hold which rows, tiles or blocks of one tensor.", valueName: "name"))
   var layout: String?
 
   @Flag(help: "What the files say about themselves: keys and values.")
@@ -42,7 +57,7 @@ struct Inspect: ParsableCommand {
   @Flag(help: "What quantization cost: tensors ranked by recorded error, worst first.")
   var quality = false
 
-  @Flag(help: "SHA-256 of each tensor's plain bytes, and of its bytes as stored (with --json).")
+  @Flag(help: "SHA-256 of each tensor's values, and of its bytes as stored (with --json).")
   var digests = false
 
   @Option(help: "Read the source as this family.")
@@ -61,8 +76,7 @@ struct Inspect: ParsableCommand {
     let inspection = try Inspection(path: path, family: family)
     if !work.quiet { for note in inspection.notes { Terminal.say("note: \(note)") } }
     if let tensor {
-      let details = try TensorDetails(inspection, inspection.tensor(named: tensor))
-      return Terminal.print(details, asJSON: json)
+      return Terminal.print(try report(of: inspection.tensors(matching: tensor), inspection), asJSON: json)
     }
     if let layout {
       return Terminal.print(LayoutMap(inspection, try inspection.tensor(named: layout)), asJSON: json)
@@ -80,13 +94,24 @@ struct Inspect: ParsableCommand {
       return Terminal.print(check, asJSON: json)
     }
     if digests {
-      let (resources, meter) = work.resources("digests", total: byteCount)
-      let digests = try TensorDigests.all(
-        of: inspection.source, numbers: inspection.tensors.map(\.number), resources: resources)
+      let (source, numbers) = (inspection.source, inspection.tensors.map(\.number))
+      let (resources, meter) = work.resources(
+        "digests", total: TensorDigests.byteCount(of: source, numbers: numbers))
+      let digests = try TensorDigests.all(of: source, numbers: numbers, resources: resources)
       meter.finish()
       return Terminal.print(inspection.json(digests: digests), indent: 1)
     }
     if json { return Terminal.print(inspection.json(), indent: 1) }
     Terminal.print(lines: tree ? inspection.tree() : inspection.lines(allTensors: all))
+  }
+
+  private func report(of tensors: [Inspection.Tensor], _ inspection: Inspection) throws -> TensorReport {
+    // Only sources without recorded statistics are read, and one tensor is soon done.
+    guard inspection.source.archive == nil, tensors.count > 1 else {
+      return try TensorReport(inspection, tensors, resources: work.resources())
+    }
+    let (resources, meter) = work.resources("statistics", total: tensors.reduce(0) { $0 + $1.info.byteCount })
+    defer { meter.finish() }
+    return try TensorReport(inspection, tensors, resources: resources)
   }
 }

@@ -15,7 +15,7 @@ public struct Checkpoint: Sendable {
   }
 
   public struct Entry: Sendable {
-    public let info: TensorInfo
+    public private(set) var info: TensorInfo
     /// Folder below the root that holds the file, `""` for the root itself.
     public let folder: String
     /// Index into ``Checkpoint/files``.
@@ -27,11 +27,15 @@ public struct Checkpoint: Sendable {
     public let sourceName: TensorName
     /// What the tensor belongs to, where it is no weight: another program's encoding, an optimizer. Such a tensor is carried bit for
     /// bit, and neither cast nor quantized.
-    public let part: String?
+    public private(set) var part: String?
+    /// Empty where it is one run of plain elements.
+    private var runs: [StoredRun]
 
-    public init(
+    /// - Parameter stored: the runs that it is stored in, where that is not one run of plain elements.
+    init(
       info: TensorInfo, folder: String, fileIndex: Int, offset: Int, content: Content = .plain,
-      sourceName: TensorName? = nil, part: String? = nil
+      stored: [StoredRun] = [],
+      sourceName: TensorName? = nil
     ) {
       self.info = info
       self.folder = folder
@@ -39,22 +43,36 @@ public struct Checkpoint: Sendable {
       self.offset = offset
       self.content = content
       self.sourceName = sourceName ?? info.name
-      self.part = part
+      runs = stored
+    }
+
+    /// The same, stored in one run of another form than plain elements.
+    func stored(as form: StoredRun.Form) -> Entry {
+      var entry = self
+      entry.runs = [
+        StoredRun(name: sourceName, fileIndex: fileIndex, offset: offset, byteCount: storedByteCount, form: form)
+      ]
+      return entry
     }
 
     func asPart(of program: String) -> Entry {
-      Entry(
-        info: info, folder: folder, fileIndex: fileIndex, offset: offset, content: content, sourceName: sourceName,
-        part: program)
+      var part = self
+      part.part = program
+      return part
     }
 
     /// The same under another name.
-    func renamed(_ name: TensorName) -> Entry? {
-      TensorInfo(name: name, dtype: info.dtype, shape: info.shape).map {
-        Entry(
-          info: $0, folder: folder, fileIndex: fileIndex, offset: offset, content: content, sourceName: sourceName,
-          part: part)
-      }
+    public func renamed(_ name: TensorName) -> Entry? {
+      guard let info = TensorInfo(name: name, dtype: info.dtype, shape: info.shape) else { return nil }
+      var renamed = self
+      renamed.info = info
+      return renamed
+    }
+
+    /// The runs of bytes that it is stored in. Those of a joined tensor come in the order of what was joined, partitions in the order
+    /// of their elements, and the parts of another program's encoding in the order of the bytes of their names.
+    public var stored: [StoredRun] {
+      runs.isEmpty ? stored(as: .plain(info.dtype, shape: info.shape)).runs : runs
     }
 
     /// `plain`, or the form in which the tensor is stored.

@@ -81,7 +81,7 @@ extension Checkpoint {
     return Entry(
       info: info, folder: first.folder, fileIndex: first.fileIndex, offset: first.offset,
       content: .decoded(JoinedTensor(encodingName: first.encoding + ", joined", parts: parts)),
-      sourceName: first.sourceName)
+      stored: members.flatMap(\.stored), sourceName: first.sourceName)
   }
 
   private func reader(of entry: Entry) -> (any StoredTensor)? {

@@ -9,8 +9,7 @@ final class StridedView: StoredTensor {
   let storedByteCount: Int
   private let source: any ByteSource
   private let start: Int
-  private let shape: [Int]
-  private let strides: [Int]
+  private let strides: Strides
   private let width: Int
   /// Bytes from the first element to the end of the last.
   private let span: Int
@@ -26,16 +25,15 @@ final class StridedView: StoredTensor {
 
   /// - Parameters:
   ///   - start: where the first element lies in the file. All elements are known to lie within it.
-  ///   - strides: in elements.
   ///   - width: bytes of an element.
-  init(_ source: any ByteSource, start: Int, shape: [Int], strides: [Int], width: Int) {
+  ///   - packedByteCount: what the source takes in its file, where it must be unpacked.
+  init(_ source: any ByteSource, start: Int, strides: Strides, width: Int, packedByteCount: Int? = nil) {
     self.source = source
     self.start = start
-    self.shape = shape
     self.strides = strides
     self.width = width
-    span = (zip(shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 } + 1) * width
-    storedByteCount = span
+    span = strides.reach * width
+    storedByteCount = packedByteCount ?? span
   }
 
   /// Mapped where it is a plain file; what must be unpacked is held as a whole.
@@ -58,21 +56,15 @@ final class StridedView: StoredTensor {
 
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     let memory = try held()
-    let columns = shape.last ?? 1
-    let stride = strides.last ?? 0
+    let (columns, step) = (strides.columnCount, strides.columnStep)
     var element = offset / width
     var done = 0
     while done < buffer.count {
       // A run within the innermost dimension.
       let column = element % columns
       let count = min(columns - column, (buffer.count - done) / width)
-      var place = column * stride
-      var rest = element / columns
-      for (size, stride) in zip(shape, strides).dropLast().reversed() {
-        place += rest % size * stride
-        rest /= size
-      }
-      copy(memory.bytes, from: place * width, stride: stride * width, count: count, to: buffer, at: done)
+      let place = strides.start(ofRow: element / columns) + column * step
+      copy(memory.bytes, from: place * width, stride: step * width, count: count, to: buffer, at: done)
       element += count
       done += count * width
     }

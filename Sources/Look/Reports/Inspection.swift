@@ -82,12 +82,28 @@ public struct Inspection: Sendable {
   /// The tensor of a name, in Bantam's form or the source's own.
   /// - Throws: ``ArchiveError/noSuchTensor(path:name:nearest:)``.
   public func tensor(named text: String) throws -> Tensor {
-    let name = TensorName(text)
-    if let found = tensors.first(where: { $0.name == name || source.tensors[$0.number].sourceName == name }) {
-      return found
+    guard let found = self[TensorName(text)] else { throw nothing(like: text) }
+    return found
+  }
+
+  /// The tensors whose names a shell pattern fits, in Bantam's form or the source's own, in the order in which they are
+  /// listed. A pattern that is a name itself is that tensor alone.
+  /// - Throws: ``ArchiveError/noSuchTensor(path:name:nearest:)`` where it fits none.
+  public func tensors(matching pattern: String) throws -> [Tensor] {
+    if let found = self[TensorName(pattern)] { return [found] }
+    let found = tensors.filter {
+      $0.name.matches(pattern: pattern) || source.tensors[$0.number].sourceName.matches(pattern: pattern)
     }
-    throw ArchiveError.noSuchTensor(
-      path: source.path, name: text, nearest: nearestNames(to: text, in: tensors.map(\.name.text)))
+    guard !found.isEmpty else { throw nothing(like: pattern) }
+    return found
+  }
+
+  private subscript(name: TensorName) -> Tensor? {
+    tensors.first { $0.name == name || source.tensors[$0.number].sourceName == name }
+  }
+
+  private func nothing(like text: String) -> ArchiveError {
+    .noSuchTensor(path: source.path, name: text, nearest: nearestNames(to: text, in: tensors.map(\.name.text)))
   }
 
   // MARK: Screens
@@ -224,8 +240,8 @@ public struct Inspection: Sendable {
       .init("source_name", .string((origin?.name ?? source.tensors[tensor.number].sourceName).text)),
     ]
     if let digests {
-      members.append(.init("sha256", .string(digests.plain.description)))
-      if let stored = digests.stored { members.append(.init("stored_sha256", .string(stored.description))) }
+      if let plain = digests.plain { members.append(.init("sha256", .string(plain.description))) }
+      members.append(.init("stored_sha256", .string(digests.stored.description)))
     }
     return .object(members)
   }

@@ -1,6 +1,8 @@
 import BantamArchive
+import Checkpoints
 import Encodings
 import JSONText
+import ModelSources
 import Tensors
 
 /// Which bytes of a file hold which part of a tensor.
@@ -8,10 +10,14 @@ public struct LayoutMap: Presentation {
   /// Rows and columns of elements, and the bytes that hold them.
   public struct Span: Sendable {
     public let plane: String
+    /// Of a source of several files, the one that the bytes lie in.
+    public var file: String?
     public let rows: Range<Int>
     /// Where columns lie tap after tap, channels of `tap`.
     public let columns: Range<Int>
     public var tap: Int?
+    /// Bytes from one element to the next, where they do not lie one after another.
+    public var step: Int?
     public let bytes: Range<Int>
   }
 
@@ -22,87 +28,102 @@ public struct LayoutMap: Presentation {
 
   /// - Parameter limit: spans to list of each plane.
   public init(_ inspection: Inspection, _ tensor: Inspection.Tensor, limit: Int = 32) {
-    let shape = tensor.info.matrix
-    let (rows, columns) = (shape.rows, shape.columns)
-    var spans: [Span] = []
-    var total = 0
+    var spans = LayoutSpans(limit: limit)
     var descriptions: [String] = []
-    func addRows(_ plane: String, start: Int, bits: Int) {
-      total += rows
-      for row in 0..<min(rows, limit) {
-        let range = start + row * columns * bits / 8..<start + ((row + 1) * columns * bits + 7) / 8
-        spans.append(Span(plane: plane, rows: row..<row + 1, columns: 0..<columns, bytes: range))
-      }
-    }
-    /// Pieces of some rows and some columns of a segment, one after another.
-    func addPieces(
-      _ plane: String, _ grain: (rows: Int, columns: Int), segment width: Int, isTapMajor: Bool,
-      bytes: (_ number: Int, _ stripe: Int, _ places: Range<Int>) -> Range<Int>
-    ) {
-      let perSegment = (width + grain.columns - 1) / grain.columns
-      let across = columns / max(1, width) * perSegment
-      let count = (rows + grain.rows - 1) / grain.rows * across
-      total += count
-      for number in 0..<min(limit, count) {
-        let (stripe, place) = number.quotientAndRemainder(dividingBy: across)
-        let (segment, piece) = place.quotientAndRemainder(dividingBy: perSegment)
-        let inside = piece * grain.columns..<min(width, (piece + 1) * grain.columns)
-        let places = segment * width + inside.lowerBound..<segment * width + inside.upperBound
-        spans.append(
-          Span(
-            plane: plane, rows: stripe * grain.rows..<min(rows, (stripe + 1) * grain.rows),
-            columns: isTapMajor ? inside : places, tap: isTapMajor ? segment : nil,
-            bytes: bytes(number, stripe, places)))
-      }
-    }
     if let archive = inspection.source.archive {
-      let encoded = archive.encoded(tensor.number)
-      for (number, plane) in archive.owner(of: tensor.number).planes.enumerated() {
-        let name = plane.kind.map { "\($0)" } ?? "unknown"
-        let layout = archive.index.layouts[plane.layout]
-        descriptions.append("\(name): \(Self.describe(layout))")
-        guard let encoded else { continue }
-        switch (plane.kind, layout) {
-        case (.values, .tiled(let tile)):
-          addPieces(
-            name, (tile.tileRows, tile.tileColumns),
-            segment: tile.segmentColumns == 0 ? columns : tile.segmentColumns, isTapMajor: tile.columnOrder == .tapMajor
-          ) { piece, _, _ in
-            plane.offset + piece * tile.tileByteCount..<plane.offset + (piece + 1) * tile.tileByteCount
-          }
-        case (.values, _): addRows(name, start: plane.offset, bits: tensor.info.dtype.bitWidth)
-        default:
-          let (encoding, stored) = (encoded.encoding, encoded.shape)
-          addPieces(
-            name, encoding.grain, segment: stored.segmentColumns, isTapMajor: stored.order == .tapMajor
-          ) { _, stripe, places in
-            let range = encoding.byteRange(plane: number, of: stored, stripe: stripe, columns: places)
-            return plane.offset + range.lowerBound..<plane.offset + range.upperBound
-          }
-        }
-      }
+      descriptions = Self.add(archive, tensor, to: &spans)
     } else {
-      let origin = inspection.source.tensors[tensor.number]
-      if origin.encoding == "plain" {
-        descriptions.append("values: row-major")
-        addRows("values", start: origin.offset, bits: tensor.info.dtype.bitWidth)
-      } else {
-        // Only its decoder knows where each value is.
-        descriptions.append("stored as \(origin.encoding)")
-        total = 1
-        spans.append(
-          Span(
-            plane: "stored", rows: 0..<rows, columns: 0..<columns,
-            bytes: origin.offset..<origin.offset + origin.storedByteCount))
+      let (runs, files) = (inspection.source.storedRuns(tensor.number) ?? [], inspection.source.files.map(\.path))
+      for run in runs {
+        let (name, file) = (runs.count == 1 ? "values" : run.name.text, files[run.fileIndex])
+        let described = Self.add(run, as: name, in: file, tensor, to: &spans)
+        descriptions.append(files.count == 1 ? described : "\(described), in \(file)")
       }
     }
-    self.spans = spans
-    omittedCount = total - spans.count
-    heading =
-      "\(tensor.name)  \(tensor.info.shapeText) as \(rows) x \(columns)  " + descriptions.joined(separator: "; ")
+    self.spans = spans.spans
+    omittedCount = spans.total - spans.spans.count
+    heading = "\(tensor.name)  \(tensor.info.shapeText)  " + descriptions.joined(separator: "; ")
   }
 
-  /// A layout in words.
+  private static func text(_ shape: MatrixShape) -> String { "\(shape.rows) x \(shape.columns)" }
+
+  /// The planes of a native file.
+  private static func add(_ archive: Archive, _ tensor: Inspection.Tensor, to spans: inout LayoutSpans) -> [String] {
+    let shape = tensor.info.matrix
+    let encoded = archive.encoded(tensor.number)
+    var descriptions: [String] = []
+    for (number, plane) in archive.owner(of: tensor.number).planes.enumerated() {
+      let name = plane.kind.map { "\($0)" } ?? "unknown"
+      let layout = archive.index.layouts[plane.layout]
+      descriptions.append("\(name) as \(text(shape)): \(describe(layout))")
+      guard let encoded else { continue }
+      switch (plane.kind, layout) {
+      case (.values, .tiled(let tile)):
+        spans.addPieces(
+          name, of: shape, (tile.tileRows, tile.tileColumns),
+          segment: tile.segmentColumns == 0 ? shape.columns : tile.segmentColumns,
+          isTapMajor: tile.columnOrder == .tapMajor
+        ) { piece, _, _ in
+          plane.offset + piece * tile.tileByteCount..<plane.offset + (piece + 1) * tile.tileByteCount
+        }
+      case (.values, _): spans.addRows(name, of: shape, start: plane.offset, bits: tensor.info.dtype.bitWidth)
+      default:
+        let (encoding, stored) = (encoded.encoding, encoded.shape)
+        spans.addPieces(
+          name, of: shape, encoding.grain, segment: stored.segmentColumns, isTapMajor: stored.order == .tapMajor
+        ) { _, stripe, places in
+          let range = encoding.byteRange(plane: number, of: stored, stripe: stripe, columns: places)
+          return plane.offset + range.lowerBound..<plane.offset + range.upperBound
+        }
+      }
+    }
+    return descriptions
+  }
+
+  /// A run of another program's file, in rows and columns of its own.
+  private static func add(
+    _ run: Checkpoint.StoredRun, as name: String, in file: String, _ tensor: Inspection.Tensor,
+    to spans: inout LayoutSpans
+  ) -> String {
+    switch run.form {
+    case .plain(let dtype, let shape):
+      let shape = TensorInfo(name: run.name, dtype: dtype, shape: shape)?.matrix ?? tensor.info.matrix
+      spans.addRows(name, in: file, of: shape, start: run.offset, bits: dtype.bitWidth)
+      return "\(name) as \(text(shape)): \(dtype.name), row-major"
+    case .view(let view):
+      let place = "from element \(view.storageOffset) of the storage at byte \(view.storage.lowerBound)"
+      guard !view.strides.isContiguous else {
+        spans.addRows(name, in: file, of: tensor.info.matrix, start: run.offset, bits: view.dtype.bitWidth)
+        return "\(name) as \(text(tensor.info.matrix)): \(view.dtype.name), row-major, \(place)"
+      }
+      let strides = view.strides
+      spans.addRows(name, in: file, of: strides, start: run.offset, width: view.dtype.bitWidth / 8)
+      return "\(name) as \(strides.rowCount) x \(strides.columnCount): \(view.dtype.name), strides \(strides.steps), "
+        + place
+    case .blocks(let blocks):
+      let width = blocks.blocksPerRow * blocks.elementsPerBlock
+      let shape = MatrixShape(rows: blocks.rows, columns: width)
+      // A type of plain elements has blocks of one: its rows say more.
+      guard blocks.elementsPerBlock > 1 else {
+        spans.addRows(name, in: file, of: shape, start: run.offset, bits: 8 * blocks.bytesPerBlock)
+        return "\(name) as \(text(shape)): \(blocks.type), row-major"
+      }
+      spans.addPieces(
+        name, in: file, of: shape, (1, blocks.elementsPerBlock), segment: width, isTapMajor: false
+      ) { number, _, _ in
+        run.offset + number * blocks.bytesPerBlock..<run.offset + (number + 1) * blocks.bytesPerBlock
+      }
+      return "\(name) as \(text(shape)): \(blocks.type), \(blocks.blocksPerRow) blocks a row, each "
+        + "\(blocks.elementsPerBlock) elements in \(blocks.bytesPerBlock) bytes"
+    case .packed:
+      // Only its decoder knows where each value is.
+      let shape = tensor.info.matrix
+      spans.addWhole(name, in: file, of: shape, bytes: run.offset..<run.offset + run.byteCount)
+      return "\(name) as \(text(shape)): stored as \(tensor.encoding)"
+    }
+  }
+
+  /// A layout of a native file in words.
   public static func describe(_ layout: PlaneLayout) -> String {
     switch layout {
     case .rowMajor: "row-major"
@@ -121,7 +142,7 @@ public struct LayoutMap: Presentation {
       table.add([
         span.plane, "\(span.rows.lowerBound)-\(span.rows.upperBound - 1)",
         "\(span.columns.lowerBound)-\(span.columns.upperBound - 1)" + (span.tap.map { " of tap \($0)" } ?? ""),
-        "\(span.bytes.lowerBound)-\(span.bytes.upperBound - 1)",
+        "\(span.bytes.lowerBound)-\(span.bytes.upperBound - 1)" + (span.step.map { ", every \($0)" } ?? ""),
       ])
     }
     return [heading] + table.lines + (omittedCount > 0 ? ["... and \(omittedCount) more"] : [])
@@ -133,9 +154,10 @@ public struct LayoutMap: Presentation {
       "spans": .array(
         spans.map { span in
           .members([
-            "plane": .string(span.plane), "rows": [.int(span.rows.lowerBound), .int(span.rows.upperBound)],
+            "plane": .string(span.plane), "file": span.file.map { .string($0) } ?? .null,
+            "rows": [.int(span.rows.lowerBound), .int(span.rows.upperBound)],
             "columns": [.int(span.columns.lowerBound), .int(span.columns.upperBound)],
-            "tap": span.tap.map { .int($0) } ?? .null,
+            "tap": span.tap.map { .int($0) } ?? .null, "step": span.step.map { .int($0) } ?? .null,
             "bytes": [.int(span.bytes.lowerBound), .int(span.bytes.upperBound)],
           ])
         }),

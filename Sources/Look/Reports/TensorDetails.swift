@@ -9,24 +9,31 @@ public struct TensorDetails: Presentation {
   private let tensor: Inspection.Tensor
   private let fields: [(key: String, value: JSONValue)]
 
-  public init(_ inspection: Inspection, _ tensor: Inspection.Tensor) throws {
+  /// - Parameter resources: its cancellation and progress count for statistics that are not recorded.
+  public init(_ inspection: Inspection, _ tensor: Inspection.Tensor, resources: Resources = .init()) throws {
+    try self.init(inspection, tensor, storages: SharedStorages(inspection.source), resources)
+  }
+
+  init(
+    _ inspection: Inspection, _ tensor: Inspection.Tensor, storages: SharedStorages, _ resources: Resources
+  ) throws {
     self.tensor = tensor
     let source = inspection.source
+    let stored = StoredDescription(source, tensor.number, storages)
     var fields: [(key: String, value: JSONValue)] = [
       ("name", .string(tensor.name.text)), ("component", .string(tensor.component)), ("role", .string(tensor.role)),
-      ("dtype", .string(tensor.info.dtype.name)), ("shape", .array(tensor.info.shape.map { .int($0) })),
+      ("dtype", .string(tensor.info.dtype.name)), ("stored_dtype", .string(stored.dtype)),
+      ("source_dtype", stored.sourceDType.map { .string($0) } ?? .null),
+      ("shape", .array(tensor.info.shape.map { .int($0) })),
       ("elements", .int(tensor.info.elementCount)), ("encoding", .string(tensor.encoding)),
       ("bytes", .int(tensor.storedByteCount)),
     ]
     if let archive = source.archive {
       fields += Self.archiveFields(archive, tensor.number)
     } else {
-      let origin = source.tensors[tensor.number]
-      fields.append(("file", .string(origin.file)))
-      fields.append(("source_name", .string(origin.sourceName.text)))
-      fields.append(("begin", .int(origin.offset)))
-      fields.append(("end", .int(origin.offset + origin.storedByteCount)))
-      fields.append(("statistics", try Self.measured(source, tensor)))
+      fields.append(("source_name", .string(source.tensors[tensor.number].sourceName.text)))
+      fields.append(("stored", .array(stored.runs)))
+      fields.append(("statistics", try Self.measured(source, tensor, resources)))
     }
     fields.append(("first_values", try Self.firstValues(source, tensor)))
     self.fields = fields
@@ -75,11 +82,16 @@ public struct TensorDetails: Presentation {
     ])
   }
 
-  private static func measured(_ source: ModelSource, _ tensor: Inspection.Tensor) throws -> JSONValue {
+  private static func measured(
+    _ source: ModelSource, _ tensor: Inspection.Tensor, _ resources: Resources
+  ) throws -> JSONValue {
     guard ValueStatistics.isSupported(tensor.info.dtype), source.isReadable(tensor.number) else { return .null }
     var statistics = ValueStatistics()
     let buffer = try AlignedBuffer(byteCount: Resources.streamByteCount)
-    try source.stream(tensor.number, through: buffer) { statistics.add($0, dtype: tensor.info.dtype) }
+    try source.stream(tensor.number, through: buffer, cancellation: resources.cancellation) {
+      statistics.add($0, dtype: tensor.info.dtype)
+      resources.progress($0.count)
+    }
     return json(.init(statistics))
   }
 
@@ -133,9 +145,14 @@ public struct TensorDetails: Presentation {
 
   public var lines: [String] {
     let width = fields.map(\.key.count).max() ?? 0
-    return fields.map { key, value in
-      let shown = value.string.map { PrintableText.shortened($0, to: 200) } ?? value.text()
-      return key + String(repeating: " ", count: width - key.count + 2) + shown
+    return fields.flatMap { key, value -> [String] in
+      // Several planes or runs take a line each.
+      let items = value.array.flatMap { $0.first?.object == nil ? nil : $0 } ?? [value]
+      return items.enumerated().map { number, item in
+        let shown = item.string.map { PrintableText.shortened($0, to: 200) } ?? item.text()
+        let title = number == 0 ? key : ""
+        return title + String(repeating: " ", count: width - title.count + 2) + shown
+      }
     }
   }
 }

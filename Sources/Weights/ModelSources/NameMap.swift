@@ -96,12 +96,7 @@ package struct NameMap: Sendable {
 
   private func renamed(_ entry: Checkpoint.Entry, _ name: String) -> Checkpoint.Entry? {
     for (from, to) in names {
-      guard let values = from.values(in: name),
-        let info = TensorInfo(name: TensorName(to.filled(values)), dtype: entry.info.dtype, shape: entry.info.shape)
-      else { continue }
-      return Checkpoint.Entry(
-        info: info, folder: entry.folder, fileIndex: entry.fileIndex, offset: entry.offset, content: entry.content,
-        sourceName: entry.sourceName)
+      if let values = from.values(in: name) { return entry.renamed(TensorName(to.filled(values))) }
     }
     return nil
   }

@@ -118,7 +118,9 @@ struct DeepSpeedFile {
     _ value: PickleValue, name: TensorName
   ) throws(DeepSpeedError) -> (info: TensorInfo, offset: Int)? {
     try perform { (torch) throws(TorchError) in
-      guard let tensor = try TorchTensor(value, name: name, in: torch.document), tensor.isContiguous else { return nil }
+      guard let tensor = try TorchTensor(value, name: name, in: torch.document), tensor.strides.isContiguous else {
+        return nil
+      }
       return (tensor.info, try torch.place(of: tensor))
     }
   }

@@ -58,12 +58,8 @@ struct ZeroMerger {
     entries += try trained(plan.trained, ranks)
     let known = Dictionary(entries.map { ($0.info.name, $0) }) { first, _ in first }
     for (name, source) in plan.shared {
-      guard let origin = known[source], known[name] == nil,
-        let info = TensorInfo(name: name, dtype: origin.info.dtype, shape: origin.info.shape)
-      else { continue }
-      entries.append(
-        Checkpoint.Entry(
-          info: info, folder: folder, fileIndex: origin.fileIndex, offset: origin.offset, content: origin.content))
+      guard known[name] == nil, let shared = known[source]?.renamed(name) else { continue }
+      entries.append(shared)
     }
     return entries
   }
@@ -110,7 +106,8 @@ struct ZeroMerger {
       let plane = Plane(
         source: file.torch.file, offset: entry.offset, dtype: entry.info.dtype, shape: entry.info.shape)
       return Checkpoint.Entry(
-        info: info, folder: folder, fileIndex: firstFile, offset: entry.offset, content: .decoded(WidenedTensor(plane)))
+        info: info, folder: folder, fileIndex: firstFile, offset: entry.offset, content: .decoded(WidenedTensor(plane)),
+        stored: entry.stored)
     }
   }
 
@@ -188,15 +185,14 @@ struct ZeroMerger {
         start += ranks[0][group].count
         group += 1
       }
-      var pieces: [JoinedBytes.Piece] = []
+      var pieces: [Piece] = []
       for (rank, groups) in ranks.enumerated() {
-        let source = files[models.count + rank].source
         for run in Self.runs(position..<position + part, in: groups[group...], from: start) {
-          pieces.append(.init(source: source, offset: run.offset, byteCount: run.count * 4))
+          pieces.append(Piece(file: models.count + rank, offset: run.offset, count: run.count))
         }
       }
       position += part
-      entries.append(entry(info, pieces, fileIndex: firstFile + models.count))
+      entries.append(entry(info, pieces, file: models.count))
     }
     guard position == available else { throw .leftOver(expected: position, found: available) }
     return entries
@@ -241,24 +237,40 @@ struct ZeroMerger {
     _ info: TensorInfo, _ fragments: [[TensorName: (info: TensorInfo, offset: Int)]]
   ) throws(DeepSpeedError) -> Checkpoint.Entry {
     let part = Self.partCount(info.elementCount, models.count)
-    var pieces: [JoinedBytes.Piece] = []
+    var pieces: [Piece] = []
     for (rank, known) in fragments.enumerated() {
       guard let fragment = known[info.name], fragment.info.elementCount == part,
         fragment.info.dtype == fragments[0][info.name]?.info.dtype
       else { throw .fragmentMissing(name: info.name, file: models[rank]) }
-      pieces.append(
-        .init(source: files[rank].source, offset: fragment.offset, byteCount: fragment.info.byteCount))
+      pieces.append(Piece(file: rank, offset: fragment.offset, count: part))
     }
     guard let dtype = fragments.first?[info.name]?.info.dtype,
       let typed = TensorInfo(name: info.name, dtype: dtype, shape: info.shape)
     else { throw .badShape(name: info.name) }
-    return entry(typed, pieces, fileIndex: firstFile)
+    return entry(typed, pieces, file: 0)
   }
 
-  private func entry(_ info: TensorInfo, _ pieces: [JoinedBytes.Piece], fileIndex: Int) -> Checkpoint.Entry {
-    Checkpoint.Entry(
-      info: info, folder: folder, fileIndex: fileIndex, offset: pieces.first?.offset ?? 0,
-      content: .decoded(JoinedBytes(encodingName: "partitions", pieces: pieces)))
+  /// Elements of a parameter in one of ``files``.
+  private struct Piece {
+    let file: Int
+    let offset: Int
+    let count: Int
+  }
+
+  /// - Parameter file: the one of ``files`` that the tensor is listed under.
+  private func entry(_ info: TensorInfo, _ pieces: [Piece], file: Int) -> Checkpoint.Entry {
+    let width = info.dtype.bitWidth / 8
+    let joined = pieces.map {
+      JoinedBytes.Piece(source: files[$0.file].source, offset: $0.offset, byteCount: $0.count * width)
+    }
+    let stored = pieces.map {
+      Checkpoint.StoredRun(
+        name: info.name, fileIndex: firstFile + $0.file, offset: $0.offset, byteCount: $0.count * width,
+        form: .plain(info.dtype, shape: [$0.count]))
+    }
+    return Checkpoint.Entry(
+      info: info, folder: folder, fileIndex: firstFile + file, offset: pieces.first?.offset ?? 0,
+      content: .decoded(JoinedBytes(encodingName: "partitions", pieces: joined)), stored: stored)
   }
 }
 

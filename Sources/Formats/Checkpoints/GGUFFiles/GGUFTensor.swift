@@ -52,8 +52,9 @@ extension GGUFHeader {
       } else if tensor.type.plainDType == nil {
         content = .listedOnly(encoding: tensor.type.name, byteCount: tensor.byteCount)
       }
-      return Checkpoint.Entry(
+      let entry = Checkpoint.Entry(
         info: info, folder: place.folder, fileIndex: place.fileIndex, offset: tensor.offset, content: content)
+      return entry.stored(as: .blocks(BlockRows(tensor)))
     }
   }
 }

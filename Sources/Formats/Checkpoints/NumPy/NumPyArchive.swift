@@ -69,20 +69,26 @@ enum NumPyArchive {
       throw .numPy(path: path, .badShape)
     }
     var content = Checkpoint.Content.plain
+    var form: Checkpoint.StoredRun.Form?
     if header.isFortranOrder, info.shape.count > 1, info.elementCount > 0 {
-      var strides: [Int] = []
-      for position in info.shape.indices { strides.append(info.shape[..<position].reduce(1, *)) }
+      let strides = Strides(
+        shape: info.shape, steps: info.shape.indices.map { info.shape[..<$0].reduce(1, *) })
+      let first = start + header.dataOffset
       content = .decoded(
         StridedView(
-          source, start: start + header.dataOffset, shape: info.shape, strides: strides, width: info.dtype.bitWidth / 8)
-      )
+          source, start: first, strides: strides, width: info.dtype.bitWidth / 8,
+          packedByteCount: packed?.packedByteCount))
+      form = .view(
+        StoredView(dtype: info.dtype, strides: strides, storageOffset: 0, storage: first..<first + info.byteCount))
     } else if let packed {
       content = .decoded(
         UnpackedArray(source: source, offset: header.dataOffset, storedByteCount: packed.packedByteCount))
     }
-    return Checkpoint.Entry(
+    if packed != nil { form = .packed(info.dtype) }
+    let entry = Checkpoint.Entry(
       info: info, folder: place.folder, fileIndex: place.fileIndex, offset: packed?.offset ?? start + header.dataOffset,
       content: content)
+    return form.map { entry.stored(as: $0) } ?? entry
   }
 }
 

@@ -91,6 +91,11 @@ struct QuantizedParts {
     return info
   }
 
+  /// The parts that were taken, in the order of the bytes of their names.
+  var stored: [Checkpoint.StoredRun] {
+    current.sorted { entries[$0].info.name < entries[$1].info.name }.flatMap { entries[$0].stored }
+  }
+
   var storedByteCount: Int { current.reduce(0) { $0 + entries[$1].info.byteCount } }
 
   /// Scales over blocks of a matrix, one for all where there is only one.

@@ -24,11 +24,11 @@ struct QuantizedTensors {
     for (place, program) in found { programs[left[place]] = program }
     notes = decoding.notes + Self.notes(programs: found, entries: left.map { entries[$0] })
     for (number, entry) in entries.enumerated() {
-      if let (info, decoder) = decoding.decoded[number] {
+      if let (found, stored) = decoding.decoded[number] {
         self.entries.append(
           Checkpoint.Entry(
-            info: info, folder: entry.folder, fileIndex: entry.fileIndex, offset: entry.offset,
-            content: .decoded(decoder)))
+            info: found.info, folder: entry.folder, fileIndex: entry.fileIndex, offset: entry.offset,
+            content: .decoded(found.decoder), stored: stored))
       } else if !decoding.used.contains(number) {
         self.entries.append(programs[number].map { entry.asPart(of: $0) } ?? entry)
       }
@@ -48,7 +48,7 @@ struct QuantizedTensors {
   private struct Decoding {
     private var parts: QuantizedParts
     private let entries: [Checkpoint.Entry]
-    private(set) var decoded: [Int: QuantizedParts.Found] = [:]
+    private(set) var decoded: [Int: (found: QuantizedParts.Found, stored: [Checkpoint.StoredRun])] = [:]
     private(set) var used = Set<Int>()
     /// Parts of tensors that were not understood, with what they are parts of.
     private(set) var closed: [Int: String] = [:]
@@ -68,7 +68,7 @@ struct QuantizedTensors {
           guard let found = try parts.tensor(marked: number, config: config) else { continue }
           let place = parts.current.min() ?? number
           guard used.isDisjoint(with: parts.current) else { throw .describedTwice(tensor: found.info.name) }
-          decoded[place] = found
+          decoded[place] = (found, parts.stored)
           used.formUnion(parts.current)
           for part in parts.current { firstOf[part] = place }
         } catch { close(number, error) }

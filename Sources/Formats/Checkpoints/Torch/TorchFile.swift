@@ -67,7 +67,7 @@ struct TorchFile {
     guard let needed = storage.byteCount, needed <= place.byteCount else {
       throw .storageTooShort(key: storage.key, expected: storage.byteCount ?? .max, found: place.byteCount)
     }
-    return place.offset + storage.viewOffset * ((storage.dtype?.bitWidth ?? 8) / 8)
+    return place.offset + storage.viewOffset * storage.width
   }
 
   /// The entries of tensors of this file, in the pickle's order.
@@ -75,15 +75,18 @@ struct TorchFile {
     var entries: [Checkpoint.Entry] = []
     entries.reserveCapacity(tensors.count)
     for tensor in tensors {
-      let width = tensor.info.dtype.bitWidth / 8
-      let offset = try place(of: tensor)
+      let (storage, offset) = (try start(of: tensor), try place(of: tensor))
       var content = Checkpoint.Content.plain
-      if !tensor.isContiguous, tensor.info.elementCount > 0 {
+      if !tensor.strides.isContiguous {
         content = .decoded(
-          StridedView(file, start: offset, shape: tensor.info.shape, strides: tensor.strides, width: width))
+          StridedView(file, start: offset, strides: tensor.strides, width: tensor.info.dtype.bitWidth / 8))
       }
-      entries.append(
-        Checkpoint.Entry(info: tensor.info, folder: folder, fileIndex: fileIndex, offset: offset, content: content))
+      let view = StoredView(
+        dtype: tensor.info.dtype, strides: tensor.strides, storageOffset: tensor.offset,
+        storage: storage..<storage + tensor.storage.count * tensor.storage.width)
+      let entry = Checkpoint.Entry(
+        info: tensor.info, folder: folder, fileIndex: fileIndex, offset: offset, content: content)
+      entries.append(entry.stored(as: .view(view)))
     }
     return entries
   }
@@ -199,8 +202,7 @@ struct StoragePlaces {
     var widths: [[UInt8]: Int] = [:]
     for value in document.persistentValues {
       let storage = try TorchStorage(value, in: document)
-      let width = (storage.dtype?.bitWidth ?? 8) / 8
-      if let known = widths.updateValue(width, forKey: storage.key), known != width {
+      if let known = widths.updateValue(storage.width, forKey: storage.key), known != storage.width {
         throw .storageTypes(key: storage.key)
       }
     }

@@ -11,10 +11,13 @@ struct TorchStorage: Hashable {
   /// Of files before the zip form: where this storage starts within the one of its key, in elements.
   var viewOffset = 0
 
+  /// Bytes of an element.
+  var width: Int { (dtype?.bitWidth ?? 8) / 8 }
+
   /// Bytes up to the end of this storage; nil where that overflows.
   var byteCount: Int? {
     let (end, overflow) = count.addingReportingOverflow(viewOffset)
-    let (bytes, overflowToo) = end.multipliedReportingOverflow(by: (dtype?.bitWidth ?? 8) / 8)
+    let (bytes, overflowToo) = end.multipliedReportingOverflow(by: width)
     return overflow || overflowToo ? nil : bytes
   }
 
@@ -49,17 +52,7 @@ struct TorchTensor {
   let info: TensorInfo
   /// In elements.
   let offset: Int
-  let strides: [Int]
-
-  /// Whether the elements lie one after another. Strides of dimensions of one element do not matter.
-  var isContiguous: Bool {
-    var expected = 1
-    for (size, stride) in zip(info.shape, strides).reversed() where size != 1 {
-      guard stride == expected else { return false }
-      expected *= size
-    }
-    return true
-  }
+  let strides: Strides
 
   /// Reads the call that rebuilds a tensor; nil where the value is something else.
   /// Source: PyTorch, `torch/_utils.py`.
@@ -109,7 +102,7 @@ struct TorchTensor {
     guard let info = TensorInfo(name: name, dtype: dtype, shape: shape) else { throw bad("has a size that overflows") }
     self.info = info
     self.offset = offset
-    self.strides = strides
+    self.strides = Strides(shape: shape, steps: strides)
     try checkBounds()
   }
 
@@ -145,7 +138,7 @@ struct TorchTensor {
     guard storage.dtype == nil || storage.dtype == info.dtype else { throw .storageTypes(key: storage.key) }
     guard info.elementCount > 0 else { return }
     var last = offset
-    for (size, stride) in zip(info.shape, strides) {
+    for (size, stride) in zip(info.shape, strides.steps) {
       let (reach, overflow) = (size - 1).multipliedReportingOverflow(by: stride)
       let (sum, carry) = last.addingReportingOverflow(reach)
       guard !overflow, !carry else { throw .outsideStorage(name: info.name, end: .max, count: stored) }
