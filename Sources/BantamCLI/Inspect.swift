@@ -11,22 +11,24 @@ struct Inspect: ParsableCommand {
         bantam inspect blip3o-8b.bantam
         bantam inspect BLIP3o-Model-8B --tree
         bantam inspect blip3o-8b.bantam --tensor llm.layers.7.mlp.down_proj.weight
-        bantam inspect blip3o-8b.bantam --tensor 'llm.layers.*.down_proj.weight' --json
+        bantam inspect blip3o-8b.bantam --tensor '*.down_proj.weight'
         bantam inspect model-Q4_K_M.gguf --layout blk.0.attn_q.weight
         bantam inspect model.safetensors --json --digests
         bantam inspect model-Q4_K_M.gguf --metadata
         bantam inspect pytorch_model.bin --all
 
       TENSORS
-        A pattern of --tensor is a shell's: `*`, `?` and `[...]`, over whole names, ours or the file's own. One that is a name
-        itself is that tensor alone; one that fits nothing is an error with the names that are nearest. With --json the
-        document is {"schema": "bantam.tensors.1", "path", "tensors": [...]}, an entry for each tensor in the order in
-        which they are listed, also where there is one.
+        A pattern of --tensor is a shell's: *, ? and [...], over whole names,
+        ours or those of the file. A pattern that is itself a name is that
+        tensor alone; one that fits nothing is an error with the nearest names.
+        The document of --json is always a list, in the order of --all:
+        {"schema": "bantam.tensors.1", "path": ..., "tensors": [{...}, ...]}
 
       DIGESTS
-        sha256: of the values, row-major in the dtype that is shown; decoded where they are quantized, left out where they
-        cannot be. stored_sha256: of the bytes of the file, as --tensor shows them under 'stored' or 'planes', one range after
-        another. formats/sources.md has both in full.
+        sha256 is that of the values, row-major, decoded where they are
+        quantized; it is left out where they cannot be. stored_sha256 is that
+        of the bytes in the file: the ranges that --tensor lists under 'stored'
+        or 'planes', one after another. In full: formats/sources.md.
       """)
 
   @Argument(help: "A folder, file, repository id or .bantam file.")
@@ -40,7 +42,7 @@ struct Inspect: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Shape, dtypes, where it is stored and how, provenance, statistics and first values of a tensor, or of all that a pattern fits.",
+      "Shape, dtypes, storage, provenance, statistics and first values of all tensors that a pattern fits.",
       valueName: "pattern")
   )
   var tensor: String?

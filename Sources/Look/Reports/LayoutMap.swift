@@ -113,7 +113,8 @@ public struct LayoutMap: Presentation {
       ) { number, _, _ in
         run.offset + number * blocks.bytesPerBlock..<run.offset + (number + 1) * blocks.bytesPerBlock
       }
-      return "\(name) as \(text(shape)): \(blocks.type), \(blocks.blocksPerRow) blocks a row, each "
+      return "\(name) as \(text(shape)): \(blocks.type), rows of \(blocks.blocksPerRow) "
+        + (blocks.blocksPerRow == 1 ? "block, " : "blocks, ")
         + "\(blocks.elementsPerBlock) elements in \(blocks.bytesPerBlock) bytes"
     case .packed:
       // Only its decoder knows where each value is.
@@ -137,13 +138,17 @@ public struct LayoutMap: Presentation {
   }
 
   public var lines: [String] {
-    var table = TextTable([("plane", .left), ("rows", .left), ("columns", .left), ("bytes", .left)])
+    let hasFiles = Set(spans.map(\.file)).count > 1
+    var table = TextTable(
+      [("plane", .left), ("rows", .left), ("columns", .left), ("bytes", .left)] + (hasFiles ? [("file", .left)] : []))
     for span in spans {
-      table.add([
-        span.plane, "\(span.rows.lowerBound)-\(span.rows.upperBound - 1)",
-        "\(span.columns.lowerBound)-\(span.columns.upperBound - 1)" + (span.tap.map { " of tap \($0)" } ?? ""),
-        "\(span.bytes.lowerBound)-\(span.bytes.upperBound - 1)" + (span.step.map { ", every \($0)" } ?? ""),
-      ])
+      let file = hasFiles ? [span.file ?? ""] : []
+      table.add(
+        [
+          span.plane, "\(span.rows.lowerBound)-\(span.rows.upperBound - 1)",
+          "\(span.columns.lowerBound)-\(span.columns.upperBound - 1)" + (span.tap.map { " of tap \($0)" } ?? ""),
+          "\(span.bytes.lowerBound)-\(span.bytes.upperBound - 1)" + (span.step.map { ", every \($0)" } ?? ""),
+        ] + file)
     }
     return [heading] + table.lines + (omittedCount > 0 ? ["... and \(omittedCount) more"] : [])
   }

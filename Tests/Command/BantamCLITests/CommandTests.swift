@@ -95,6 +95,31 @@ import TestSupport
     for (name, digest) in digests(document) { #expect(digests(source)[name] == digest) }
   }
 
+  @Test func aPatternGivesAListAndANameAListOfOne() throws {
+    let pattern = "llm.layers.*.mlp.down_proj.weight"
+    for path in [Self.tiny, Self.archive] {
+      let document = try json(Command(["inspect", path, "--tensor", pattern, "--json", "-q"]))
+      #expect(document["schema"] == "bantam.tensors.1" && document["path"]?.string == path)
+      let names = try #require(document["tensors"]?.array).map { $0["name"]?.string }
+      #expect(names == (0..<3).map { "llm.layers.\($0).mlp.down_proj.weight" })
+      let one = try json(Command(["inspect", path, "--tensor", "llm.norm.weight", "--json", "-q"]))
+      #expect(one["schema"] == document["schema"] && one["tensors"]?.array?.count == 1)
+      let lines = try Command(["inspect", path, "--tensor", pattern, "-q"]).output
+      #expect(lines.components(separatedBy: "\n\n").count == 3)
+      let none = try Command(["inspect", path, "--tensor", "llm.layers.*.mlp.dwn_proj.weight"])
+      #expect(none.status == 66 && none.errors.contains("Nearest: llm.layers.0.mlp.down_proj.weight"), "\(none.errors)")
+    }
+  }
+
+  @Test func aQuantizedTensorNamesTheDTypeThatItCameFrom() throws {
+    let folder = TemporaryFolder()
+    let name = "llm.layers.0.mlp.up_proj.weight"
+    #expect(try Command(["quantize", Self.tiny, "-o", folder["q"], "--encoding", "int4", "-q"]).status == 0)
+    let document = try json(Command(["inspect", folder["q"], "--tensor", name, "--json", "-q"]))
+    let tensor = try #require(document["tensors"]?.array?.first)
+    #expect(tensor["source_dtype"] == "BF16" && tensor["stored_dtype"]?.string?.hasPrefix("int4") == true, "\(tensor)")
+  }
+
   @Test func healthFindsWhatIsSick() throws {
     let folder = TemporaryFolder()
     var big = [UInt8](repeating: 0x3F, count: 16384)
@@ -407,7 +432,7 @@ import TestSupport
     #expect(try Command(["inspect", path, "--tensor", "Q4_K"]).output.contains("first_values  [-"))
     // A type that is listed has no values to show.
     #expect(try Command(["inspect", path, "--tensor", "IQ3_S"]).output.contains("first_values  null"))
-    #expect(try Command(["inspect", path, "--layout", "IQ3_S"]).output.contains("stored as IQ3_S"))
+    #expect(try Command(["inspect", path, "--layout", "IQ3_S"]).output.contains("rows of 1 block, 256 elements"))
     let folder = TemporaryFolder()
     let converted = try Command(["convert", path, "-o", folder["x"]])
     #expect(converted.status == 65 && converted.errors.contains("is listed but not read"))

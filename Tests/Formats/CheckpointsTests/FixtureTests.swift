@@ -31,7 +31,7 @@ import TestSupport
   @Test func allAreThere() { #expect(Self.cases.count == 42) }
 
   /// The folder without what is expected of it, so that this is not read as its weights.
-  private static func source(_ path: String) throws -> (path: String, folder: TemporaryFolder?) {
+  static func source(_ path: String) throws -> (path: String, folder: TemporaryFolder?) {
     let full = fixtures + "/" + path
     guard Folder.exists(full) || path.contains("sharded/") || path.contains("split/") else { return (full, nil) }
     let copy = TemporaryFolder()

@@ -49,10 +49,16 @@ public final class ScratchFile: Sendable {
   }
 }
 
-/// Opens what a file holds and reads the beginning and the end of every tensor.
+/// Opens what a file holds and reads the beginning and the end of every tensor, as it is stored and as values.
 public func readAll(_ path: String) {
   guard let checkpoint = try? Checkpoint(path: path) else { return }
   for entry in checkpoint.entries.prefix(64) {
+    for run in entry.stored {
+      var bytes = [UInt8](repeating: 0, count: min(run.byteCount, 4096))
+      for offset in [0, run.byteCount - bytes.count] {
+        bytes.withUnsafeMutableBytes { _ = try? checkpoint.read(run, at: offset, into: $0) }
+      }
+    }
     if case .listedOnly = entry.content { continue }
     let width = max(1, entry.info.dtype.bitWidth / 8)
     let count = min(entry.info.byteCount, 4096 / width * width)
