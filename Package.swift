@@ -118,8 +118,8 @@ let package = Package(
     Floor.look.module(
       "Reports",
       [
-        "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive", "Checkpoints", "ModelSources", "Conversion",
-        "Exports", "NetworkRuntime", "Observation", "Comparison",
+        "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "ModelSources",
+        "Conversion", "Exports", "NetworkRuntime", "Observation", "Comparison",
       ]),
     // Bantam: the face to programs, and the command line.
     .target(
