@@ -142,7 +142,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Tensors", "Kernels", "Encodings"], path: "Tests/TestSupport"),
     .target(
-      name: "SampleSupport", dependencies: ["TestSupport", "ModelSources", "Samples"], path: "Tests/SampleSupport"),
+      name: "SampleSupport", dependencies: ["TestSupport", "Tensors", "ModelSources", "Samples"],
+      path: "Tests/SampleSupport"),
     Floor.base.tests("Tensors", ["TestSupport", "Tensors"]),
     Floor.base.tests("Kernels", ["TestSupport", "CKernels", "Tensors", "Kernels", "JSONText"], fixtures: .copied),
     Floor.base.tests("Encodings", ["TestSupport", "Tensors", "Kernels", "Encodings"]),
@@ -173,7 +174,7 @@ let package = Package(
       "Exports",
       [
         "TestSupport", "Tensors", "JSONText", "GGUF", "Checkpoints", "BantamArchive", "Tokenization",
-        "ModelSources", "Quantization", "Conversion", "Exports", "Samples", "Comparison",
+        "ModelSources", "Quantization", "Conversion", "Exports", "Samples", "Comparison", "SampleSupport",
       ]),
     Floor.run.tests("NetworkRuntime", ["TestSupport", "Tensors", "Kernels", "Encodings", "NetworkRuntime"]),
     Floor.run.tests(

@@ -1,6 +1,7 @@
 import Foundation
 import ModelSources
 import Samples
+import Tensors
 import TestSupport
 
 /// A tiny sample on disk, made once.
@@ -17,5 +18,17 @@ public enum TinySample {
     let copy = TemporaryFolder()
     try! FileManager.default.copyItem(atPath: path, toPath: copy["tiny"])
     return copy
+  }
+
+  /// Makes the head of a copy repeat its embedding.
+  public static func copyEmbeddingOverHead(_ folder: TemporaryFolder) throws {
+    let source = try ModelSource(path: folder["tiny"])
+    let number = source.tensors.firstIndex { $0.info.name == "model.embed_tokens.weight" }!
+    let head = source.tensors.first { $0.info.name == "lm_head.weight" }!
+    let buffer = try AlignedBuffer(byteCount: head.info.byteCount)
+    try source.read(number, at: 0, into: buffer.bytes)
+    var file = folder.bytes(of: "tiny/" + head.file)
+    file.replaceSubrange(head.offset..<head.offset + head.info.byteCount, with: buffer.bytes)
+    folder.write(file, to: "tiny/" + head.file)
   }
 }

@@ -27,7 +27,8 @@ public enum Workers {
   ) throws(Failure) {
     let failure = Mutex<(item: Int, error: Failure)?>(nil)
     run(threadCount: threadCount, itemCount: itemCount) { (worker: Int, item: Int) -> Void in
-      guard failure.withLock({ $0 == nil }) else { return }
+      // Lower items still run: their error is the one to throw.
+      guard failure.withLock({ held in held.map { item < $0.item } ?? true }) else { return }
       do throws(Failure) {
         try body(worker, item)
       } catch {

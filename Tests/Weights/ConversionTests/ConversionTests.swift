@@ -163,7 +163,7 @@ import Comparison
       var config = String(decoding: folder.bytes(of: "tiny/config.json"), as: UTF8.self)
       config = config.replacingOccurrences(of: "\"tie_word_embeddings\": false", with: "\"tie_word_embeddings\": true")
       folder.write(config, to: "tiny/config.json")
-      if isEqual { try copyEmbeddingOverHead(folder) }
+      if isEqual { try TinySample.copyEmbeddingOverHead(folder) }
       let plan = try convert(folder["tiny"], to: folder["t.bantam"], components: ["llm"])
       let head = try #require(plan.archive.index.tensors.last)
       #expect(head.info.name == "llm.lm_head.weight")
@@ -175,17 +175,6 @@ import Comparison
       try export(archive, to: folder["export"])
       #expect(try ModelSource(path: folder["export"]).tensors.contains { $0.info.name == "lm_head.weight" })
     }
-  }
-
-  private func copyEmbeddingOverHead(_ folder: TemporaryFolder) throws {
-    let source = try ModelSource(path: folder["tiny"])
-    let number = source.tensors.firstIndex { $0.info.name == "model.embed_tokens.weight" }!
-    let head = source.tensors.first { $0.info.name == "lm_head.weight" }!
-    let buffer = try AlignedBuffer(byteCount: head.info.byteCount)
-    try source.read(number, at: 0, into: buffer.bytes)
-    var file = folder.bytes(of: "tiny/" + head.file)
-    file.replaceSubrange(head.offset..<head.offset + head.info.byteCount, with: buffer.bytes)
-    folder.write(file, to: "tiny/" + head.file)
   }
 
   @Test func anArchiveConvertsToAnArchive() throws {

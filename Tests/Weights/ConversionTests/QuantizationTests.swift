@@ -159,14 +159,7 @@ import Conversion
     var config = String(decoding: folder.bytes(of: "tiny/config.json"), as: UTF8.self)
     config = config.replacingOccurrences(of: "\"tie_word_embeddings\": false", with: "\"tie_word_embeddings\": true")
     folder.write(config, to: "tiny/config.json")
-    let source = try ModelSource(path: folder["tiny"])
-    let number = source.tensors.firstIndex { $0.info.name == "model.embed_tokens.weight" }!
-    let head = source.tensors.first { $0.info.name == "lm_head.weight" }!
-    let buffer = try AlignedBuffer(byteCount: head.info.byteCount)
-    try source.read(number, at: 0, into: buffer.bytes)
-    var file = folder.bytes(of: "tiny/" + head.file)
-    file.replaceSubrange(head.offset..<head.offset + head.info.byteCount, with: buffer.bytes)
-    folder.write(file, to: "tiny/" + head.file)
+    try TinySample.copyEmbeddingOverHead(folder)
     _ = try quantize(folder["tiny"], to: folder["q"], .init(defaultEncoding: .int4))
     let archive = try Archive(path: folder["q"])
     let stored = archive.index.tensors[archive.tensorNumber("llm.lm_head.weight")!]

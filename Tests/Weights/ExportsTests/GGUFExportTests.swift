@@ -5,6 +5,7 @@ import GGUF
 import ModelSources
 import Tensors
 import Testing
+import SampleSupport
 import TestSupport
 import Tokenization
 
@@ -183,14 +184,7 @@ import Tokenization
   @Test func aRepeatedHeadIsLeftOut() throws {
     let folder = ExportSample.copy()
     ExportSample.edit(folder, "tiny/config.json") { $0["tie_word_embeddings"] = true }
-    let source = try ModelSource(path: folder["tiny"])
-    let number = source.tensors.firstIndex { $0.info.name == "model.embed_tokens.weight" }!
-    let head = source.tensors.first { $0.info.name == "lm_head.weight" }!
-    let buffer = try AlignedBuffer(byteCount: head.info.byteCount)
-    try source.read(number, at: 0, into: buffer.bytes)
-    var file = folder.bytes(of: "tiny/" + head.file)
-    file.replaceSubrange(head.offset..<head.offset + head.info.byteCount, with: buffer.bytes)
-    folder.write(file, to: "tiny/" + head.file)
+    try TinySample.copyEmbeddingOverHead(folder)
     try ExportSample.convert(folder["tiny"], to: folder["t.bantam"])
     let plan = try export(folder["t.bantam"], as: .gguf, to: folder["m.gguf"])
     #expect(types(plan)["output.weight"] == nil && plan.notes.contains { $0.contains("'output.weight' repeats") })
