@@ -22,7 +22,7 @@ public final class Model: Sendable {
   let source: ModelSource
   let map: ModelMap
 
-  /// - Throws: ``ModelError``, or the errors of opening a source.
+  /// - Throws: ``ModelError``, ``ConfigError``, or the errors of opening a source.
   public init(path: String) throws {
     self.path = path
     source = try ModelSource(path: path)
@@ -110,7 +110,8 @@ public final class Model: Sendable {
   }
 
   /// How pictures are brought to the vision tower: as the folder says, unless the run says otherwise.
-  /// - Throws: ``ModelError`` for settings that are not implemented, and bounds that do not fit together.
+  /// - Throws: ``ConfigError`` for settings that change the picture in a way that is not known here, ``ModelError`` for bounds that do
+  ///   not fit together.
   func preprocessor(_ vision: VisionConfig, _ run: RunOptions) throws -> ImagePreprocessor {
     var config = PreprocessorConfig()
     let file = "preprocessor_config.json"

@@ -42,7 +42,7 @@ public final class TextToImage {
 
   /// Checks that the model has all parts and the options fit.
   /// - Parameter noise: start noise in place of the seed's, by name, channels first.
-  /// - Throws: ``ModelError``.
+  /// - Throws: ``ModelError``, ``ConfigError``.
   public init(
     _ model: Model, _ options: GenerationOptions = .init(), run: RunOptions = .init(), noise: Noise.Given = [:],
     observers: [any Observer] = []
