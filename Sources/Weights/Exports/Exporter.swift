@@ -7,7 +7,7 @@ import Tensors
 public enum Exporter {
   /// Writes the planned file or folder. The path bears the old content, or none, until the new one is whole.
   /// - Parameter path: the file or folder to make. A folder is replaced where an earlier export made it.
-  /// - Throws: ``FileError``, ``ConversionError``, or what reading the source throws.
+  /// - Throws: ``FileError``, ``ResourcesError``, or what reading the source throws.
   public static func run(_ plan: ExportPlan, to path: String, resources: Resources) throws {
     try resources.checkMemory()
     let writer = PlanWriter(
