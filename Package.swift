@@ -114,12 +114,13 @@ let package = Package(
         "Conversion", "NetworkRuntime", "Observation", "Networks",
       ]),
     // Look: what people are shown.
+    Floor.look.module("Documents", ["Tensors", "JSONText"]),
     Floor.look.module("Comparison", ["Tensors", "Kernels", "Checkpoints", "BantamArchive", "ModelSources"]),
     Floor.look.module(
       "Reports",
       [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "ModelSources",
-        "Conversion", "Exports", "NetworkRuntime", "Observation", "Comparison",
+        "Conversion", "Exports", "NetworkRuntime", "Observation", "Comparison", "Documents",
       ]),
     // Bantam: the face to programs, and the command line.
     .target(
@@ -127,7 +128,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "Pictures", "Tokenization",
         "ModelSources", "Quantization", "Conversion", "Exports", "NetworkRuntime", "Observation", "Networks",
-        "Blip3o", "Comparison", "Reports",
+        "Blip3o", "Comparison", "Documents", "Reports",
       ],
       exclude: ["README.md"]),
     .executableTarget(
@@ -135,7 +136,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "Pictures",
         "Tokenization", "ModelSources", "Quantization", "Conversion", "Exports", "Samples", "NetworkRuntime",
-        "Observation", "Blip3o", "Comparison", "Reports",
+        "Observation", "Blip3o", "Comparison", "Documents", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     // Tests, by floor.
@@ -190,7 +191,8 @@ let package = Package(
         "Quantization", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
       ], fixtures: .copied),
     Floor.look.tests("Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Comparison"]),
-    Floor.look.tests("Reports", ["TestSupport", "Tensors", "JSONText", "ModelSources", "Reports"]),
+    Floor.look.tests("Documents", ["TestSupport", "JSONText", "Documents"]),
+    Floor.look.tests("Reports", ["TestSupport", "Tensors", "JSONText", "ModelSources", "Documents", "Reports"]),
     .testTarget(
       name: "BantamCLITests",
       dependencies: ["BantamCLI", "TestSupport", "Tensors", "Kernels", "JSONText", "BantamArchive"],

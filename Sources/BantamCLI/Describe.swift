@@ -1,3 +1,4 @@
+import Documents
 import ArgumentParser
 import Blip3o
 import Glibc

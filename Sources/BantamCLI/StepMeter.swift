@@ -1,3 +1,4 @@
+import Documents
 import Blip3o
 import Glibc
 import Reports

@@ -21,6 +21,24 @@ enum Terminal {
     if asJSON { print(presentation.json, indent: indent) } else { print(lines: presentation.lines) }
   }
 
+  /// Writes lines that are safe already, as a document's are, colors and all.
+  static func print(document lines: [String]) { write(data: lines.map { $0 + "\n" }.joined()) }
+
+  /// Columns of the screen that data goes to; nil where it goes elsewhere, such as into a pipe.
+  static var width: Int? {
+    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
+  /// Whether data may be colored: on a screen that can, unless NO_COLOR says otherwise (no-color.org).
+  static var isColored: Bool {
+    isatty(STDOUT_FILENO) == 1 && !isDumb && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
+  }
+
+  private static var isDumb: Bool { getenv("TERM").map { String(cString: $0) } == "dumb" }
+
   /// Writes text of any number of lines, as it comes.
   static func stream(_ passage: String) { write(data: PrintableText.passage(passage)) }
 
@@ -46,7 +64,7 @@ enum Terminal {
 
   private static func shown(_ line: String) -> String { PrintableText.shortened(PrintableText.line(line), to: 500) }
 
-  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb" }
+  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 && !isDumb }
 
   // MARK: The end
 

@@ -1,3 +1,4 @@
+import Documents
 import JSONText
 import NetworkRuntime
 import Observation

@@ -1,3 +1,4 @@
+import Documents
 import Comparison
 import JSONText
 import Tensors

@@ -1,3 +1,4 @@
+import Documents
 import Exports
 import JSONText
 import Tensors

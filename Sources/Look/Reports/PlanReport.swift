@@ -1,3 +1,4 @@
+import Documents
 import Conversion
 import JSONText
 import Tensors

@@ -1,3 +1,4 @@
+import Documents
 import BantamArchive
 import Encodings
 import JSONText

@@ -6,6 +6,11 @@ public enum NameFolding {
     public let name: String
     /// Positions of the names in the list given.
     public let members: [Int]
+
+    public init(name: String, members: [Int]) {
+      self.name = name
+      self.members = members
+    }
   }
 
   private struct Entry {
@@ -48,6 +53,14 @@ public enum NameFolding {
       entries = merged
     }
     return entries.map { Line(name: text($0), members: $0.members) }
+  }
+
+  /// What tells each of the names of one line from the others: the numbers that vary, such as `13` or `2.0`.
+  static func distinctions(_ names: [String]) -> [String] {
+    let numbers = names.map { split($0).1 }
+    guard let first = numbers.first, numbers.allSatisfy({ $0.count == first.count }) else { return names }
+    let varying = first.indices.filter { position in numbers.contains { $0[position] != first[position] } }
+    return numbers.map { own in varying.map { String(own[$0]) }.joined(separator: ".") }
   }
 
   /// Numbers of a name that are looked at. No model nests deeper, and a hostile name may hold thousands.

@@ -1,4 +1,4 @@
-import Tensors
+import Glibc
 
 /// Numbers as people read them. Sizes are decimal: 1 GB is 10^9 bytes.
 public enum Quantity {
@@ -41,6 +41,24 @@ public enum Quantity {
     guard places > 0 else { return "\(sign)\(whole)" }
     let fraction = String(Int(scaled) % Int(scale))
     return "\(sign)\(whole)." + String(repeating: "0", count: places - fraction.count) + fraction
+  }
+
+  /// `42.10 dB`; `equal` where there is no difference.
+  public static func decibels(_ value: Double) -> String {
+    value == .infinity ? "equal" : fixed(value, 2) + " dB"
+  }
+
+  /// `1.23e-04`.
+  public static func scientific(_ value: Double) -> String {
+    guard value.isFinite, value != 0 else { return value == 0 ? "0" : fixed(value, 0) }
+    var exponent = Int(log10(abs(value)).rounded(.down))
+    var mantissa = value / pow(10, Double(exponent))
+    if abs(mantissa) >= 9.995 {
+      mantissa /= 10
+      exponent += 1
+    }
+    let digits = String(abs(exponent))
+    return fixed(mantissa, 2) + (exponent < 0 ? "e-" : "e+") + (digits.count == 1 ? "0" : "") + digits
   }
 
   /// `26 s`, `3 min 5 s`.

@@ -1,0 +1,25 @@
+import ArgumentParser
+import Documents
+
+/// How a command's findings are shown.
+struct ReportOptions: ParsableArguments {
+  @Flag(help: "Print a JSON document.")
+  var json = false
+
+  @Option(help: ArgumentHelp("Lines of each table. (default: as many as help)", valueName: "count"))
+  var top: Int?
+
+  @Flag(help: "A line for each row: nothing is folded or left out.")
+  var all = false
+
+  func validate() throws {
+    if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
+    guard top == nil || !all else { throw ValidationError("--top and --all exclude each other") }
+  }
+
+  var style: TextStyle {
+    TextStyle(width: Terminal.width, isColored: Terminal.isColored, top: top, showsAll: all)
+  }
+
+  func show(_ document: Document) { Terminal.print(document: document.lines(as: json ? .json : .text, style)) }
+}

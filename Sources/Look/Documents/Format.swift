@@ -1,0 +1,33 @@
+import JSONText
+
+/// Forms in which a document leaves the program.
+public enum DocumentFormat: String, CaseIterable, Sendable {
+  case text, md, csv, json
+}
+
+extension Document {
+  /// Lines in a form. Markdown and comma-separated values show its tables; Markdown its facts and sentences as well.
+  public func lines(as format: DocumentFormat, _ style: TextStyle = TextStyle()) -> [String] {
+    switch format {
+    case .text: lines(style)
+    case .md: markdown
+    case .csv:
+      Array(entries.compactMap { if case .table(let table) = $0 { table.csv } else { nil } }.joined(separator: [""]))
+    case .json: json.text(indent: 1).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+  }
+
+  private var markdown: [String] {
+    let parts: [[String]] = entries.map { entry in
+      switch entry {
+      case .fact(_, let title, let cell): cell == .absent ? [] : ["- \(title): \(cell.text)"]
+      case .table(let table): table.rows.isEmpty ? [] : table.markdown
+      case .note(let sentence), .warning(let sentence): [sentence]
+      case .heading(let title): ["## \(title)"]
+      case .drawing(let lines): ["```"] + lines + ["```"]
+      case .data: []
+      }
+    }
+    return Array(parts.filter { !$0.isEmpty }.joined(separator: [""]))
+  }
+}
