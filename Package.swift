@@ -192,7 +192,7 @@ let package = Package(
       ], fixtures: .copied),
     Floor.look.tests("Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Comparison"]),
     Floor.look.tests("Documents", ["TestSupport", "JSONText", "Documents"]),
-    Floor.look.tests("Reports", ["TestSupport", "Tensors", "JSONText", "ModelSources", "Documents", "Reports"]),
+    Floor.look.tests("Reports", ["TestSupport", "Tensors", "JSONText", "ModelSources", "Reports"]),
     .testTarget(
       name: "BantamCLITests",
       dependencies: ["BantamCLI", "TestSupport", "Tensors", "Kernels", "JSONText", "BantamArchive"],

@@ -78,6 +78,11 @@
 @_exported import enum Tokenization.TokenizerError
 
 // Showing.
+@_exported import enum Documents.Cell
+@_exported import struct Documents.Document
+@_exported import enum Documents.DocumentFormat
+@_exported import struct Documents.Table
+@_exported import struct Documents.TextStyle
 @_exported import struct Reports.DiffReport
 @_exported import struct Reports.ExportReport
 @_exported import struct Reports.Inspection

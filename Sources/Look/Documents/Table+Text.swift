@@ -59,10 +59,17 @@ extension Table {
       self.widths = widths
     }
 
+    /// A text without its middle. Of a tensor's name the end tells more than the start.
+    private static func fitted(_ text: String, to width: Int) -> String {
+      guard text.count > width else { return text }
+      let tail = (width - 1) * 2 / 3
+      return text.prefix(width - 1 - tail) + "…" + text.suffix(tail)
+    }
+
     func line(_ cells: [String]) -> String {
       var line = ""
       for (position, column) in shown.enumerated() {
-        let cell = PrintableText.shortened(cells[column], to: widths[column])
+        let cell = Self.fitted(cells[column], to: widths[column])
         line += (position > 0 ? String(repeating: " ", count: Self.gap) : "")
         line += cell.padded(to: widths[column], atRight: isNumber[column])
       }
