@@ -77,7 +77,7 @@ let package = Package(
     // Weights: sources, families, conversion, exports.
     .target(
       name: "BantamFormats", path: "formats",
-      exclude: ["README.md", "activations.md", "bantam.md", "exports.md", "families.md", "names.md", "sources.md"],
+      exclude: ["README.md", "activations.md", "bantam.md", "exports.md", "families.md", "names.md", "record.md", "sources.md"],
       sources: ["Formats.swift"],
       resources: [
         .embedInCode("families/blip3o.json"), .embedInCode("families/blip3o-next.json"),
@@ -105,7 +105,7 @@ let package = Package(
     Floor.weights.module("Samples", ["Tensors", "Kernels", "JSONText", "Checkpoints", "Tokenization", "ModelSources"]),
     // Run: networks at work, and those who look on.
     Floor.run.module("NetworkRuntime", ["Tensors", "Kernels", "Encodings"]),
-    Floor.run.module("Observation", ["Tensors", "Kernels", "NetworkRuntime"]),
+    Floor.run.module("Observation", ["Tensors", "Kernels", "Pictures", "NetworkRuntime"]),
     Floor.run.module("Networks", ["Tensors", "Kernels", "JSONText", "NetworkRuntime"]),
     Floor.run.module(
       "Blip3o",
@@ -116,6 +116,13 @@ let package = Package(
     // Look: what people are shown.
     Floor.look.module("Documents", ["Tensors", "JSONText"]),
     Floor.look.module("Comparison", ["Tensors", "Kernels", "Checkpoints", "BantamArchive", "ModelSources"]),
+    Floor.look.module("PictureComparison", ["Tensors", "Pictures"]),
+    Floor.look.module(
+      "Evidence",
+      [
+        "Tensors", "Kernels", "JSONText", "Checkpoints", "Pictures", "ModelSources", "NetworkRuntime", "Observation",
+        "Comparison", "PictureComparison", "Documents",
+      ]),
     Floor.look.module(
       "Reports",
       [
@@ -136,7 +143,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "Pictures",
         "Tokenization", "ModelSources", "Quantization", "Conversion", "Exports", "Samples", "NetworkRuntime",
-        "Observation", "Blip3o", "Comparison", "Documents", "Reports",
+        "Observation", "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     // Tests, by floor.
@@ -191,6 +198,12 @@ let package = Package(
         "Quantization", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
       ], fixtures: .copied),
     Floor.look.tests("Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Comparison"]),
+    Floor.look.tests(
+      "Evidence",
+      [
+        "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "ModelSources", "Quantization", "Conversion",
+        "Samples", "NetworkRuntime", "Blip3o", "Evidence",
+      ]),
     Floor.look.tests("Documents", ["TestSupport", "JSONText", "Documents"]),
     Floor.look.tests("Reports", ["TestSupport", "Tensors", "JSONText", "ModelSources", "Reports"]),
     .testTarget(

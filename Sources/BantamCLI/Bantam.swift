@@ -27,7 +27,8 @@ struct Bantam: ParsableCommand {
       """,
     version: bantamVersion,
     subcommands: [
-      Sample.self, Convert.self, Quantize.self, Inspect.self, Diff.self, Verify.self, Export.self, Annotate.self,
+      Sample.self, Convert.self, Quantize.self, Inspect.self, Diff.self, Compare.self, Verify.self, Export.self,
+      Annotate.self,
       Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, TraceCommand.self, ProfileCommand.self,
       Bench.self, Doctor.self,
     ])

@@ -46,8 +46,8 @@ public struct Document: Sendable {
       switch entry {
       case .fact(let key, _, let cell): members.append(.init(key, cell.json))
       case .data(let key, let value): members.append(.init(key, value))
-      case .table(let table): members.append(.init(table.key, table.json))
-      case .note, .warning, .drawing, .heading: break
+      case .table(let table) where table.form != .narrow: members.append(.init(table.key, table.json))
+      case .table, .note, .warning, .drawing, .heading: break
       }
     }
     return .object(members)

@@ -12,7 +12,9 @@ extension Document {
     case .text: lines(style)
     case .md: markdown
     case .csv:
-      Array(entries.compactMap { if case .table(let table) = $0 { table.csv } else { nil } }.joined(separator: [""]))
+      // One table a file: a reader of such values expects no other.
+      entries.lazy.compactMap { if case .table(let table) = $0, table.form != .narrow { table.csv } else { nil } }.first
+        ?? []
     case .json: json.text(indent: 1).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
   }
@@ -21,7 +23,7 @@ extension Document {
     let parts: [[String]] = entries.map { entry in
       switch entry {
       case .fact(_, let title, let cell): cell == .absent ? [] : ["- \(title): \(cell.text)"]
-      case .table(let table): table.rows.isEmpty ? [] : table.markdown
+      case .table(let table): table.rows.isEmpty || table.form == .narrow ? [] : table.markdown
       case .note(let sentence), .warning(let sentence): [sentence]
       case .heading(let title): ["## \(title)"]
       case .drawing(let lines): ["```"] + lines + ["```"]

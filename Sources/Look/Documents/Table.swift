@@ -52,7 +52,17 @@ public struct Table: Sendable {
     }
   }
 
+  /// Whom a table is for, where screens and programs are shown the same rows in two ways.
+  public enum Form: Sendable {
+    case both
+    /// Has too many columns for a screen: JSON, Markdown and comma-separated values.
+    case wide
+    /// Shows a screen a part of another table.
+    case narrow
+  }
+
   public let key: String
+  public var form = Form.both
   public let columns: [Column]
   public var rows: [[Cell]] = []
   public var folding: Folding?

@@ -31,7 +31,7 @@ extension Document {
       return (3, lines.map { style.colored($0, .red) })
     case .heading(let title): return (4, [style.colored(PrintableText.line(title), .bold)])
     case .drawing(let lines): return (5, lines.map(PrintableText.line))
-    case .table(let table): return (Self.tableKind, table.lines(style))
+    case .table(let table): return (Self.tableKind, table.form == .wide ? [] : table.lines(style))
     case .data: return (6, [])
     }
   }

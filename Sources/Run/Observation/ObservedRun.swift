@@ -1,4 +1,5 @@
 import NetworkRuntime
+import Pictures
 
 /// A whole run of a model that others look on at: a painting, an answer.
 public protocol ObservedRun: Sendable {
@@ -11,14 +12,13 @@ public protocol ObservedRun: Sendable {
 
 /// What a run has made.
 public struct RunResult: Sendable {
-  /// Of a picture, row by row; empty where none was made.
-  public var pixels: [UInt8]
-  /// Tokens of an answer, and its text.
+  public var picture: Picture?
+  /// Tokens of a text that was read, or of an answer, and the answer's text.
   public var tokens: [Int]
   public var answer: String?
 
-  public init(pixels: [UInt8] = [], tokens: [Int] = [], answer: String? = nil) {
-    self.pixels = pixels
+  public init(picture: Picture? = nil, tokens: [Int] = [], answer: String? = nil) {
+    self.picture = picture
     self.tokens = tokens
     self.answer = answer
   }

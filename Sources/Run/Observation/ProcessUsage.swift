@@ -3,6 +3,8 @@ import Glibc
 
 /// What the system says of this process.
 public struct ProcessUsage: Sendable, Equatable {
+  public init() {}
+
   /// Page faults that had to read, and those that did not.
   public var majorFaults = 0
   public var minorFaults = 0

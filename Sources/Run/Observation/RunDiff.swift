@@ -79,7 +79,7 @@ public final class RunDiff {
   }
 
   private func compare(_ first: RunResult, _ second: RunResult) {
-    if !first.pixels.isEmpty { picturePSNR = Self.psnr(first.pixels, second.pixels) }
+    if let a = first.picture, let b = second.picture { picturePSNR = Self.psnr(a.pixels, b.pixels) }
     if !first.tokens.isEmpty, first.tokens != second.tokens {
       firstDifferentToken = zip(first.tokens, second.tokens).prefix { $0 == $1 }.count
     }

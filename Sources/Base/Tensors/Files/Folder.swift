@@ -23,6 +23,14 @@ public enum Folder {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Makes a folder where there is none. What is in one that is there stays.
+  /// - Throws: ``FileError/cannotCreate(path:code:reason:)``, where something else has the name too.
+  public static func make(_ path: String) throws(FileError) {
+    guard mkdir(path, 0o777) == 0 || errno == EEXIST && exists(path) else {
+      throw .cannotCreate(path: path, code: errno, reason: "the folder cannot be created")
+    }
+  }
+
   /// Whether a folder stands at `path`, following links.
   public static func exists(_ path: String) -> Bool {
     var status = stat()

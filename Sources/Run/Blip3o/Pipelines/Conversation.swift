@@ -141,16 +141,27 @@ public final class Conversation {
   }
 
   /// One pass over a prompt without a cache, for the observers.
-  func pass(_ prompt: Prompt) throws {
+  /// - Parameter first: the first token behind which logits are wanted; nil: behind the last alone.
+  func pass(_ prompt: Prompt, logitsFrom first: Int? = nil) throws {
     try runner.stage("prompt") { run in
       runner.enter(run, "i2t")
-      let x = run.take(width: prompt.ids.count, channels: model.language.hiddenSize)
+      runner.progress(run, "prompt", step: 0, of: 1)
+      let count = prompt.ids.count
+      let x = run.take(width: count, channels: model.language.hiddenSize)
       try language.embed(run, prompt, pad: model.tokens.imagePad, into: x)
       try language.forward(run, x, positions: prompt.positions.list)
-      _ = try last(run, x)
+      // A vocabulary is wide: a few rows at a time keep memory small.
+      for start in stride(from: first ?? count - 1, to: count, by: Self.logitRowCount) {
+        let rows = start..<min(start + Self.logitRowCount, count)
+        let logits = run.take(width: rows.count, channels: model.language.vocabularySize)
+        try language.logits(run, x.tokens(rows), into: logits)
+        run.give(logits)
+      }
       run.give(x)
     }
   }
+
+  private static let logitRowCount = 32
 
   /// All tokens of the prompt at once; the logits behind the last.
   func prefill(_ prompt: Prompt, _ cache: KeyValueCache) throws -> [Float] {

@@ -24,7 +24,10 @@ public struct PaintingRun: ObservedRun {
 
   public var mode: ComputeMode { runOptions.mode }
 
-  public var outline: PipelineOutline {
+  public var outline: PipelineOutline { Self.outline }
+
+  /// What every painting consists of.
+  public static var outline: PipelineOutline {
     PipelineOutline(
       samplers: [
         .init(phase: "dit.sample.cond", path: "dit.sample.cond", title: "features"),
@@ -38,7 +41,7 @@ public struct PaintingRun: ObservedRun {
   public func run(observers: [any Observer]) throws -> RunResult {
     let pipeline = try TextToImage(model, options, run: runOptions, noise: noise, observers: observers)
     try pipeline.readAlone(prompt)
-    return RunResult(pixels: try pipeline.picture(prompt).pixels)
+    return RunResult(picture: try pipeline.picture(prompt))
   }
 }
 

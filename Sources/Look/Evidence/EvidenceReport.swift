@@ -1,0 +1,301 @@
+import Documents
+import JSONText
+import Observation
+
+/// The table that somebody who chooses a precision looks at.
+public struct EvidenceReport {
+  private let entries: [EvidenceComparison.Entry]
+  private let outline: PipelineOutline
+  /// What the models were given, for people.
+  private let given: [(key: String, title: String, value: Cell)]
+
+  /// - Parameter outline: of a painting.
+  public init(
+    _ comparison: EvidenceComparison, outline: PipelineOutline, given: [(key: String, title: String, value: Cell)]
+  ) {
+    entries = comparison.entries
+    self.outline = outline
+    self.given = given
+  }
+
+  public var document: Document {
+    var document = Document(schema: "bantam.compare.1")
+    for fact in given { document.fact(fact.key, fact.title, fact.value) }
+    document.add(models)
+    if entries.count > 1 {
+      document.add(sizes)
+      if entries.contains(where: { !$0.measures.logits.isEmpty }) { document.add(language) }
+      if entries.contains(where: { !$0.measures.states.isEmpty }) {
+        document.add(painting)
+        document.add(drift)
+      }
+      if entries.contains(where: { !$0.measures.pictures.isEmpty }) { document.add(pictures) }
+      if entries.contains(where: { !$0.measures.answers.isEmpty }) {
+        document.add(answers)
+        document.add(partedAnswers)
+      }
+    }
+    return document
+  }
+
+  // MARK: Tables
+
+  /// All of a model in one row.
+  private var models: Table {
+    var table = Table(
+      "models",
+      [
+        .init("name", "model"), .init("path", nil), .init("compute", "compute"), .init("bytes", "bytes"),
+        .init("bits_per_weight", "bits/w"), .init("bits_per_quantizable", "of quantizable"),
+        .init("weight_sqnr_db", "weight SQNR"), .init("worst_tensor", nil), .init("worst_tensor_sqnr_db", nil),
+        .init("kl_kind", nil), .init("mean_kl", "KL"), .init("mean_kl_standard_error", "+-"),
+        .init("top1_agreement", "top-1"), .init("top5_agreement", "top-5"), .init("perplexity", "perplexity"),
+        .init("answer_agreement", "answers"), .init("features_sqnr_db", "features"),
+        .init("latents_sqnr_db", "latents"), .init("psnr_db", "PSNR"), .init("lowest_psnr_db", nil),
+        .init("ssim", "SSIM"), .init("lowest_ssim", nil), .init("haarpsi", "HaarPSI"), .init("seconds", "seconds"),
+        .init("anonymous_bytes", "memory"), .init("file_bytes", "mapped"),
+      ])
+    table.form = .wide
+    for entry in entries {
+      let kind = mainKind(entry)
+      let logits = kind.flatMap { entry.measures.logits[$0] }
+      table.add([
+        .name(entry.name), .name(entry.path), .text(entry.compute), .of(entry.weights?.byteCount) { .bytes($0) },
+        .of(entry.weights?.bitsPerWeight) { .number($0, places: 2) },
+        .of(entry.weights?.bitsPerQuantizable) { .number($0, places: 2) },
+        .of(entry.weights?.sqnrDecibels) { .decibels($0) }, .of(entry.weights?.worst?.name) { .name($0) },
+        .of(entry.weights?.worst?.sqnrDecibels) { .decibels($0) }, .of(kind) { .text($0.rawValue) },
+        .of(logits?.meanKL) { .error($0) }, .of(logits?.standardError) { .error($0) },
+        .of(logits?.topAgreement) { .fraction($0, places: 2) },
+        .of(logits?.topFiveAgreement) { .fraction($0, places: 2) },
+        .of(logits?.perplexity) { .number($0, places: 4) },
+        .of(entry.measures.answerAgreement) { .fraction($0) }, .of(state(entry, features)) { .decibels($0) },
+        .of(state(entry, latents)) { .decibels($0) }, .of(entry.measures.psnrDecibels) { .decibels($0) },
+        .of(entry.measures.lowestPSNR) { .decibels($0) },
+        .of(entry.measures.meanSSIM) { .number($0, places: 4) },
+        .of(entry.measures.lowestSSIM) { .number($0, places: 4) },
+        .of(entry.measures.meanHaarPSI) { .number($0, places: 4) }, .of(entry.seconds) { .seconds($0) },
+        .of(entry.anonymousByteCount) { .bytes($0) }, .of(entry.fileByteCount) { .bytes($0) },
+      ])
+    }
+    return table
+  }
+
+  private var sizes: Table {
+    var table = Table(
+      "sizes",
+      [
+        .init(nil, "model"), .init(nil, "compute"), .init(nil, "bytes"), .init(nil, "bits/w"),
+        .init(nil, "quantizable", rank: 1), .init(nil, "SQNR"), .init(nil, "time"), .init(nil, "memory", rank: 2),
+        .init(nil, "mapped", rank: 3),
+      ])
+    table.form = .narrow
+    for entry in entries {
+      table.add([
+        .name(entry.name), .text(entry.compute), .of(entry.weights?.byteCount) { .bytes($0) },
+        .of(entry.weights?.bitsPerWeight) { .number($0, places: 2) },
+        .of(entry.weights?.bitsPerQuantizable) { .number($0, places: 2) },
+        .of(entry.weights?.sqnrDecibels) { .decibels($0) }, .of(entry.seconds) { .seconds($0) },
+        .of(entry.anonymousByteCount) { .bytes($0) }, .of(entry.fileByteCount) { .bytes($0) },
+      ])
+    }
+    return table
+  }
+
+  /// A row a model and kind of subject.
+  private var language: Table {
+    var table = Table(
+      "language",
+      [
+        .init("name", "model"), .init("compute", nil), .init("kind", "logits of"), .init("documents", nil),
+        .init("positions", "positions", rank: 3), .init("mean_kl", "KL"),
+        .init("mean_kl_standard_error", "+-"), .init("median_kl", "median", rank: 1), .init("p90_kl", nil),
+        .init("p99_kl", "99 %", rank: 2), .init("p99_9_kl", nil), .init("max_kl", "largest", rank: 4),
+        .init("top1_agreement", "top-1"), .init("top5_agreement", "top-5", rank: 1),
+        .init("perplexity", "perplexity", rank: 2), .init("reference_perplexity", nil),
+      ])
+    for kind in EvidenceSubject.Kind.allCases {
+      for entry in entries {
+        guard let logits = entry.measures.logits[kind] else { continue }
+        table.add([
+          .name(entry.name), .text(entry.compute), .text(Self.plural(kind)), .count(logits.documentCount),
+          .count(logits.positionCount), .of(logits.meanKL) { .error($0) }, .of(logits.standardError) { .error($0) },
+          .of(logits.median) { .error($0) }, .of(logits.quantile(0.9)) { .error($0) },
+          .of(logits.quantile(0.99)) { .error($0) }, .of(logits.quantile(0.999)) { .error($0) },
+          .of(logits.largestKL) { .error($0) }, .of(logits.topAgreement) { .fraction($0, places: 2) },
+          .of(logits.topFiveAgreement) { .fraction($0, places: 2) },
+          .of(logits.perplexity) { .number($0, places: 4) },
+          .of(logits.referencePerplexity) { .number($0, places: 4) },
+        ])
+      }
+    }
+    return table
+  }
+
+  private static func plural(_ kind: EvidenceSubject.Kind) -> String {
+    switch kind {
+    case .text: "texts"
+    case .answer: "answers"
+    case .painting: "prompts"
+    }
+  }
+
+  private var painting: Table {
+    var table = Table(
+      "paintings",
+      [
+        .init(nil, "model"), .init(nil, "features"), .init(nil, "latents"), .init(nil, "PSNR"),
+        .init(nil, "lowest", rank: 1), .init(nil, "SSIM"), .init(nil, "HaarPSI", rank: 2),
+      ])
+    table.form = .narrow
+    for entry in entries {
+      table.add([
+        .name(entry.name), .of(state(entry, features)) { .decibels($0) }, .of(state(entry, latents)) { .decibels($0) },
+        .of(entry.measures.psnrDecibels) { .decibels($0) }, .of(entry.measures.lowestPSNR) { .decibels($0) },
+        .of(entry.measures.meanSSIM) { .number($0, places: 4) },
+        .of(entry.measures.meanHaarPSI) { .number($0, places: 4) },
+      ])
+    }
+    return table
+  }
+
+  /// The states of samplers after each step: for people the first and last few.
+  private var drift: Table {
+    var table = Table(
+      "drift",
+      [
+        .init("name", "model"), .init("compute", nil), .init("phase", "sampler"), .init("step", "step"),
+        .init("sqnr_db", "SQNR"), .init("max_abs", "largest error"),
+      ], usualCount: 0)
+    table.form = .wide
+    for entry in entries.dropFirst() {
+      for sampler in outline.samplers {
+        for (step, values) in (entry.measures.states[sampler.phase] ?? []).enumerated() {
+          table.add([
+            .name(entry.name), .text(entry.compute), .text(sampler.phase), .count(step + 1),
+            .decibels(values.sqnrDecibels), .error(values.largestError),
+          ])
+        }
+      }
+    }
+    return table
+  }
+
+  private var pictures: Table {
+    var table = Table(
+      "pictures",
+      [
+        .init("name", "model"), .init("compute", nil), .init("subject", "picture", rank: 1), .init("title", "prompt"),
+        .init("psnr_db", "PSNR"), .init("ssim", "SSIM"), .init("haarpsi", "HaarPSI", rank: 2),
+        .init("largest_error", nil), .init("changed_pixels", nil),
+      ], order: .init(4, ascending: true), usualCount: 8)
+    for entry in entries.dropFirst() {
+      for (subject, difference) in entry.measures.pictures {
+        table.add([
+          .name(entry.name), .text(entry.compute), .text(subject.name), .name(subject.title),
+          .decibels(difference.psnrDecibels), .of(difference.ssim) { .number($0, places: 4) },
+          .number(difference.haarPSI, places: 4), .count(difference.largestError?.value ?? 0),
+          .count(difference.changedPixelCount),
+        ])
+      }
+    }
+    return table
+  }
+
+  private var answers: Table {
+    var table = Table(
+      "answers",
+      [
+        .init("name", "model"), .init("compute", "compute"), .init("subject", nil), .init("question", "question"),
+        .init("reference", "reference"), .init("answer", "answer"), .init("first_different_token", "parts at"),
+      ])
+    table.form = .wide
+    for entry in entries.dropFirst() {
+      for answer in entry.measures.answers {
+        table.add([
+          .name(entry.name), .text(entry.compute), .text(answer.subject), .name(answer.question),
+          .name(answer.reference), .name(answer.model), .of(answer.firstDifferentToken) { .count($0 + 1) },
+        ])
+      }
+    }
+    return table
+  }
+
+  /// What people read of them: those that part from the reference's.
+  private var partedAnswers: Table {
+    var table = Table(
+      "parted",
+      [.init(nil, "model"), .init(nil, "question", rank: 1), .init(nil, "reference"), .init(nil, "answer")],
+      usualCount: 8, whenEmpty: "all models answer as the reference does")
+    table.form = .narrow
+    for entry in entries.dropFirst() {
+      for answer in entry.measures.answers where answer.firstDifferentToken != nil {
+        table.add([.name(entry.name), .name(answer.question), .name(answer.reference), .name(answer.model)])
+      }
+    }
+    return table
+  }
+
+  // MARK: What stands for a model
+
+  /// The kind whose logits stand in the one table: texts where there are any, then answers, then prompts.
+  private func mainKind(_ entry: EvidenceComparison.Entry) -> EvidenceSubject.Kind? {
+    EvidenceSubject.Kind.allCases.first { entry.measures.logits[$0] != nil }
+  }
+
+  private var features: String? { outline.samplers.first?.phase }
+  private var latents: String? { outline.samplers.last?.phase }
+
+  private func state(_ entry: EvidenceComparison.Entry, _ phase: String?) -> Double? {
+    phase.flatMap { entry.measures.last($0)?.sqnrDecibels }
+  }
+
+  // MARK: Gates
+
+  /// Bounds that a model must keep.
+  public struct Gates: Sendable {
+    public var maxKL: Double?
+    public var minTop1: Double?
+    public var minFeatures: Double?
+    public var minLatents: Double?
+    public var minPSNR: Double?
+    public var minSSIM: Double?
+
+    public init() {}
+
+    public var isEmpty: Bool {
+      [maxKL, minTop1, minFeatures, minLatents, minPSNR, minSSIM].allSatisfy { $0 == nil }
+    }
+  }
+
+  /// What misses a bound, in words. A bound on what was not measured is missed.
+  public func failures(_ gates: Gates) -> [String] {
+    var failures: [String] = []
+    for entry in entries.dropFirst() {
+      func hold(_ what: String, _ value: Double?, _ bound: Double?, isMost: Bool = false, _ cell: (Double) -> Cell) {
+        guard let bound else { return }
+        guard let value else { return failures.append("\(entry.name): \(what) was not measured") }
+        // NaN keeps no bound.
+        if isMost ? value <= bound : value >= bound { return }
+        failures.append(
+          "\(entry.name) (\(entry.compute)): \(what) is \(cell(value).text), \(isMost ? "more" : "less") than "
+            + cell(bound).text)
+      }
+      let logits = mainKind(entry).flatMap { entry.measures.logits[$0] }
+      hold("the mean KL divergence", logits?.meanKL, gates.maxKL, isMost: true) { .error($0) }
+      hold("top-1 agreement", logits?.topAgreement, gates.minTop1) { .fraction($0, places: 2) }
+      hold("the features' SQNR", state(entry, features), gates.minFeatures) { .decibels($0) }
+      hold("the latents' SQNR", state(entry, latents), gates.minLatents) { .decibels($0) }
+      hold("the lowest PSNR", entry.measures.lowestPSNR, gates.minPSNR) { .decibels($0) }
+      hold("the lowest SSIM", entry.measures.lowestSSIM, gates.minSSIM) { .number($0, places: 4) }
+    }
+    return failures
+  }
+}
+
+extension Cell {
+  /// A cell of what was measured, or none.
+  fileprivate static func of<Value>(_ value: Value?, _ cell: (Value) -> Cell) -> Cell {
+    value.map(cell) ?? .absent
+  }
+}

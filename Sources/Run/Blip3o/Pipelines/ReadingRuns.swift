@@ -1,0 +1,97 @@
+import NetworkRuntime
+import Observation
+import Pictures
+import Tokenization
+
+/// Reading a text, with others looking on at the logits behind each of its tokens but the last: what the model expects of each next
+/// one.
+public struct ReadingRun: ObservedRun {
+  private let model: Model
+  private let ids: [Int]
+  private let runOptions: RunOptions
+
+  /// - Parameter ids: at least two tokens, as the model's tokenizer gives them.
+  public init(_ model: Model, ids: [Int], run: RunOptions = .init()) {
+    self.model = model
+    self.ids = ids
+    runOptions = run
+  }
+
+  public var mode: ComputeMode { runOptions.mode }
+
+  public var outline: PipelineOutline { PipelineOutline(logitsPath: "llm.lm_head") }
+
+  public func check() throws {
+    let conversation = try Conversation(model, run: runOptions)
+    try conversation.runner.rehearse { try read(conversation) }
+  }
+
+  public func run(observers: [any Observer]) throws -> RunResult {
+    try read(Conversation(model, run: runOptions, observers: observers))
+    return RunResult(tokens: ids)
+  }
+
+  private func read(_ conversation: Conversation) throws {
+    let limit = model.language.maxPositions
+    guard ids.count <= limit else { throw ModelError.promptTooLong(count: ids.count, limit: limit) }
+    var prompt = Prompt(ids: Array(ids.dropLast()))
+    prompt.positions.append(tokens: prompt.ids.count)
+    try conversation.pass(prompt, logitsFrom: 0)
+  }
+}
+
+/// Answering a question about pictures, and reading a given answer to it (teacher forcing) with others looking on at the logits before
+/// each of its tokens. So two models are compared on the same tokens, also where their own answers part.
+public struct ForcedAnswerRun: ObservedRun {
+  private let model: Model
+  private let pictures: [Picture]
+  private let question: String
+  private let given: [Int]?
+  private let maxTokens: Int
+  private let runOptions: RunOptions
+
+  /// - Parameters:
+  ///   - given: tokens of the answer that is read; nil: the model's own, the most likely one.
+  ///   - maxTokens: the most that an answer of the model's own has.
+  public init(
+    _ model: Model, pictures: [Picture], question: String, given: [Int]? = nil, maxTokens: Int,
+    run: RunOptions = .init()
+  ) {
+    self.model = model
+    self.pictures = pictures
+    self.question = question
+    self.given = given
+    self.maxTokens = maxTokens
+    runOptions = run
+  }
+
+  public var mode: ComputeMode { runOptions.mode }
+
+  public var outline: PipelineOutline { PipelineOutline(logitsPath: "llm.lm_head") }
+
+  private var messages: [ChatTemplate.Message] {
+    [.init(role: "user", content: String(repeating: ChatTemplate.image, count: pictures.count) + question)]
+  }
+
+  public func check() throws {
+    let conversation = try Conversation(model, run: runOptions)
+    try conversation.runner.rehearse { try read(given ?? Array(repeating: 0, count: maxTokens), conversation) }
+  }
+
+  public func run(observers: [any Observer]) throws -> RunResult {
+    let own = try Conversation(model, run: runOptions).answer(
+      messages, pictures: pictures, sampling: .greedy, maxTokens: maxTokens)
+    let answer = given ?? own.ids + (own.isComplete ? [model.tokens.endOfTurn] : [])
+    try read(answer, Conversation(model, run: runOptions, observers: observers))
+    return RunResult(tokens: given == nil ? answer : own.ids, answer: own.text)
+  }
+
+  private func read(_ answer: [Int], _ conversation: Conversation) throws {
+    var prompt = try conversation.prompt(ChatTemplate.text(messages, addsGenerationPrompt: true), pictures)
+    let first = prompt.ids.count - 1
+    // Behind the answer's last token nothing is asked.
+    prompt.ids += answer.dropLast()
+    prompt.positions.append(tokens: max(0, answer.count - 1))
+    try conversation.pass(prompt, logitsFrom: first)
+  }
+}
