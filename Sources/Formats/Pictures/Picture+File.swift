@@ -36,15 +36,39 @@ extension Picture {
   /// - Parameter path: for messages.
   static func read(_ bytes: [UInt8], path: String) throws(PictureError) -> Read {
     guard !bytes.isEmpty else { throw .unknownKind(path: path, looksLike: "an empty file") }
-    func starts(_ head: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: head) }
-    if starts([0x89, 0x50, 0x4E, 0x47]) {
-      return try png(bytes, path: path)
-    } else if starts([0xFF, 0xD8, 0xFF]) {
-      return Read(picture: try jpeg(bytes, path: path), note: nil)
-    } else if starts(Array("RIFF".utf8)), starts(Array("WEBP".utf8), at: 8) {
-      return try webP(bytes, path: path)
-    } else {
-      throw .unknownKind(path: path, looksLike: kind(bytes))
+    switch Format(startOf: bytes) {
+    case .png: return try png(bytes, path: path)
+    case .jpeg: return Read(picture: try jpeg(bytes, path: path), note: nil)
+    case .webP: return try webP(bytes, path: path)
+    case nil: throw .unknownKind(path: path, looksLike: kind(bytes))
+    }
+  }
+
+  /// Whether a file starts as a picture does that can be read. A folder, or what is not there, is none.
+  /// - Throws: ``FileError`` where there is a file that cannot be read.
+  public static func isFile(_ path: String) throws(FileError) -> Bool {
+    guard Folder.hasFile(path) else { return false }
+    let file = try ReadableFile(path: path)
+    return Format(startOf: try file.bytes(at: 0, count: min(file.byteCount, Format.headByteCount))) != nil
+  }
+
+  /// What is read, told by a file's first bytes.
+  private enum Format {
+    case png, jpeg, webP
+
+    static let headByteCount = 12
+
+    init?(startOf bytes: [UInt8]) {
+      func starts(_ head: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: head) }
+      if starts([0x89, 0x50, 0x4E, 0x47]) {
+        self = .png
+      } else if starts([0xFF, 0xD8, 0xFF]) {
+        self = .jpeg
+      } else if starts(Array("RIFF".utf8)), starts(Array("WEBP".utf8), at: 8) {
+        self = .webP
+      } else {
+        return nil
+      }
     }
   }
 
