@@ -205,6 +205,8 @@ let package = Package(
         "Samples", "NetworkRuntime", "Blip3o", "Evidence",
       ]),
     Floor.look.tests("Documents", ["TestSupport", "JSONText", "Documents"]),
+    Floor.look.tests(
+      "PictureComparison", ["TestSupport", "Kernels", "JSONText", "Pictures", "PictureComparison"], fixtures: .copied),
     Floor.look.tests("Reports", ["TestSupport", "Tensors", "JSONText", "ModelSources", "Reports"]),
     .testTarget(
       name: "BantamCLITests",
