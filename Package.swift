@@ -77,7 +77,10 @@ let package = Package(
     // Weights: sources, families, conversion, exports.
     .target(
       name: "BantamFormats", path: "formats",
-      exclude: ["README.md", "activations.md", "bantam.md", "exports.md", "families.md", "names.md", "record.md", "sources.md"],
+      exclude: [
+        "README.md", "activations.md", "bantam.md", "exports.md", "families.md", "names.md", "pictures.md",
+        "record.md", "sources.md",
+      ],
       sources: ["Formats.swift"],
       resources: [
         .embedInCode("families/blip3o.json"), .embedInCode("families/blip3o-next.json"),
@@ -128,6 +131,7 @@ let package = Package(
       [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "ModelSources",
         "Conversion", "Exports", "NetworkRuntime", "Observation", "Comparison", "Documents",
+        "PictureComparison",
       ]),
     // Bantam: the face to programs, and the command line.
     .target(
@@ -135,7 +139,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "Pictures", "Tokenization",
         "ModelSources", "Quantization", "Conversion", "Exports", "NetworkRuntime", "Observation", "Networks",
-        "Blip3o", "Comparison", "Documents", "Reports",
+        "Blip3o", "Comparison", "Documents", "PictureComparison", "Reports",
       ],
       exclude: ["README.md"]),
     .executableTarget(

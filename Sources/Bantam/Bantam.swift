@@ -46,6 +46,10 @@
 @_exported import struct Observation.PipelineOutline
 @_exported import class Observation.RunDiff
 @_exported import struct Observation.RunResult
+@_exported import struct PictureComparison.DifferenceMap
+@_exported import enum PictureComparison.PictureComparisonError
+@_exported import struct PictureComparison.PictureDifference
+@_exported import struct PictureComparison.PictureGrid
 
 // Running.
 @_exported import struct Blip3o.AnsweringRun
@@ -86,6 +90,7 @@
 @_exported import struct Reports.DiffReport
 @_exported import struct Reports.ExportReport
 @_exported import struct Reports.Inspection
+@_exported import struct Reports.PictureDiffReport
 @_exported import struct Reports.PlanReport
 @_exported import protocol Reports.Presentation
 @_exported import struct Reports.ProfileReport

@@ -28,9 +28,9 @@ struct Bantam: ParsableCommand {
     version: bantamVersion,
     subcommands: [
       Sample.self, Convert.self, Quantize.self, Inspect.self, Diff.self, Compare.self, Verify.self, Export.self,
-      Annotate.self,
-      Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, TraceCommand.self, ProfileCommand.self,
-      Bench.self, Doctor.self,
+      Annotate.self, Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, GridCommand.self,
+      TraceCommand.self,
+      ProfileCommand.self, Bench.self, Doctor.self,
     ])
 }
 

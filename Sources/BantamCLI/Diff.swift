@@ -10,11 +10,12 @@ import Tensors
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compare the weights of any two readable sources, or two models at work.",
+    abstract: "Compare the weights of any two readable sources, two models at work, or two pictures.",
     discussion: """
       Without a prompt or picture: weights, or activations of two traces, tensor by tensor. With one: both models get the same
       inputs and noise, and every operation's output is compared. --local gives each operation of the second model what the
-      first one's read, so that its difference is its own. Exit code 0, or 1 when a threshold is missed.
+      first one's read, so that its difference is its own. Two PNG, JPEG or WebP files are compared as pictures. Exit code 0, or 1
+      when a threshold is missed.
 
       EXAMPLES
         bantam diff BLIP3o-Model-8B 8b-int4.bantam
@@ -23,6 +24,7 @@ struct Diff: ParsableCommand {
         bantam diff 8b.bantam 8b-int4.bantam --prompt "a cat" --steps 4 --decoder-steps 2
         bantam diff 8b-int4.bantam 8b-int4.bantam --prompt "a cat" --compute f32 --compute2 int8
         bantam diff 8b.bantam 8b-int4.bantam --image cat.png --question "What is this?" --max-kl 0.1
+        bantam diff cat-f32.png cat-int8.png -o difference.png --min-ssim 0.95
       """)
 
   @Argument(help: "The reference.")
@@ -54,6 +56,8 @@ struct Diff: ParsableCommand {
   @Option(help: ArgumentHelp("Exit with 1 when the pictures' PSNR is lower.", valueName: "dB"))
   var minPsnr: Double?
 
+  @OptionGroup var pictures: PictureDiffOptions
+
   @OptionGroup var painting: PaintingOptions
 
   @OptionGroup var compute: ComputeOptions
@@ -69,10 +73,11 @@ struct Diff: ParsableCommand {
 
   func validate() throws {
     let isAtWork = subject.isGiven
-    if !isAtWork, local || maxKl != nil || minSqnr != nil || minPsnr != nil {
-      throw ValidationError("--local, --max-kl, --min-sqnr and --min-psnr need --prompt or --image")
+    if !isAtWork, local || maxKl != nil || minSqnr != nil {
+      throw ValidationError("--local, --max-kl and --min-sqnr need --prompt or --image")
     }
-    if subject.prompt == nil, minPsnr != nil { throw ValidationError("--min-psnr needs --prompt") }
+    if isAtWork, subject.prompt == nil, minPsnr != nil { throw ValidationError("--min-psnr needs --prompt") }
+    if isAtWork, pictures.areGiven { throw ValidationError("-o and --min-ssim compare two picture files") }
     if isAtWork, failUnder != nil || components != nil {
       throw ValidationError("--fail-under and --components compare weights: use --min-sqnr")
     }
@@ -110,6 +115,7 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     if subject.isGiven { return try compareModels() }
+    if try comparePictures() { return }
     let (a, b) = (try ModelSource(path: first), try ModelSource(path: second))
     let components = splitList(components)
     let (resources, meter) = work.resources(

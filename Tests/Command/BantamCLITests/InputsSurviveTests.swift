@@ -57,6 +57,8 @@ import TestSupport
     (["generate", "m.bantam", "--features", "features"] + quick, "-o", ["features", "m.bantam"]),
     (["generate", "m.bantam", "a", "--noise", "noise"] + quick, "-o", ["noise"]),
     (["encode", "tiny", "picture.png"], "-o", ["picture.png", "tiny/tokenizer.json"]),
+    (["diff", "picture.png", "picture.png"], "-o", ["picture.png"]),
+    (["grid", "picture.png"], "-o", ["picture.png"]),
     (["trace", "m.bantam", "--prompt", "a"] + quick, "-o", ["m.bantam"]),
     (
       ["trace", "tiny", "--image", "picture.png", "--question", "a"], "-o",
