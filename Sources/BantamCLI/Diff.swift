@@ -22,7 +22,7 @@ struct Diff: ParsableCommand {
         bantam diff 8b.bantam 8b-int8.bantam --fail-under 40
         bantam diff a.safetensors b.safetensors --json
         bantam diff 8b.bantam 8b-int4.bantam --prompt "a cat" --steps 4 --decoder-steps 2
-        bantam diff 8b-int4.bantam 8b-int4.bantam --prompt "a cat" --compute f32 --compute2 int8
+        bantam diff 8b-int4.bantam 8b-int4.bantam --prompt "a cat" --compute f32 --compute2 int8 --save-pictures cats
         bantam diff 8b.bantam 8b-int4.bantam --image cat.png --question "What is this?" --max-kl 0.1
         bantam diff cat-f32.png cat-int8.png -o difference.png --min-ssim 0.95
       """)
@@ -77,6 +77,7 @@ struct Diff: ParsableCommand {
       throw ValidationError("--local, --max-kl and --min-sqnr need --prompt or --image")
     }
     if isAtWork, subject.prompt == nil, minPsnr != nil { throw ValidationError("--min-psnr needs --prompt") }
+    if subject.prompt == nil, pictures.savePictures != nil { throw ValidationError("--save-pictures needs --prompt") }
     if isAtWork, pictures.areGiven { throw ValidationError("-o and --min-ssim compare two picture files") }
     if isAtWork, failUnder != nil || components != nil {
       throw ValidationError("--fail-under and --components compare weights: use --min-sqnr")
@@ -96,6 +97,7 @@ struct Diff: ParsableCommand {
     var secondRun = run
     secondRun.mode = compute2 ?? run.mode
     let sides = [(try Model(path: first), run), (try Model(path: second), secondRun)]
+    if let folder = pictures.savePictures { try AtomicOutputFolder.check(path: folder) }
     let runs: [any ObservedRun]
     switch try subject.subject(quiet: work.quiet) {
     case .prompt(let prompt):
@@ -105,6 +107,7 @@ struct Diff: ParsableCommand {
       runs = sides.map { AnsweringRun($0, pictures: [picture], question: question, maxTokens: maxTokens, run: $1) }
     }
     let diff = try RunDiff(runs[0], runs[1], isLocal: local)
+    if let folder = pictures.savePictures { try savePictures(of: diff, to: folder) }
     let report = RunDiffReport(diff)
     Terminal.print(report, asJSON: json, indent: 1)
     let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Documents
 import Glibc
 import JSONText
+import Observation
 import PictureComparison
 import Pictures
 import Reports
@@ -14,6 +15,12 @@ struct PictureDiffOptions: ParsableArguments {
     help: "Of two pictures: a PNG file to write, with both of them side by side and a map of their difference.")
   var output: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Of two models at work: a folder to make, with what they paint, first.png and second.png, and difference.png with both and a map of their difference.",
+      valueName: "folder"))
+  var savePictures: String?
+
   @Option(help: ArgumentHelp("Exit with 1 when two pictures' SSIM is lower.", valueName: "number"))
   var minSsim: Double?
 
@@ -23,12 +30,12 @@ struct PictureDiffOptions: ParsableArguments {
       valueName: "factor"))
   var gain: Int?
 
-  /// Whether any is given.
+  /// Whether any option of two picture files is given.
   var areGiven: Bool { output != nil || minSsim != nil }
 
   func validate() throws {
     if let gain, !(1...255).contains(gain) { throw ValidationError("--gain takes a number from 1 to 255") }
-    if gain != nil, output == nil { throw ValidationError("--gain needs -o, the map's file") }
+    if gain != nil, output == nil, savePictures == nil { throw ValidationError("--gain needs -o or --save-pictures") }
   }
 }
 
@@ -63,6 +70,19 @@ extension Diff {
       Glibc.exit(ExitStatus.differs.rawValue)
     }
     return true
+  }
+
+  /// Writes what two models have painted, and how it differs.
+  func savePictures(of diff: RunDiff, to path: String) throws {
+    let painted = diff.made.compactMap(\.picture)
+    let folder = try AtomicOutputFolder(path: path)
+    for (name, picture) in zip(["first.png", "second.png"], painted) {
+      let notes: JSONValue = .members(["prompt": subject.prompt.map { .string($0) } ?? .null])
+      try folder.write(picture.png(notes: ["Software": "bantam \(bantamVersion)", "bantam": notes.text()]), to: name)
+    }
+    let names = zip([first, second], diff.modes).map { Folder.split($0).name + " " + $1.rawValue }
+    try folder.write(sheet(painted[0], painted[1], names: (names[0], names[1])), to: "difference.png")
+    try folder.commit()
   }
 
   /// A PNG file of both and a map of their difference.

@@ -42,6 +42,8 @@ public final class RunDiff {
   /// The first token at which the answers part; nil where they do not.
   public private(set) var firstDifferentToken: Int?
   public private(set) var answers: [String] = []
+  /// What the two have made, the first one's first.
+  public var made: [RunResult] { results.compactMap { $0 } }
   /// Whether every operation of the second model read what the first one's did.
   public let isLocal: Bool
   /// Rows of the second run's activations that were rounded to 8 bits, and those of them whose largest value is over 64 times their

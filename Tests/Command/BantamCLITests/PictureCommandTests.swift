@@ -82,6 +82,26 @@ import TestSupport
     #expect(line.status == 0 && line.output.isEmpty && line.errors.contains("260 x 44"), "\(line.errors)")
   }
 
+  @Test func whatTwoModelsPaintIsKept() throws {
+    let folder = TemporaryFolder()
+    _ = try Command(["quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int4", "-q"])
+    let arguments = [
+      "diff", CommandTests.archive, folder["q"], "--prompt", "a cat", "--steps", "1", "--decoder-steps", "1", "--size",
+      "64", "--save-pictures", folder["cats"], "--json", "-q",
+    ]
+    let models = try Command(arguments)
+    #expect(models.status == 0, "\(models.errors)")
+    let (first, second) = (folder["cats/first.png"], folder["cats/second.png"])
+    let pictures = try json(Command(["diff", first, second, "--json"]))
+    #expect(pictures["size"] == [64, 64])
+    #expect(try pictures["psnr_db"] == json(models)["picture_psnr_db"] && pictures["psnr_db"]?.double != nil)
+    #expect(folder.bytes(of: "cats/difference.png").starts(with: [0x89, 0x50, 0x4E, 0x47]))
+    // What was made by the command is replaced, what holds anything else is not.
+    #expect(try Command(arguments).status == 0)
+    folder.write("mine", to: "cats/mine")
+    #expect(try Command(arguments).status == 73)
+  }
+
   static let wrong: [(arguments: [String], status: Int32, words: String)] = [
     (["diff", "R", "S"], 65, "only pictures of one size"), (["diff", "R", "TEXT"], 65, "is no picture"),
     (["diff", "TEXT", "R"], 65, "is no picture"), (["diff", "R", "CUT"], 65, "damaged PNG"),
@@ -91,6 +111,7 @@ import TestSupport
     (["diff", "R", "N", "-o", "m.png", "--gain", "0"], 64, "1 to 255"),
     (["diff", "TEXT", "TEXT", "--min-ssim", "1"], 64, "two pictures"),
     (["diff", "R", "N", "--prompt", "a", "--min-ssim", "1"], 64, "two picture files"),
+    (["diff", "R", "N", "--save-pictures", "d"], 64, "--prompt"),
     (["grid", "-o", "g.png"], 64, "pictures"), (["grid", "R", "-o", "R"], 73, "input"),
     (["grid", "R", "N", "-o", "g.png", "--columns", "0"], 64, "--columns"),
     (["grid", "R", "N", "-o", "g.png", "--columns", "2", "--labels", "a"], 64, "a label for each of the columns"),
