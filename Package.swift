@@ -118,7 +118,8 @@ let package = Package(
       ]),
     // Look: what people are shown.
     Floor.look.module("Documents", ["Tensors", "JSONText"]),
-    Floor.look.module("Comparison", ["Tensors", "Kernels", "Checkpoints", "BantamArchive", "ModelSources"]),
+    Floor.look.module(
+      "Comparison", ["Tensors", "Kernels", "Checkpoints", "BantamArchive", "ModelSources", "Observation"]),
     Floor.look.module("PictureComparison", ["Tensors", "Pictures"]),
     Floor.look.module(
       "Evidence",
@@ -193,7 +194,7 @@ let package = Package(
       "Observation",
       [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "ModelSources", "Quantization",
-        "Conversion", "Samples", "NetworkRuntime", "Observation", "Blip3o", "Reports",
+        "Conversion", "Samples", "NetworkRuntime", "Observation", "Blip3o", "Comparison", "Reports",
       ]),
     Floor.run.tests(
       "Blip3o",
@@ -201,7 +202,8 @@ let package = Package(
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "Tokenization", "ModelSources",
         "Quantization", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
       ], fixtures: .copied),
-    Floor.look.tests("Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Comparison"]),
+    Floor.look.tests(
+      "Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Observation", "Comparison"]),
     Floor.look.tests(
       "Evidence",
       [

@@ -40,12 +40,15 @@
 // Comparing.
 @_exported import enum Comparison.SourceComparison
 @_exported import struct Comparison.WeightDiff
+@_exported import struct Comparison.WorstBlock
 @_exported import struct Kernels.ValueDifference
 @_exported import enum Observation.ObservationError
 @_exported import protocol Observation.ObservedRun
 @_exported import struct Observation.PipelineOutline
 @_exported import class Observation.RunDiff
 @_exported import struct Observation.RunResult
+@_exported import struct Observation.Suspect
+@_exported import struct Observation.WeightEvidence
 @_exported import struct PictureComparison.DifferenceMap
 @_exported import enum PictureComparison.PictureComparisonError
 @_exported import struct PictureComparison.PictureDifference

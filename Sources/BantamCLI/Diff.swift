@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blip3o
 import Comparison
+import Documents
 import Glibc
 import ModelSources
 import NetworkRuntime
@@ -17,8 +18,15 @@ struct Diff: ParsableCommand {
       first one's read, so that its difference is its own. Two PNG, JPEG or WebP files are compared as pictures. Exit code 0, or 1
       when a threshold is missed.
 
+      A LAYER AT FAULT
+        Compare the weights first, with what they were made from: it takes least, needs no prompt and sees every component. What stands
+        out is named before anything else, and sound weights are silent. Where they are, the fault is in computing: the same with
+        --prompt and --local, then with --image and --question. Such a comparison looks at the weights, too, and names the operation.
+
       EXAMPLES
         bantam diff BLIP3o-Model-8B 8b-int4.bantam
+        bantam diff BLIP3o-Model-8B 8b-int4.bantam --prompt "a cat" --local --steps 4 --decoder-steps 2
+        bantam diff BLIP3o-Model-8B 8b-int4.bantam --tensor 'llm.layers.*.mlp.*'
         bantam diff 8b.bantam 8b-int8.bantam --fail-under 40
         bantam diff a.safetensors b.safetensors --json
         bantam diff 8b.bantam 8b-int4.bantam --prompt "a cat" --steps 4 --decoder-steps 2
@@ -66,8 +74,12 @@ struct Diff: ParsableCommand {
     help: ArgumentHelp("How the second model's products are computed. (default: as the first's)", valueName: "mode"))
   var compute2: ComputeMode?
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @Option(
+    help: ArgumentHelp(
+      "Only tensors or operations whose names a shell pattern fits, as 'inspect' has it.", valueName: "pattern"))
+  var tensor: String?
+
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: WorkOptions
 
@@ -76,8 +88,12 @@ struct Diff: ParsableCommand {
     if !isAtWork, local || maxKl != nil || minSqnr != nil {
       throw ValidationError("--local, --max-kl and --min-sqnr need --prompt or --image")
     }
+    if local, maxKl != nil || minPsnr != nil {
+      throw ValidationError("--max-kl and --min-psnr judge what comes out in the end: leave out --local")
+    }
     if isAtWork, subject.prompt == nil, minPsnr != nil { throw ValidationError("--min-psnr needs --prompt") }
     if subject.prompt == nil, pictures.savePictures != nil { throw ValidationError("--save-pictures needs --prompt") }
+    if local, pictures.savePictures != nil { throw ValidationError("--local paints one picture twice: leave it out") }
     if isAtWork, pictures.areGiven { throw ValidationError("-o and --min-ssim compare two picture files") }
     if isAtWork, failUnder != nil || components != nil {
       throw ValidationError("--fail-under and --components compare weights: use --min-sqnr")
@@ -106,33 +122,42 @@ struct Diff: ParsableCommand {
     case .question(let question, let picture):
       runs = sides.map { AnsweringRun($0, pictures: [picture], question: question, maxTokens: maxTokens, run: $1) }
     }
+    // What either cannot do is told before the work; what the weights say takes least of that.
+    for run in runs { try run.check() }
+    let weights = first == second ? nil : try compareWeights(nil).evidence
     let diff = try RunDiff(runs[0], runs[1], isLocal: local)
     if let folder = pictures.savePictures { try savePictures(of: diff, to: folder) }
-    let report = RunDiffReport(diff)
-    Terminal.print(report, asJSON: json, indent: 1)
-    let failures = report.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)
+    let found =
+      try tensor.map { try RunDiffReport(diff, weights: weights, matching: $0, path: second) }
+      ?? RunDiffReport(diff, weights: weights)
+    report.show(found.document)
+    let failures = found.failures(maxKL: maxKl, minSQNR: minSqnr, minPSNR: minPsnr)
     guard !failures.isEmpty else { return }
     for failure in failures { Terminal.say("bantam: \(failure)") }
     Glibc.exit(ExitStatus.differs.rawValue)
   }
 
-  func run() throws {
-    if subject.isGiven { return try compareModels() }
-    if try comparePictures() { return }
+  private func compareWeights(_ components: [String]?) throws -> WeightDiff {
     let (a, b) = (try ModelSource(path: first), try ModelSource(path: second))
-    let components = splitList(components)
     let (resources, meter) = work.resources(
       "diff", total: try WeightDiff.inputByteCount(a, b, components: components))
     let diff = try WeightDiff(a, b, components: components, resources: resources)
     meter.finish()
-    let report = DiffReport(diff)
-    Terminal.print(report, asJSON: json, indent: 1)
+    return diff
+  }
+
+  func run() throws {
+    if subject.isGiven { return try compareModels() }
+    if try comparePictures() { return }
+    let diff = try compareWeights(splitList(components))
+    let found = try tensor.map { try DiffReport(diff, matching: $0, path: second) } ?? DiffReport(diff)
+    report.show(found.document)
     guard let failUnder else { return }
     guard !diff.rows.isEmpty else {
       Terminal.say("bantam: the two have no tensor in common to hold against \(failUnder) dB")
       Glibc.exit(ExitStatus.differs.rawValue)
     }
-    let failures = report.failures(under: failUnder)
+    let failures = found.failures(under: failUnder)
     guard !failures.isEmpty else { return }
     Terminal.say("bantam: \(failures.count) tensors miss \(failUnder) dB, first '\(failures[0].name)'")
     Glibc.exit(ExitStatus.differs.rawValue)

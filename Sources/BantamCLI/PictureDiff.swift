@@ -61,10 +61,9 @@ extension Diff {
       let file = try AtomicOutputFile(path: output)
       try file.commit(sheet(reference, other, names: (Folder.split(first).name, Folder.split(second).name)))
     }
-    let report = PictureDiffReport(difference, names: (first, second), map: pictures.output)
-    let style = TextStyle(width: Terminal.width, isColored: Terminal.isColored)
-    Terminal.print(document: report.document.lines(as: json ? .json : .text, style))
-    let failures = report.failures(minPSNR: minPsnr, minSSIM: pictures.minSsim)
+    let found = PictureDiffReport(difference, names: (first, second), map: pictures.output)
+    report.show(found.document)
+    let failures = found.failures(minPSNR: minPsnr, minSSIM: pictures.minSsim)
     guard failures.isEmpty else {
       for failure in failures { Terminal.say("bantam: \(failure)") }
       Glibc.exit(ExitStatus.differs.rawValue)

@@ -87,7 +87,7 @@ public enum SourceComparison {
     _ quality: ArchiveIndex.Quality, _ stored: ModelSource, _ item: Int, _ source: ModelSource, _ number: Int,
     _ resources: Resources
   ) throws -> Bool {
-    let values = try TensorComparison.difference(source, number, stored, item, resources)
+    let values = try TensorComparison.difference(source, number, stored, item, resources).values
     // Sums of many squares in another order: far from what any other tensor would give.
     func isClose(_ a: Double, _ b: Double) -> Bool { a == b || abs(a - b) <= 1e-6 * max(abs(a), abs(b)) }
     return isClose(values.sqnrDecibels, quality.sqnrDecibels)

@@ -11,8 +11,9 @@ enum TensorComparison {
   /// - Precondition: both are real, readable, and of one shape.
   static func difference(
     _ a: ModelSource, _ left: Int, _ b: ModelSource, _ right: Int, _ resources: Resources
-  ) throws -> ValueDifference {
+  ) throws -> (values: ValueDifference, worstBlock: WorstBlock) {
     var values = ValueDifference()
+    var worst = WorstBlock()
     let queue = try FloatQueue()
     let buffer = try AlignedBuffer(byteCount: Resources.streamByteCount)
     let scratch = try AlignedBuffer(byteCount: runCount * 4)
@@ -23,10 +24,11 @@ enum TensorComparison {
           rebasing: scratch.bytes.assumingMemoryBound(to: Float.self)[..<run.count])
         try other.next(into: target)
         values.add(run, UnsafeBufferPointer(target))
+        worst.add(run, UnsafeBufferPointer(target))
       }
       resources.progress(bytes.count)
     }
-    return values
+    return (values, worst)
   }
 
   /// Widens pieces of any real type to runs of f32.

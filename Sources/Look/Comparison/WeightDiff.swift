@@ -19,6 +19,10 @@ public struct WeightDiff: Sendable {
     public let note: String?
     /// How the values differ, where both sides have them as numbers.
     public let values: ValueDifference?
+    /// Where they differ most for their size.
+    public let worstBlock: WorstBlock?
+    /// How both sides store it, such as `bf16 plain, bf16 int4-g32`.
+    public let encodings: String
   }
 
   /// In the order of the first source, then what only the second has.
@@ -82,8 +86,15 @@ public struct WeightDiff: Sendable {
   }
 
   private static func compare(_ pair: Pair, _ a: ModelSource, _ b: ModelSource, _ resources: Resources) throws -> Row {
-    func row(_ status: Status, _ shape: [Int], _ note: String? = nil, _ values: ValueDifference? = nil) -> Row {
-      Row(name: pair.name, status: status, shape: shape, note: note, values: values)
+    let stored = [pair.a.map { a.tensors[$0] }, pair.b.map { b.tensors[$0] }].compactMap { $0 }
+    let encodings = stored.map { "\($0.info.dtype.name) \($0.encoding)" }.joined(separator: ", ")
+    func row(
+      _ status: Status, _ shape: [Int], _ note: String? = nil, _ values: ValueDifference? = nil,
+      _ worstBlock: WorstBlock? = nil
+    ) -> Row {
+      Row(
+        name: pair.name, status: status, shape: shape, note: note, values: values, worstBlock: worstBlock,
+        encodings: encodings)
     }
     guard let left = pair.a else { return row(.extra, b.tensors[pair.b!].info.shape) }
     let info = a.tensors[left].info
@@ -97,14 +108,14 @@ public struct WeightDiff: Sendable {
     }
     let isPart = a.tensors[left].isPart || b.tensors[right].isPart
     if info.dtype.isReal && other.dtype.isReal && !isPart {
-      let values = try TensorComparison.difference(a, left, b, right, resources)
+      let (values, worst) = try TensorComparison.difference(a, left, b, right, resources)
       // f64 is compared as f32, which may hide a difference.
       if values.changedCount == 0, info.dtype == .f64, other.dtype == .f64,
         try !a.hasSameBytes(left, as: right, of: b, resources)
       {
-        return row(.changed, info.shape, nil, values)
+        return row(.changed, info.shape, nil, values, worst)
       }
-      return row(values.changedCount == 0 ? .equal : .changed, info.shape, nil, values)
+      return row(values.changedCount == 0 ? .equal : .changed, info.shape, nil, values, worst)
     }
     guard info.dtype == other.dtype else {
       return row(.different, info.shape, "dtype \(info.dtype.name) against \(other.dtype.name)")

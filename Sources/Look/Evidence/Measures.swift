@@ -47,7 +47,7 @@ public final class Measures: RunSink {
     let rowCount = values.count / max(1, width)
     let found = Mutex([LogitsMeasure.Position?](repeating: nil, count: rowCount))
     nonisolated(unsafe) let values = values
-    try expected.withUnsafeBufferPointer { expected in
+    expected.withUnsafeBufferPointer { expected in
       nonisolated(unsafe) let expected = expected
       Workers.run(threadCount: threadCount, itemCount: rowCount) { _, row in
         let range = row * width..<(row + 1) * width

@@ -1,105 +1,140 @@
+import BantamArchive
 import Documents
-import Foundation
 import JSONText
+import ModelSources
 import NetworkRuntime
 import Observation
 import Tensors
 
 /// How two runs differ, for people and programs.
-public struct RunDiffReport: Presentation {
+public struct RunDiffReport {
   private let diff: RunDiff
+  private let suspects: [Suspect]
+  private let rows: [RunDiff.Row]
 
-  public init(_ diff: RunDiff) { self.diff = diff }
-
-  // MARK: Text
-
-  public var lines: [String] {
-    var lines = outputs
-    if !diff.steps.isEmpty { lines += [""] + stepTable }
-    lines += [""] + operationTable
-    let changed = diff.rows.count { $0.values.changedCount > 0 }
-    lines += [
-      "",
-      "\(diff.rows.count) operations: \(diff.rows.count - changed) equal, \(changed) changed"
-        + (diff.isLocal ? "; each read what the first model's did" : ""),
-    ]
-    if let suspect = diff.suspect {
-      lines += ["", "stands out: \(suspect.phase)/\(suspect.path), \(decibels(suspect.values.sqnrDecibels))"]
-    }
-    return lines
+  /// - Parameter weights: what a comparison of both models' weights found; nil where there was none.
+  public init(_ diff: RunDiff, weights: WeightEvidence? = nil) {
+    self.diff = diff
+    suspects = diff.suspects(weights)
+    rows = diff.rows
   }
 
-  private var outputs: [String] {
-    var lines = ["compute   " + diff.modes.map(\.rawValue).joined(separator: " against ")]
-    if diff.roundedRowCount > 0 {
-      lines.append(
-        "8 bits    \(diff.outlierRowCount) of \(diff.roundedRowCount) rows of activations have a value over 64 times their rms"
-      )
+  /// Of the operations, only those whose path a shell pattern fits, with or without its phase.
+  /// - Throws: ``ArchiveError/noSuchTensor(path:name:nearest:)`` where it fits nothing.
+  public init(_ diff: RunDiff, weights: WeightEvidence? = nil, matching pattern: String, path: String) throws {
+    self.diff = diff
+    rows = diff.rows.filter { row in
+      [row.path, row.phase + "/" + row.path].contains { TensorName($0).matches(pattern: pattern) }
     }
-    if diff.logits.count > 0 {
-      lines.append(
-        "logits    KL \(QualityReport.scientific(diff.logits.meanKL)) nats on average, "
-          + "\(QualityReport.scientific(diff.logits.largestKL)) at most; "
-          + "same first choice at \(Quantity.fixed(100 * diff.logits.topAgreement, 1)) % of \(diff.logits.count) positions"
-      )
+    guard !rows.isEmpty else {
+      throw ArchiveError.noSuchTensor(
+        path: path, name: pattern, nearest: nearestNames(to: pattern, in: diff.rows.map(\.path)))
     }
+    let paths = Set(rows.map(\.path))
+    suspects = diff.suspects(weights).filter { paths.contains($0.name) }
+  }
+
+  // MARK: The document
+
+  public var document: Document {
+    var document = Document(schema: "bantam.rundiff.1")
+    SuspectList(suspects: suspects).add(to: &document)
+    document.data("local", .bool(diff.isLocal))
+    document.data("compute", .array(diff.modes.map { .string($0.rawValue) }))
+    document.note("compute: " + diff.modes.map(\.rawValue).joined(separator: " against "))
+    addRounding(to: &document)
+    addOutputs(to: &document)
+    if !diff.steps.isEmpty { document.add(samplers) }
+    document.data("steps", steps)
+    operations.add(to: &document)
+    let changed = rows.count { $0.values.changedCount > 0 }
+    document.note(
+      "\(rows.count) operations: \(rows.count - changed) equal, \(changed) changed"
+        + (diff.isLocal ? "; each read what the first model's did" : ""))
+    return document
+  }
+
+  private func addRounding(to document: inout Document) {
+    document.data("rounded_rows", .int(diff.roundedRowCount))
+    document.data("outlier_rows", .int(diff.outlierRowCount))
+    guard diff.roundedRowCount > 0 else { return }
+    document.note(
+      "8 bits: \(diff.outlierRowCount) of \(diff.roundedRowCount) rows of activations have a value over 64 times their rms"
+    )
+  }
+
+  /// What comes out in the end.
+  private func addOutputs(to document: inout Document) {
+    let logits = diff.logits
+    document.data(
+      "logits",
+      logits.count == 0
+        ? .null
+        : .members([
+          "positions": .int(logits.count), "mean_kl": .number(logits.meanKL), "max_kl": .number(logits.largestKL),
+          "top1_agreement": .number(logits.topAgreement),
+        ]))
+    if logits.count > 0 {
+      document.note(
+        "logits: KL \(Quantity.scientific(logits.meanKL)) nats on average, \(Quantity.scientific(logits.largestKL)) at most; "
+          + "same first choice at \(Quantity.fixed(100 * logits.topAgreement, 1)) % of \(logits.count) positions")
+    }
+    document.data("answers", .array(diff.answers.map { .string($0) }))
+    document.data("first_different_token", diff.firstDifferentToken.map { .int($0) } ?? .null)
     if !diff.answers.isEmpty {
-      lines.append(
-        "answers   " + (diff.firstDifferentToken.map { "part at token \($0 + 1)" } ?? "are the same"))
+      document.note("answers: " + (diff.firstDifferentToken.map { "part at token \($0 + 1)" } ?? "the same"))
     }
-    for sampler in diff.outline.samplers {
-      guard let last = diff.steps.last(where: { $0.phase == sampler.phase }) else { continue }
-      lines.append(
-        sampler.title.padding(toLength: 10, withPad: " ", startingAt: 0)
-          + "\(decibels(last.values.sqnrDecibels)) after \(last.step + 1) steps"
-          + (sampler.note.isEmpty ? "" : " (\(sampler.note))"))
-    }
-    if let psnr = diff.picturePSNR { lines.append("picture   PSNR \(decibels(psnr))") }
-    return lines
+    document.fact("picture_psnr_db", "picture PSNR", diff.picturePSNR.map { .decibels($0) } ?? .absent)
   }
 
-  private var stepTable: [String] {
-    var table = TextTable([("sampler", .left), ("step", .right), ("SQNR", .right), ("largest error", .right)])
-    for step in diff.steps {
+  /// Where each sampler's states begin to differ.
+  private var samplers: Table {
+    var table = Table(
+      "samplers",
+      [
+        .init("phase", "sampler"), .init("state", "state"), .init("steps", "steps"),
+        .init("first_changed_step", "differs from step"),
+        .init("first_step_below_40_db", "below \(Quantity.fixed(RunDiff.partingDecibels, 0)) dB from step"),
+        .init("sqnr_db", "SQNR at the end"),
+      ])
+    for parting in diff.partings {
+      let sampler = parting.sampler
       table.add([
-        step.phase, "\(step.step + 1)", decibels(step.values.sqnrDecibels),
-        QualityReport.scientific(step.values.largestError),
+        .text(sampler.phase), .text(sampler.title + (sampler.note.isEmpty ? "" : ", \(sampler.note)")),
+        .count(parting.stepCount), parting.differs.map { .count($0 + 1) } ?? .absent,
+        parting.parts.map { .count($0 + 1) } ?? .absent, .decibels(parting.last.sqnrDecibels),
       ])
     }
-    return table.lines
+    return table
   }
 
-  /// Operations of equal layers in one line, worst first.
-  private var operationTable: [String] {
-    var table = TextTable([
-      ("operation", .left), ("count", .right), ("SQNR", .right), ("1 - cosine", .right), ("largest error", .right),
-      ("", .left),
-    ])
-    let lines = NameFolding.fold(diff.rows.map { $0.phase + "/" + $0.path }) {
-      diff.rows[$0].values.changedCount == 0 ? "equal" : "changed"
-    }
-    let changed = lines.map { line in (line, line.members.map { diff.rows[$0] }) }
-      .filter { $0.1[0].values.changedCount > 0 }
-      .map { (line: $0.0, rows: $0.1, worst: $0.1.map(\.values.sqnrDecibels).min()!) }
-      .sorted { $0.worst < $1.worst }
-    for entry in changed {
-      let best = entry.rows.map(\.values.sqnrDecibels).max()!
-      let strange = entry.rows.compactMap(\.firstNonFinite).first
-      table.add([
-        entry.line.name, entry.rows.count == 1 ? "" : "\(entry.rows.count)",
-        entry.rows.count == 1
-          ? decibels(entry.worst) : "\(Quantity.fixed(entry.worst, 2))..\(Quantity.fixed(best, 2)) dB",
-        QualityReport.scientific(1 - entry.rows.map(\.values.cosine).min()!),
-        QualityReport.scientific(entry.rows.map(\.values.largestError).max()!),
-        strange.map { "not finite from value \($0)" }
-          ?? String(repeating: "#", count: Int(max(0, min(20, (60 - entry.worst) / 3)))),
+  private var steps: JSONValue {
+    .array(
+      diff.steps.map {
+        .members([
+          "phase": .string($0.phase), "step": .int($0.step + 1), "sqnr_db": .number($0.values.sqnrDecibels),
+          "max_abs": .number($0.values.largestError),
+        ])
+      })
+  }
+
+  private var operations: DifferenceTable {
+    var table = DifferenceTable(
+      "operations", "operation",
+      columns: [
+        .init("phase", nil), .init("path", nil), .init("kind", nil), .init("count", nil), .init("changed", nil),
+        .init("first_nonfinite", nil),
       ])
+    for row in rows {
+      let isEqual = row.values.changedCount == 0
+      table.add(
+        row.phase + "/" + row.path, likeness: isEqual ? DifferenceTable.equal : "changed", isEqual: isEqual,
+        [
+          .text(row.phase), .text(row.path), .text(row.kind.rawValue), .count(row.values.elementCount),
+          .count(row.values.changedCount), row.firstNonFinite.map { .count($0) } ?? .absent,
+        ], index: .count(row.values.largestErrorIndex), row.values)
     }
-    return changed.isEmpty ? ["no operation differs"] : table.lines
-  }
-
-  private func decibels(_ value: Double) -> String {
-    value == .infinity ? "equal" : Quantity.fixed(value, 2) + " dB"
+    return table
   }
 
   // MARK: Thresholds
@@ -108,63 +143,19 @@ public struct RunDiffReport: Presentation {
   public func failures(maxKL: Double?, minSQNR: Double?, minPSNR: Double?) -> [String] {
     var failures: [String] = []
     if let maxKL, !(diff.logits.meanKL <= maxKL) {
-      failures.append("KL is \(QualityReport.scientific(diff.logits.meanKL)), more than \(maxKL)")
+      failures.append("KL is \(Quantity.scientific(diff.logits.meanKL)), more than \(maxKL)")
     }
-    if let minSQNR, let worst = diff.rows.min(by: { $0.values.sqnrDecibels < $1.values.sqnrDecibels }),
+    if let minSQNR, let worst = rows.min(by: { $0.values.sqnrDecibels < $1.values.sqnrDecibels }),
       !(worst.values.sqnrDecibels >= minSQNR)
     {
-      failures.append("\(worst.path) has \(decibels(worst.values.sqnrDecibels)), less than \(minSQNR) dB")
+      failures.append("\(worst.path) has \(Quantity.decibels(worst.values.sqnrDecibels)), less than \(minSQNR) dB")
     }
     if let minPSNR, let psnr = diff.picturePSNR, !(psnr >= minPSNR) {
-      failures.append("the pictures have \(decibels(psnr)), less than \(minPSNR) dB")
+      failures.append("the pictures have \(Quantity.decibels(psnr)), less than \(minPSNR) dB")
     }
-    if let row = diff.rows.first(where: { $0.firstNonFinite != nil }) {
+    if let row = rows.first(where: { $0.firstNonFinite != nil }) {
       failures.append("\(row.path) gives values that are not finite")
     }
     return failures
-  }
-
-  // MARK: JSON
-
-  public var json: JSONValue {
-    .members([
-      "schema": "bantam.modeldiff.1", "local": .bool(diff.isLocal),
-      "rounded_rows": .int(diff.roundedRowCount), "outlier_rows": .int(diff.outlierRowCount),
-      "compute": .array(diff.modes.map { .string($0.rawValue) }),
-      "logits": diff.logits.count == 0
-        ? .null
-        : .members([
-          "positions": .int(diff.logits.count), "mean_kl": number(diff.logits.meanKL),
-          "max_kl": number(diff.logits.largestKL), "top1_agreement": number(diff.logits.topAgreement),
-        ]),
-      "answers": .array(diff.answers.map { .string($0) }),
-      "first_different_token": diff.firstDifferentToken.map { .int($0) } ?? .null,
-      "picture_psnr_db": number(diff.picturePSNR),
-      "suspect": diff.suspect.map { .string($0.phase + "/" + $0.path) } ?? .null,
-      "steps": .array(
-        diff.steps.map {
-          .members([
-            "phase": .string($0.phase), "step": .int($0.step + 1), "sqnr_db": number($0.values.sqnrDecibels),
-            "max_abs": number($0.values.largestError),
-          ])
-        }),
-      "operations": .array(
-        diff.rows.map {
-          .members([
-            "phase": .string($0.phase), "path": .string($0.path), "kind": .string($0.kind.rawValue),
-            "count": .int($0.values.elementCount), "changed": .int($0.values.changedCount),
-            "sqnr_db": number($0.values.sqnrDecibels), "cosine": number($0.values.cosine),
-            "max_abs": number($0.values.largestError), "max_abs_index": .int($0.values.largestErrorIndex),
-            "first_nonfinite": $0.firstNonFinite.map { .int($0) } ?? .null,
-          ])
-        }),
-    ])
-  }
-
-  /// JSON has no infinity: null stands for "no difference", -1000 dB for a difference from nothing.
-  private func number(_ value: Double?) -> JSONValue {
-    if value == -.infinity { return .double(-1000) }
-    guard let value, value.isFinite else { return .null }
-    return .double(value)
   }
 }

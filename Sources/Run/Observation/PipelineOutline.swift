@@ -1,7 +1,7 @@
 /// What a pipeline consists of, for those who look on.
 public struct PipelineOutline: Sendable {
   /// A sampler's state after each of its steps.
-  public struct Sampler: Sendable {
+  public struct Sampler: Sendable, Equatable {
     /// The phase whose steps it takes.
     public let phase: String
     /// The operation that makes the new state.

@@ -11,6 +11,8 @@ public final class RunDiff {
     public let phase: String
     public let path: String
     public let kind: NetworkOperation.Kind
+    /// The matrix that it multiplies with, or looks rows up in.
+    public let weight: String?
     public internal(set) var values = ValueDifference()
     /// Index of the first value of the second model that is infinite or NaN.
     public internal(set) var firstNonFinite: Int?
@@ -35,9 +37,10 @@ public final class RunDiff {
 
   /// In the order of execution.
   public private(set) var rows: [Row] = []
+  /// Empty, like ``logits`` and ``picturePSNR``, where differences are local: what was replaced on the way says nothing of the end.
   public private(set) var steps: [Step] = []
   public private(set) var logits = Logits()
-  /// Of the pictures, in dB; infinite where they are equal.
+  /// Of the pictures, in dB; infinite where they are equal, nil where there is none to compare.
   public private(set) var picturePSNR: Double?
   /// The first token at which the answers part; nil where they do not.
   public private(set) var firstDifferentToken: Int?
@@ -81,7 +84,7 @@ public final class RunDiff {
   }
 
   private func compare(_ first: RunResult, _ second: RunResult) {
-    if let a = first.picture, let b = second.picture { picturePSNR = Self.psnr(a.pixels, b.pixels) }
+    if let a = first.picture, let b = second.picture, !isLocal { picturePSNR = Self.psnr(a.pixels, b.pixels) }
     if !first.tokens.isEmpty, first.tokens != second.tokens {
       firstDifferentToken = zip(first.tokens, second.tokens).prefix { $0 == $1 }.count
     }
@@ -94,19 +97,20 @@ public final class RunDiff {
     var values = ValueDifference()
     values.add(UnsafeBufferPointer(first.values), UnsafeBufferPointer(second.values))
     if outline.samplers.contains(where: { $0.phase == place.phase && $0.path == place.path }) {
-      steps.append(Step(phase: place.phase, step: place.step, values: values))
+      if !isLocal { steps.append(Step(phase: place.phase, step: place.step, values: values)) }
     } else if place.step == 0 {
       let key = place.phase + "/" + place.path
       if let number = numbers[key] {
         rows[number].values.add(UnsafeBufferPointer(first.values), UnsafeBufferPointer(second.values))
       } else {
         numbers[key] = rows.count
-        var row = Row(phase: place.phase, path: place.path, kind: operation.kind, values: values)
+        var row = Row(
+          phase: place.phase, path: place.path, kind: operation.kind, weight: operation.weight, values: values)
         if second.nonFiniteCount > 0 { row.firstNonFinite = second.values.firstIndex { !$0.isFinite } }
         rows.append(row)
       }
     }
-    if place.path == outline.logitsPath { compareLogits(first, second) }
+    if place.path == outline.logitsPath, !isLocal { compareLogits(first, second) }
     if isLocal { second.values.baseAddress!.update(from: first.base, count: first.count) }
   }
 
@@ -140,53 +144,5 @@ public final class RunDiff {
     guard a.count == b.count else { return -.infinity }
     let square = zip(a, b).reduce(0.0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }
     return square == 0 ? .infinity : 10 * log10(255 * 255 * Double(a.count) / square)
-  }
-
-  // MARK: The layer at fault
-
-  /// The first operation, in the order of execution, that is worse than its neighbours: nil where none stands out.
-  ///
-  /// Neighbours are the same operation of other layers, or where there are fewer than three of them, operations of the same
-  /// kind. Where most is exact, what differs stands out; else what is 12 dB below the median with 12 dB more noise, or 15 dB
-  /// below among mere relatives that differ at all. Where differences are not local, what a fault spoils comes behind it; so of
-  /// operations that were exact before only the first can be at fault.
-  public var suspect: Row? {
-    if let first = rows.firstIndex(where: { $0.values.changedCount > 0 }), first > 0, !isLocal,
-      rows[..<first].count > 2
-    {
-      return rows[first]
-    }
-    let changed = rows.filter { $0.values.changedCount > 0 }
-    if isLocal, changed.count <= rows.count / 10 { return changed.first }
-    var families: [String: [Double]] = [:]
-    var noises: [String: [Double]] = [:]
-    var kinds: [String: [Double]] = [:]
-    for row in rows {
-      families[Self.family(row), default: []].append(row.values.sqnrDecibels)
-      noises[Self.family(row), default: []].append(row.values.errorSquare / Double(max(1, row.values.elementCount)))
-      if row.values.changedCount > 0 { kinds[row.kind.rawValue, default: []].append(row.values.sqnrDecibels) }
-    }
-    return rows.first { row in
-      let own = row.values.sqnrDecibels
-      if row.firstNonFinite != nil { return true }
-      guard own < .infinity else { return false }
-      let family = Self.family(row)
-      guard families[family]!.count >= 3 else {
-        return isLocal && own < Self.median(kinds[row.kind.rawValue]!) - 15
-      }
-      // A small residual makes the ratio small without more noise: there must be more of it, too.
-      let noise = row.values.errorSquare / Double(max(1, row.values.elementCount))
-      return own < Self.median(families[family]!) - 12 && noise > 16 * Self.median(noises[family]!)
-    }
-  }
-
-  /// The path with its numbers left out.
-  private static func family(_ row: Row) -> String {
-    row.path.split(separator: ".").map { $0.allSatisfy(\.isNumber) ? "*" : String($0) }.joined(separator: ".")
-  }
-
-  private static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    return sorted[sorted.count / 2]
   }
 }

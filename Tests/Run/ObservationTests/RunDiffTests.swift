@@ -1,4 +1,5 @@
 import Blip3o
+import Comparison
 import Conversion
 import Encodings
 import Foundation
@@ -47,7 +48,7 @@ import TestSupport
     for request in [paint, ask] {
       let diff = try RunDiff(request(model("m")), request(model("m")))
       #expect(diff.rows.count > 50 && diff.rows.allSatisfy { $0.values.changedCount == 0 })
-      #expect(diff.suspect == nil && diff.logits.meanKL == 0 && diff.logits.topAgreement == 1)
+      #expect(diff.suspects().isEmpty && diff.logits.meanKL == 0 && diff.logits.topAgreement == 1)
       #expect(diff.firstDifferentToken == nil)
     }
     #expect(try RunDiff(paint(model("m")), paint(model("m"))).picturePSNR == .infinity)
@@ -133,15 +134,27 @@ import TestSupport
       try handle.close()
       Self.quantize(work["m"], to: work["q"], .int8)
       let request = component == "vision" ? ask : paint
-      let diff = try RunDiff(request(model("m")), request(Model(path: work["q"])), isLocal: true)
+      let weights = try WeightDiff(
+        ModelSource(path: Self.folder["m"]), ModelSource(path: work["q"]), resources: Resources()
+      ).evidence
+      let diff = try RunDiff(request(model("m")), request(Model(path: work["q"])), isLocal: round % 2 == 0)
       let expected = String(tensor.name.text.dropLast(".weight".count))
-      if diff.suspect?.path == expected {
-        found += 1
-      } else {
-        misses.append("\(expected): \(diff.suspect?.path ?? "none")")
-      }
+      let named = diff.suspects(weights).first?.name
+      if named == expected { found += 1 } else { misses.append("\(expected): \(named ?? "none")") }
     }
-    #expect(found >= 18, "\(misses)")
+    #expect(found >= 19, "\(misses)")
+  }
+
+  @Test(arguments: ["int8", "int4"], [true, false]) func soundModelsAreSilent(name: String, isLocal: Bool) throws {
+    let weights = try WeightDiff(
+      ModelSource(path: Self.folder["m"]), ModelSource(path: Self.folder[name]), resources: Resources()
+    ).evidence
+    for request in [paint, ask] {
+      let diff = try RunDiff(request(model("m")), request(model(name)), isLocal: isLocal)
+      #expect(diff.suspects(weights) == [])
+      // What was replaced on the way says nothing of the end.
+      #expect((diff.logits.count == 0 && diff.picturePSNR == nil && diff.steps.isEmpty) == isLocal)
+    }
   }
 
   @Test func modelsOfOtherSizesAreRefused() throws {
