@@ -140,7 +140,7 @@ let package = Package(
       dependencies: [
         "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "Pictures", "Tokenization",
         "ModelSources", "Quantization", "Conversion", "Exports", "NetworkRuntime", "Observation", "Networks",
-        "Blip3o", "Comparison", "Documents", "PictureComparison", "Reports",
+        "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence", "Reports",
       ],
       exclude: ["README.md"]),
     .executableTarget(

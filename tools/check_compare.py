@@ -2,12 +2,14 @@
 """Computes the figures of `bantam compare` again, from its records, in float64.
 
     bantam compare REFERENCE MODEL... --save-reference ref.safetensors --save-records DIR --json ... > compare.json
-    tools/check_compare.py compare.json ref.safetensors DIR [--reference-model FILE]
+    tools/check_compare.py compare.json ref.safetensors DIR [--weights]
 
-Needs numpy, safetensors and scikit-image. Exit code 1 where a figure is off by more than 1e-6 of itself.
+With --weights, what the files take and have lost is computed from the files themselves, `.bantam` all of them, by the reader in
+examples/. Needs numpy, safetensors and scikit-image. Exit code 1 where a figure is off by more than 1e-6 of itself.
 """
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -109,6 +111,30 @@ def picture(a, b):
     }
 
 
+def weights(reference_path, path):
+    """What a file takes, and what its weights have lost beside another's."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+    from bantam_reader import BantamFile
+
+    def values(file, tensor):
+        data = file.plain_bytes(tensor)
+        if tensor["dtype"] == "BF16":
+            return (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+        return np.frombuffer(data, {"F32": np.float32, "F16": np.float16}[tensor["dtype"]]).astype(np.float64)
+
+    a, b = BantamFile(reference_path, False), BantamFile(path, False)
+    known = {tensor["name"]: tensor for tensor in a.tensors}
+    stored = [tensor for tensor in b.tensors if not tensor["alias"]]
+    signal = error = 0.0
+    for tensor in b.tensors:
+        if tensor["name"] in known:
+            x, y = values(a, known[tensor["name"]]), values(b, tensor)
+            signal, error = signal + (x ** 2).sum(), error + ((x - y) ** 2).sum()
+    size = sum(plane["size"] for tensor in stored for plane in tensor["planes"])
+    count = sum(math.prod(tensor["shape"]) for tensor in stored)
+    return {"bytes": size, "bits_per_weight": 8 * size / count, "weight_sqnr_db": decibels(signal, error)}
+
+
 class Check:
     def __init__(self):
         self.count, self.faults, self.worst = 0, 0, 0.0
@@ -135,6 +161,7 @@ def main():
     parser.add_argument("document")
     parser.add_argument("reference")
     parser.add_argument("records")
+    parser.add_argument("--weights", action="store_true")
     arguments = parser.parse_args()
     document = json.loads(Path(arguments.document).read_text())
     reference = Record(arguments.reference)
@@ -169,6 +196,13 @@ def main():
                 for s in pictures
             ]
             check.hold(f"{row['name']} psnr_db", row["psnr_db"], decibels(255.0 ** 2, np.mean(errors)))
+            similar = [picture(reference.get(s + "/picture"), model.get(s + "/picture")) for s in pictures]
+            check.hold(f"{row['name']} ssim", row["ssim"], np.mean([p["ssim"] for p in similar]))
+            check.hold(f"{row['name']} lowest_ssim", row["lowest_ssim"], min(p["ssim"] for p in similar))
+            check.hold(f"{row['name']} lowest_psnr_db", row["lowest_psnr_db"], min(p["psnr_db"] for p in similar))
+        if arguments.weights:
+            for key, expected in weights(document["models"][0]["path"], row["path"]).items():
+                check.hold(f"{row['name']} {key}", row[key], expected)
     print(f"{check.count} figures, {check.faults} off by more than {TOLERANCE:g} of themselves; worst {check.worst:.1e}")
     return 1 if check.faults else 0
 

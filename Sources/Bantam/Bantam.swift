@@ -84,12 +84,22 @@
 @_exported import struct Tokenization.Tokenizer
 @_exported import enum Tokenization.TokenizerError
 
+@_exported import struct Blip3o.ForcedAnswerRun
+@_exported import struct Blip3o.ReadingRun
+
 // Showing.
 @_exported import enum Documents.Cell
 @_exported import struct Documents.Document
 @_exported import enum Documents.DocumentFormat
 @_exported import struct Documents.Table
 @_exported import struct Documents.TextStyle
+@_exported import class Evidence.EvidenceComparison
+@_exported import enum Evidence.EvidenceError
+@_exported import struct Evidence.EvidenceReport
+@_exported import struct Evidence.EvidenceSubject
+@_exported import struct Evidence.LogitsMeasure
+@_exported import class Evidence.Measures
+@_exported import struct Evidence.WeightFigures
 @_exported import struct Reports.DiffReport
 @_exported import struct Reports.ExportReport
 @_exported import struct Reports.Inspection

@@ -10,7 +10,7 @@ final class EvidenceFolders {
   private let pictures: String?
   /// Labels in the order of the models, and the subjects that were painted.
   private var labels: [String] = []
-  private var subjects: [String] = []
+  private var subjects: [(name: String, title: String)] = []
 
   /// Rows of a grid at the most: all of its pictures are in memory at once.
   private static let rowLimit = 12
@@ -39,7 +39,7 @@ final class EvidenceFolders {
     guard let pictures else { return { _, _ in } }
     labels.append(label)
     return { [self] subject, picture in
-      if !subjects.contains(subject.name) { subjects.append(subject.name) }
+      if !subjects.contains(where: { $0.name == subject.name }) { subjects.append((subject.name, subject.title)) }
       let file = try AtomicOutputFile(path: Folder.join(pictures, "\(subject.name).\(label).png"))
       try file.commit(picture.png(notes: ["Description": subject.title]))
     }
@@ -50,14 +50,15 @@ final class EvidenceFolders {
     guard let pictures, !subjects.isEmpty else { return }
     let rows = Array(subjects.prefix(Self.rowLimit))
     let all = try rows.map { subject in
-      try labels.map { try Picture(path: Folder.join(pictures, "\(subject).\($0).png")) }
+      try labels.map { try Picture(path: Folder.join(pictures, "\(subject.name).\($0).png")) }
     }
-    let grid = try PictureGrid(all.flatMap(\.self), columns: labels.count, columnLabels: labels, rowLabels: rows)
+    let grid = try PictureGrid(
+      all.flatMap(\.self), columns: labels.count, columnLabels: labels, rowLabels: rows.map(\.title))
     try write(grid.picture(), to: Folder.join(pictures, "grid.png"))
     guard labels.count > 1 else { return }
     let maps = try all.flatMap { row in try row.dropFirst().map { try DifferenceMap(row[0], $0).picture } }
     let differences = try PictureGrid(
-      maps, columns: labels.count - 1, columnLabels: Array(labels.dropFirst()), rowLabels: rows)
+      maps, columns: labels.count - 1, columnLabels: Array(labels.dropFirst()), rowLabels: rows.map(\.title))
     try write(differences.picture(), to: Folder.join(pictures, "differences.png"))
   }
 
