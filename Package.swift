@@ -78,7 +78,7 @@ let package = Package(
     .target(
       name: "BantamFormats", path: "formats",
       exclude: [
-        "README.md", "activations.md", "bantam.md", "exports.md", "families.md", "names.md", "pictures.md",
+        "README.md", "activations.md", "bantam.md", "exports.md", "families.md", "json.md", "names.md", "pictures.md",
         "record.md", "sources.md",
       ],
       sources: ["Formats.swift"],
@@ -194,7 +194,7 @@ let package = Package(
       "Observation",
       [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "ModelSources", "Quantization",
-        "Conversion", "Samples", "NetworkRuntime", "Observation", "Blip3o", "Comparison", "Reports",
+        "Conversion", "Samples", "NetworkRuntime", "Observation", "Blip3o", "Comparison", "Documents", "Reports",
       ]),
     Floor.run.tests(
       "Blip3o",

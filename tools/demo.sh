@@ -25,8 +25,8 @@ digests() { "$bantam" inspect "$1" --family generic --json --digests --quiet | g
 
 step "make a sample release ($scale)" sample release --scale "$scale"
 step "convert to one native file" convert release -o model.bantam --components all
-echo "\$ bantam inspect model.bantam | head -16"
-"$bantam" inspect model.bantam | head -16
+echo "\$ bantam inspect model.bantam | head -24"
+"$bantam" inspect model.bantam | head -24
 echo
 step "verify, also against the source" verify model.bantam --source release
 step "export back to safetensors" export model.bantam --to safetensors -o export
@@ -58,15 +58,18 @@ size() { stat -c %s "$1"; }
 weights=$("$bantam" inspect full.bantam --json --quiet | awk -F'[ ,]+' '/"parameters"/ {sum += $3} END {print sum}')
 printf '%-16s %12s %8s  %s\n' "file" "bytes" "bits/w" "SQNR by component (dB; - is exact)"
 for name in full int8 int4; do
-  quality=$([ "$name" = full ] && echo "exact" || "$bantam" inspect "$name.bantam" --quality --quiet | awk '
-    /^component/ {on = 1; next} /^$/ {exit} on {printf "%s %s  ", $1, ($8 == "exact" ? "-" : $8)}')
+  quality=$([ "$name" = full ] && echo "exact" || "$bantam" inspect "$name.bantam" --quality --json --quiet | python3 -c '
+import json, sys
+for part in json.load(sys.stdin)["components"]:
+    loss = part["sqnr_db"]
+    print(part["name"], "-" if loss is None else f"{float(loss):.2f}", end="  ")')
   printf '%-16s %12s %8s  %s\n' "$name.bantam" "$(size $name.bantam)" \
     "$(awk -v b="$(size $name.bantam)" -v w="$weights" 'BEGIN {printf "%.2f", 8 * b / w}')" "$quality"
 done
 echo
 for name in int8 int4; do
   echo "worst tensors of $name:"
-  "$bantam" inspect "$name.bantam" --quality --quiet | awk '/^tensor/ {on = 1; next} on && n++ < 3 {print "  " $0}'
+  "$bantam" inspect "$name.bantam" --quality --all --quiet | awk '/^tensor/ {on = 1; next} on && n++ < 3 {print "  " $0}'
 done
 printf 'tensors equal after the round trip: %s of %s\n' "$(comm -12 a.txt b.txt | wc -l)" "$(wc -l <a.txt)"
 

@@ -105,7 +105,6 @@
 @_exported import struct Reports.Inspection
 @_exported import struct Reports.PictureDiffReport
 @_exported import struct Reports.PlanReport
-@_exported import protocol Reports.Presentation
 @_exported import struct Reports.ProfileReport
 @_exported import struct Reports.QualityReport
 @_exported import enum Reports.ReportError

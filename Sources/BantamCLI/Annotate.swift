@@ -1,7 +1,7 @@
 import ArgumentParser
 import BantamArchive
 import JSONText
-import Tensors
+import Reports
 
 struct Annotate: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -24,8 +24,7 @@ struct Annotate: ParsableCommand {
   @Option(help: ArgumentHelp("Remove a note.", valueName: "key"))
   var remove: [String] = []
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   func validate() throws {
     for change in changes where !change.contains("=") || change.hasPrefix("=") {
@@ -47,10 +46,6 @@ struct Annotate: ParsableCommand {
         return .object(others + (notes.isEmpty ? [] : [.init("notes", .object(notes))]))
       }
     }
-    let metadata = try Archive(path: file).metadata
-    if json { return Terminal.print(metadata) }
-    for member in metadata.object ?? [] {
-      Terminal.print("\(member.key): \(member.value.string.map { PrintableText.shortened($0) } ?? member.value.text())")
-    }
+    report.show(try Archive(path: file).metadataDocument)
   }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Conversion
 import Glibc
-import JSONText
 import Tensors
 
 /// The root command.
@@ -48,8 +47,8 @@ enum Main {
     } catch {
       // Help and the version are data, wrong use is talk.
       let (text, code) = (Bantam.fullMessage(for: error), Bantam.exitCode(for: error).rawValue)
-      if !text.isEmpty { if code == 0 { Terminal.stream(text + "\n") } else { Terminal.say(lines: lines(of: text)) } }
-      exit(code)
+      guard code == 0 else { Terminal.fail(usage: Bantam.message(for: error), lines(of: text), code: code) }
+      if !text.isEmpty { Terminal.stream(text + "\n") }
     }
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Blip3o
+import Documents
 import Kernels
 import NetworkRuntime
 import Observation
@@ -38,10 +39,9 @@ struct Bench: ParsableCommand {
   var repeats = 5
 
   @Option(help: ArgumentHelp("text, md, csv or json.", valueName: "format"))
-  var format = BenchReport.Format.text
+  var format = DocumentFormat.text
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @Flag(name: .shortAndLong, help: "No progress, no notes.")
   var quiet = false
@@ -92,7 +92,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     let model = try Model(path: model)
     let rates = try ProductRates()
-    var report = BenchReport(path: self.model)
+    var speeds = BenchReport(path: self.model)
     let counts = try threadCounts()
     let reads = try zip(
       counts, MemoryRead.ofPrivateMemory(threadCounts: counts, available: SystemMemory.available ?? 1 << 30))
@@ -102,7 +102,7 @@ struct Bench: ParsableCommand {
         for mode in try wantedModes() {
           if !quiet { Terminal.say("\(kind.rawValue) \(size)  \(mode.rawValue)  \(threads) threads") }
           let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats, trial.run)
-          report.rows.append(
+          speeds.rows.append(
             .init(
               network: kind.rawValue, size: size, mode: mode, threads: threads, timing: timing,
               limit: kind.isOneRow ? memory.rate : Double(threads) * rate(of: mode, rates) * 1e9,
@@ -110,7 +110,7 @@ struct Bench: ParsableCommand {
         }
       }
     }
-    Terminal.print(lines: report.lines(json ? .json : format))
+    report.show(speeds.document, as: format)
   }
 
   /// The best that products of a mode reach on a thread, GOP/s.
@@ -122,5 +122,3 @@ struct Bench: ParsableCommand {
     }
   }
 }
-
-extension BenchReport.Format: ExpressibleByArgument {}

@@ -2,7 +2,6 @@ import Documents
 import ArgumentParser
 import Glibc
 import ModelSources
-import Reports
 import Tensors
 
 /// Options of commands that do long work.

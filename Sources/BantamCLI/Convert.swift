@@ -1,6 +1,5 @@
 import ArgumentParser
 import Conversion
-import JSONText
 import ModelSources
 import Reports
 import Tensors
@@ -40,8 +39,7 @@ struct Convert: ParsableCommand {
   @Flag(help: "Print what would be done, with exact sizes, and stop.")
   var dryRun = false
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: WorkOptions
 
@@ -52,14 +50,11 @@ struct Convert: ParsableCommand {
     try OutputFile.check(output, form: .bantam)
     var plan = try ConversionPlan(source: source, options: options)
     if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }
-    if dryRun {
-      return Terminal.print(PlanReport(plan, output), asJSON: json)
-    }
+    if dryRun { return report.show(PlanReport(plan, output).document) }
     let (resources, meter) = work.resources("convert", total: plan.inputByteCount)
     plan.resources = resources
     try Converter.run(plan, to: output)
     meter.finish()
-    let report = PlanReport(plan, output, seconds: meter.seconds)
-    if json { Terminal.print(report.json) } else { Terminal.print(report.line) }
+    report.show(PlanReport(plan, output, seconds: meter.seconds).document)
   }
 }

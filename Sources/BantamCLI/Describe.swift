@@ -1,11 +1,10 @@
-import Documents
 import ArgumentParser
 import Blip3o
+import Documents
 import Glibc
 import JSONText
 import NetworkRuntime
 import Pictures
-import Reports
 import Tensors
 import Tokenization
 
@@ -50,7 +49,8 @@ struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Talk with the language model; no pictures.",
     discussion: """
-      With a text, one answer. Without, a conversation: a line of stdin is a turn, an empty one or its end stops.
+      With a text, one answer. Without, a conversation: a line of stdin is a turn, an empty one or its end stops; with --json each
+      answer is a document on a line.
 
       EXAMPLES
         bantam chat 8b.bantam "Why is the sky blue?"
@@ -81,7 +81,7 @@ struct Chat: ParsableCommand {
       if isatty(STDIN_FILENO) == 1 { Terminal.ask() }
       guard let line = readLine(), !line.isEmpty else { return }
       messages.append(.init(role: "user", content: line))
-      let answer = try answering.run(conversation, messages, [], work)
+      let answer = try answering.run(conversation, messages, [], work, indent: nil)
       messages.append(.init(role: "assistant", content: answer.text))
     }
   }
@@ -140,10 +140,11 @@ struct AnsweringOptions: ParsableArguments {
     return sampling
   }
 
+  /// - Parameter indent: of the document; nil writes it on one line.
   @discardableResult
   func run(
     _ conversation: Conversation, _ messages: [ChatTemplate.Message], _ pictures: [Picture],
-    _ work: RuntimeOptions
+    _ work: RuntimeOptions, indent: Int? = 1
   ) throws -> Conversation.Answer {
     let isStreamed = !json
     let answer = try conversation.answer(
@@ -151,7 +152,7 @@ struct AnsweringOptions: ParsableArguments {
       ignoresEnd: ignoreEos
     ) { if isStreamed { Terminal.stream($0) } }
     if json {
-      Terminal.print(document(answer, work.mode))
+      Terminal.print(json: document(answer, work.mode), indent: indent)
     } else {
       Terminal.print("")
     }
@@ -163,12 +164,15 @@ struct AnsweringOptions: ParsableArguments {
     return answer
   }
 
-  private func document(_ answer: Conversation.Answer, _ mode: ComputeMode) -> JSONValue {
-    .members([
-      "schema": "bantam.answer.1", "compute": .string(mode.rawValue), "text": .string(answer.text),
-      "ids": .array(answer.ids.map { .int($0) }),
-      "prompt_tokens": .int(answer.promptTokenCount), "complete": .bool(answer.isComplete),
-      "prefill_seconds": .double(answer.prefillSeconds), "decode_seconds": .double(answer.decodeSeconds),
-    ])
+  private func document(_ answer: Conversation.Answer, _ mode: ComputeMode) -> Document {
+    var document = Document(schema: "bantam.answer.1")
+    document.data("compute", .string(mode.rawValue))
+    document.data("text", .string(answer.text))
+    document.data("ids", .array(answer.ids.map { .int($0) }))
+    document.data("prompt_tokens", .int(answer.promptTokenCount))
+    document.data("complete", .bool(answer.isComplete))
+    document.data("prefill_seconds", .number(answer.prefillSeconds))
+    document.data("decode_seconds", .number(answer.decodeSeconds))
+    return document
   }
 }

@@ -1,5 +1,5 @@
-import Documents
 import ArgumentParser
+import Documents
 import Foundation
 import Glibc
 import JSONText
@@ -24,8 +24,7 @@ struct Doctor: ParsableCommand {
   @Argument(help: "A large file, such as a model, to be read as memory.")
   var file: String?
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   func run() throws {
     let threadCounts = Set([1, Workers.usualCount]).sorted()
@@ -37,55 +36,58 @@ struct Doctor: ParsableCommand {
     let memory = Self.memory
     let reads = try MemoryRead.ofPrivateMemory(
       threadCounts: threadCounts, available: SystemMemory.available ?? memory.available)
-    if json {
-      let document: JSONValue = .members([
-        "schema": "bantam.doctor.1", "processor": .string(Self.processor),
-        "processors": .int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
-        "instruction_sets": .array(sets.names.map { .string($0) }), "memory_bytes": .int(memory.total),
-        "memory_available_bytes": .int(memory.available),
-        "engine": .string(ProductEngine.preferred.rawValue),
-        "openblas_core": blas.map { .string($0.coreName) } ?? .null,
-        "bf16_products_fast": .bool(PairProduct.isWorthIt),
-        "gflops_per_thread": .members([
-          "blocked": .double(rates.panels()), "openblas": rates.openBLAS().map { .double($0) } ?? .null,
-          "bf16": rates.pairs().map { .double($0) } ?? .null, "int8": .double(rates.dots(bits: 8)),
-          "int4": .double(rates.dots(bits: 4)),
-        ]),
-        "memory_reads": Self.document(reads, threadCounts),
-        "file_reads": file == nil ? .null : Self.document(onFile, threadCounts),
-      ])
-      return Terminal.print(document)
+    var document = Document(schema: "bantam.doctor.1")
+    document.fact("processor", "processor", .text(Self.processor))
+    document.fact("processors", "  in use", .count(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    document.fact("instruction_sets", "instructions", .list(sets.names))
+    document.fact("memory_bytes", "memory", .bytes(memory.total))
+    document.fact("memory_available_bytes", "  available", .bytes(memory.available))
+    document.fact("engine", "f32 products", .text(ProductEngine.preferred.rawValue))
+    document.fact("openblas_core", "openblas", blas.map { .text($0.coreName) } ?? .absent)
+    document.data("bf16_products_fast", .bool(PairProduct.isWorthIt))
+    Self.add(rates, to: &document)
+    document.add(Self.table("memory_reads", "threads on memory", reads, threadCounts))
+    if file == nil {
+      document.data("file_reads", .null)
+    } else {
+      document.add(Self.table("file_reads", "threads on the file", onFile, threadCounts))
     }
-    func read(_ reads: [MemoryRead]) -> String {
-      zip(threadCounts, reads).map { threads, read in
-        "\(Quantity.fixed(read.rate / 1e9, 1)) GB/s with \(threads) thread\(threads == 1 ? "" : "s")"
-      }.joined(separator: ", ")
-    }
-    func rate(_ value: Double) -> String { "\(Int(value)) GFLOP/s a thread" }
-    let openBLAS = blas.map { "\(rate(rates.openBLAS() ?? 0)), core \($0.coreName)" }
-    Terminal.print(
-      lines: [
-        "processor     \(Self.processor), \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) in use",
-        "instructions  \(sets.names.joined(separator: ", "))",
-        "memory        \(Quantity.bytes(memory.total)), \(Quantity.bytes(memory.available)) available",
-        "  reads       \(read(reads))",
-      ] + (onFile.isEmpty ? [] : ["  mapped file \(read(onFile))"]) + [
-        "f32 products  \(ProductEngine.preferred.rawValue)",
-        "  blocked     \(rate(rates.panels()))",
-        "  openblas    \(openBLAS ?? "not there: install libopenblas0-pthread")",
-        "8-bit dots    with int8 weights \(Int(rates.dots(bits: 8))), with int4 \(Int(rates.dots(bits: 4))) GOP/s a thread",
-        "bf16 products \(rates.pairs().map(rate) ?? "right, but slow: this processor has no instruction for them")",
-      ])
+    report.show(document)
   }
 
-  private static func document(_ reads: [MemoryRead], _ threadCounts: [Int]) -> JSONValue {
-    .array(
-      zip(threadCounts, reads).map { threads, read in
-        .members([
-          "threads": .int(threads), "bytes_per_second": .double(read.rate), "streams": .int(read.streamCount),
-          "prefetch_bytes": .int(read.prefetchDistance),
-        ])
-      })
+  private static func add(_ rates: ProductRates, to document: inout Document) {
+    let products: [(key: String, title: String, rate: Double?)] = [
+      ("blocked", "f32 blocked", rates.panels()), ("openblas", "f32 openblas", rates.openBLAS()),
+      ("bf16", "bf16", rates.pairs()), ("int8", "8-bit dots, int8 weights", rates.dots(bits: 8)),
+      ("int4", "8-bit dots, int4 weights", rates.dots(bits: 4)),
+    ]
+    document.data("gflops_per_thread", .object(products.map { .init($0.key, .number($0.rate)) }))
+    var table = Table(nil, [.init(nil, "products"), .init(nil, "GFLOP/s a thread")])
+    for product in products {
+      table.add([.text(product.title), product.rate.map { .number($0, places: 0) } ?? .absent])
+    }
+    document.add(table)
+    func isMissing(_ key: String) -> Bool { products.contains { $0.key == key && $0.rate == nil } }
+    if isMissing("openblas") { document.note("openblas is not there: install libopenblas0-pthread") }
+    if isMissing("bf16") {
+      document.note("bf16 products are right, but slow: this processor has no instruction for them")
+    }
+  }
+
+  private static func table(_ key: String, _ title: String, _ reads: [MemoryRead], _ threadCounts: [Int]) -> Table {
+    var table = Table(
+      key,
+      [
+        .init("threads", title), .init("bytes_per_second", nil), .init(nil, "GB/s"), .init("streams", "streams"),
+        .init("prefetch_bytes", "prefetch"),
+      ])
+    for (threads, read) in zip(threadCounts, reads) {
+      table.add([
+        .count(threads), .number(read.rate, places: 0), .number(read.rate / 1e9, places: 1), .count(read.streamCount),
+        .bytes(read.prefetchDistance),
+      ])
+    }
+    return table
   }
 
   /// The system's own files have no size, so they are read to their end.

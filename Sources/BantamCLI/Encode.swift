@@ -2,7 +2,7 @@ import ArgumentParser
 import Blip3o
 import Checkpoints
 import Conversion
-import JSONText
+import Documents
 import Pictures
 import Tensors
 
@@ -43,12 +43,11 @@ struct Encode: ParsableCommand {
     try encoder.features(picture).write(to: file, channels: width)
     let shape = [1, side * side, width]
     meter.say("\(output): \(shape[1]) features of \(shape[2]) channels")
-    if json {
-      Terminal.print(
-        .members([
-          "schema": "bantam.encode.1", "file": .string(output), "compute": .string(options.mode.rawValue),
-          "shape": .array(shape.map { .int($0) }),
-        ]))
-    }
+    guard json else { return }
+    var document = Document(schema: "bantam.encode.1")
+    document.data("file", .string(output))
+    document.data("compute", .string(options.mode.rawValue))
+    document.data("shape", .array(shape.map { .int($0) }))
+    Terminal.print(json: document)
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Exports
-import JSONText
 import ModelSources
 import Reports
 import Tensors
@@ -57,8 +56,7 @@ struct Export: ParsableCommand {
   @Flag(help: "Print what would be done, with exact sizes, and stop.")
   var dryRun = false
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: WorkOptions
 
@@ -72,14 +70,10 @@ struct Export: ParsableCommand {
     let plan = try to.format.plan(
       source, family: family, ExportOptions(components: splitList(components), dtype: dtype.dtype))
     if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }
-    if dryRun {
-      let report = ExportReport(plan, output)
-      return Terminal.print(report, asJSON: json)
-    }
+    if dryRun { return report.show(ExportReport(plan, output).document) }
     let (resources, meter) = work.resources("export", total: plan.inputByteCount)
     try Exporter.run(plan, to: output, resources: resources)
     meter.finish()
-    let report = ExportReport(plan, output, seconds: meter.seconds)
-    if json { Terminal.print(report.json) } else { Terminal.print(report.line) }
+    report.show(ExportReport(plan, output, seconds: meter.seconds).document)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blip3o
 import Conversion
+import Documents
 import JSONText
 import Kernels
 import NetworkRuntime
@@ -76,7 +77,7 @@ struct Generate: ParsableCommand {
       files.append(.string(path))
       meter.say("\(path): \(picture.width) x \(picture.height)")
     }
-    if json { Terminal.print(report(options, files, pipeline.reports)) }
+    if json { Terminal.print(json: document(files, pipeline.reports)) }
   }
 
   /// `cat.png` becomes `cat-1.png`, `cat-2.png`, ...
@@ -99,17 +100,18 @@ struct Generate: ParsableCommand {
     ])
   }
 
-  private func report(_ options: GenerationOptions, _ files: [JSONValue], _ stages: [StageReport]) -> JSONValue {
-    .members([
-      "schema": "bantam.generate.1", "files": .array(files), "seed": painting.seed.json,
-      "compute": .string(work.mode.rawValue),
-      "stages": .array(
-        stages.map {
-          .members([
-            "name": .string($0.name), "seconds": .double($0.seconds), "activation_bytes": .int($0.activationByteCount),
-          ])
-        }),
-    ])
+  private func document(_ files: [JSONValue], _ stages: [StageReport]) -> Document {
+    var document = Document(schema: "bantam.generate.1")
+    document.data("files", .array(files))
+    document.data("seed", painting.seed.json)
+    document.data("compute", .string(work.mode.rawValue))
+    var table = Table(
+      "stages", [.init("name", "stage"), .init("seconds", "time"), .init("activation_bytes", "activations")])
+    for stage in stages {
+      table.add([.text(stage.name), .seconds(stage.seconds), .bytes(stage.activationByteCount)])
+    }
+    document.add(table)
+    return document
   }
 }
 

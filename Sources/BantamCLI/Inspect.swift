@@ -1,5 +1,4 @@
 import ArgumentParser
-import JSONText
 import Reports
 import Tensors
 
@@ -22,11 +21,12 @@ struct Inspect: ParsableCommand {
         ours or those of the file. A pattern that is itself a name is that
         tensor alone; one that fits nothing is an error with the nearest names.
         The document of --json is always a list, in the order of --all:
-        {"schema": "bantam.tensors.1", "path": ..., "tensors": [{...}, ...]}
+        {"schema": "bantam.tensors.2", "path": ..., "tensors": [{...}, ...]}
+        formats/json.md describes it, and all others.
 
       DIGESTS
         sha256 is that of the values, row-major, decoded where they are
-        quantized; it is left out where they cannot be. stored_sha256 is that
+        quantized; it is null where they cannot be. stored_sha256 is that
         of the bytes in the file: the ranges that --tensor lists under 'stored'
         or 'planes', one after another. In full: formats/sources.md.
       """)
@@ -36,9 +36,6 @@ struct Inspect: ParsableCommand {
 
   @Flag(help: "A tree of names with the share of each part.")
   var tree = false
-
-  @Flag(help: "Every tensor on a line of its own.")
-  var all = false
 
   @Option(
     help: ArgumentHelp(
@@ -65,35 +62,33 @@ struct Inspect: ParsableCommand {
   @Option(help: "Read the source as this family.")
   var family: String?
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: WorkOptions
 
   func validate() throws {
-    if digests && !json { throw ValidationError("--digests needs --json") }
+    if digests && !report.json { throw ValidationError("--digests needs --json") }
   }
 
   func run() throws {
     let inspection = try Inspection(path: path, family: family)
     if !work.quiet { for note in inspection.notes { Terminal.say("note: \(note)") } }
     if let tensor {
-      return Terminal.print(try report(of: inspection.tensors(matching: tensor), inspection), asJSON: json)
+      return report.show(try details(of: inspection.tensors(matching: tensor), inspection).document)
     }
     if let layout {
-      return Terminal.print(LayoutMap(inspection, try inspection.tensor(named: layout)), asJSON: json)
+      let limit = report.all ? .max : report.top ?? LayoutMap.usualLimit
+      return report.show(LayoutMap(inspection, try inspection.tensor(named: layout), limit: limit).document)
     }
-    if metadata && !json { return Terminal.print(lines: inspection.metadataLines()) }
-    if quality {
-      return Terminal.print(try QualityReport(inspection), asJSON: json)
-    }
+    if metadata { return report.show(inspection.metadataDocument) }
+    if quality { return report.show(try QualityReport(inspection).document) }
     let byteCount = inspection.tensors.reduce(0) { $0 + $1.info.byteCount }
     if health {
       // Only sources without recorded statistics are read.
       let (resources, meter) = work.resources("health", total: byteCount)
       let check = try HealthCheck(inspection, resources: resources)
       if inspection.source.archive == nil { meter.finish() }
-      return Terminal.print(check, asJSON: json)
+      return report.show(check.document)
     }
     if digests {
       let (source, numbers) = (inspection.source, inspection.tensors.map(\.number))
@@ -101,13 +96,12 @@ struct Inspect: ParsableCommand {
         "digests", total: TensorDigests.byteCount(of: source, numbers: numbers))
       let digests = try TensorDigests.all(of: source, numbers: numbers, resources: resources)
       meter.finish()
-      return Terminal.print(inspection.json(digests: digests), indent: 1)
+      return report.show(inspection.document(digests: digests))
     }
-    if json { return Terminal.print(inspection.json(), indent: 1) }
-    Terminal.print(lines: tree ? inspection.tree() : inspection.lines(allTensors: all))
+    report.show(inspection.document(isTree: tree))
   }
 
-  private func report(of tensors: [Inspection.Tensor], _ inspection: Inspection) throws -> TensorReport {
+  private func details(of tensors: [Inspection.Tensor], _ inspection: Inspection) throws -> TensorReport {
     // Only sources without recorded statistics are read, and one tensor is soon done.
     guard inspection.source.archive == nil, tensors.count > 1 else {
       return try TensorReport(inspection, tensors, resources: work.resources())

@@ -30,8 +30,7 @@ struct ProfileCommand: ParsableCommand {
 
   @OptionGroup var painting: PaintingOptions
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: RuntimeOptions
 
@@ -61,8 +60,8 @@ struct ProfileCommand: ParsableCommand {
         [.init(role: "user", content: ChatTemplate.image + question)], pictures: [picture], maxTokens: maxTokens,
         ignoresEnd: true)
     }
-    let report = ProfileReport(profiler, mode: options.mode)
-    try file?.commit(Array(report.traceEvents.text().utf8))
-    Terminal.print(report, asJSON: json, indent: 1)
+    let found = ProfileReport(profiler, mode: options.mode)
+    try file?.commit(Array(found.traceEvents.text().utf8))
+    report.show(found.document)
   }
 }

@@ -1,6 +1,5 @@
 import Documents
 import Glibc
-import Reports
 import Synchronization
 import Tensors
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Conversion
+import Documents
 import Encodings
-import JSONText
 import ModelSources
 import Quantization
 import Reports
@@ -57,8 +57,7 @@ struct Quantize: ParsableCommand {
   @Flag(help: "Print what would be done, with exact sizes, and stop.")
   var dryRun = false
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: WorkOptions
 
@@ -97,24 +96,21 @@ struct Quantize: ParsableCommand {
     do {
       plan = try ConversionPlan(source: source, options: options)
     } catch RecipeError.cannotMeet(let refusals) {
-      var table = TextTable([("tensor", .left), ("asked", .left), ("reason", .left)])
-      for refusal in refusals { table.add([refusal.name, refusal.asked, refusal.reason]) }
-      Terminal.say(lines: table.lines)
+      var table = Table(nil, [.init(nil, "tensor"), .init(nil, "asked"), .init(nil, "reason")], usualCount: 30)
+      for refusal in refusals { table.add([.name(refusal.name), .text(refusal.asked), .text(refusal.reason)]) }
+      Terminal.say(lines: table.lines(TextStyle(top: report.top, showsAll: report.all)))
       throw RecipeError.cannotMeet(refusals)
     }
     if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }
     if let saveRecipe {
       try AtomicOutputFile(path: saveRecipe).commit(Array((recipe.json.text(indent: 2) + "\n").utf8))
     }
-    if dryRun {
-      return Terminal.print(PlanReport(plan, output), asJSON: json)
-    }
+    if dryRun { return report.show(PlanReport(plan, output).document) }
     let (resources, meter) = work.resources("quantize", total: plan.inputByteCount)
     plan.resources = resources
     try Converter.run(plan, to: output)
     meter.finish()
-    let report = PlanReport(plan, output, seconds: meter.seconds)
-    if json { return Terminal.print(report.json) }
+    let seconds = meter.seconds
     let quality = try QualityReport(Inspection(path: output))
     if !work.quiet {
       for warning in quality.warnings { Terminal.say("warning: \(warning)") }
@@ -122,6 +118,6 @@ struct Quantize: ParsableCommand {
         Terminal.say("note: bantam inspect --tensor shows the values of a tensor, --keep leaves it as it is")
       }
     }
-    Terminal.print(lines: [report.line] + quality.componentTable)
+    report.show(PlanReport(plan, output, seconds: seconds, quality: quality).document)
   }
 }

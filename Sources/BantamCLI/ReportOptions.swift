@@ -6,7 +6,8 @@ struct ReportOptions: ParsableArguments {
   @Flag(help: "Print a JSON document.")
   var json = false
 
-  @Option(help: ArgumentHelp("Lines of each table. (default: as many as help)", valueName: "count"))
+  @Option(
+    help: ArgumentHelp("Lines of each table. (default: all, or 30 where the worst come first)", valueName: "count"))
   var top: Int?
 
   @Flag(help: "A line for each row: nothing is folded or left out.")
@@ -21,5 +22,10 @@ struct ReportOptions: ParsableArguments {
     TextStyle(width: Terminal.width, isColored: Terminal.isColored, top: top, showsAll: all)
   }
 
-  func show(_ document: Document) { Terminal.print(document: document.lines(as: json ? .json : .text, style)) }
+  /// - Parameter format: where no JSON is asked for.
+  func show(_ document: Document, as format: DocumentFormat = .text) {
+    Terminal.print(document: document.lines(as: json ? .json : format, style))
+  }
 }
+
+extension DocumentFormat: ExpressibleByArgument {}

@@ -1,7 +1,5 @@
-import Documents
 import ArgumentParser
-import JSONText
-import Reports
+import Documents
 import Samples
 import Tensors
 
@@ -31,8 +29,7 @@ struct Sample: ParsableCommand {
   @Option(help: ArgumentHelp("Components to write. (default: all, as in the release)", valueName: "list"))
   var components: String?
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: WorkOptions
 
@@ -43,15 +40,12 @@ struct Sample: ParsableCommand {
     let (resources, meter) = work.resources("sample", total: writer.byteCount)
     try writer.write(to: folder, resources: resources)
     meter.finish()
-    if json {
-      let document: JSONValue = .members([
-        "schema": "bantam.sample.1", "folder": .string(folder), "scale": .string(scale.name),
-        "seed": .int(Int(truncatingIfNeeded: seed)), "tensor_bytes": .int(writer.byteCount),
-      ])
-      Terminal.print(document)
-    } else {
-      Terminal.print(
-        "\(folder)  scale \(scale.name), seed \(seed), \(Quantity.bytes(writer.byteCount)) of tensors")
-    }
+    var document = Document(schema: "bantam.sample.1")
+    document.fact("folder", "folder", .text(folder))
+    document.fact("scale", "scale", .text(scale.name))
+    // Beyond what JSON readers hold exactly as an integer of 64 bits, as text.
+    document.fact("seed", "seed", Int(exactly: seed).map { .count($0) } ?? .text("\(seed)"))
+    document.fact("tensor_bytes", "tensors", .bytes(writer.byteCount))
+    report.show(document)
   }
 }

@@ -1,7 +1,6 @@
 import Documents
 import Blip3o
 import Glibc
-import Reports
 import Synchronization
 import Tensors
 

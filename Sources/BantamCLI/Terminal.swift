@@ -1,3 +1,4 @@
+import Documents
 import Glibc
 import JSONText
 import Reports
@@ -15,10 +16,10 @@ enum Terminal {
 
   static func print(lines: [String]) { write(data: lines.map { PrintableText.line($0) + "\n" }.joined()) }
 
-  static func print(_ document: JSONValue, indent: Int? = 2) { write(data: document.text(indent: indent) + "\n") }
-
-  static func print(_ presentation: some Presentation, asJSON: Bool, indent: Int = 2) {
-    if asJSON { print(presentation.json, indent: indent) } else { print(lines: presentation.lines) }
+  /// Writes a document for programs.
+  /// - Parameter indent: nil writes it on one line.
+  static func print(json document: Document, indent: Int? = 1) {
+    write(data: document.json.text(indent: indent) + "\n")
   }
 
   /// Writes lines that are safe already, as a document's are, colors and all.
@@ -70,17 +71,18 @@ enum Terminal {
 
   /// Ends the program with a report: one line on stderr, and a document on stdout where JSON was asked for.
   static func fail(_ report: ErrorReport) -> Never {
-    if CommandLine.arguments.contains("--json") {
-      let json: JSONValue = .members([
-        "error": .members([
-          "exit_code": .int(Int(report.status.rawValue)), "where": .string(report.place),
-          "what": .string(report.problem), "expected": report.expected.map { .string($0) } ?? .null,
-          "found": report.found.map { .string($0) } ?? .null, "hint": report.hint.map { .string($0) } ?? .null,
-        ])
-      ])
-      _ = write(json.text(indent: 2) + "\n", to: STDOUT_FILENO)
-    }
+    if JSONRequest.isMade { _ = write(ErrorDocument(report).json.text(indent: 1) + "\n", to: STDOUT_FILENO) }
     end(report)
+  }
+
+  /// Ends the program over wrong use: the parser's own lines on stderr, and the document where JSON was asked for.
+  static func fail(usage problem: String, _ lines: [String], code: Int32) -> Never {
+    if JSONRequest.isMade {
+      let document = ErrorDocument(ErrorReport(.usage, at: "", problem), code: code)
+      _ = write(document.json.text(indent: 1) + "\n", to: STDOUT_FILENO)
+    }
+    say(lines: lines)
+    exit(code)
   }
 
   private static func end(_ report: ErrorReport) -> Never {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Documents
 import Glibc
 import JSONText
 import ModelSources
@@ -31,7 +32,7 @@ struct Tokenize: ParsableCommand {
   )
   var lines = false
 
-  @Flag(help: "Print a JSON document with ids, decoded text and pieces.")
+  @Flag(help: "Print a JSON document with ids and decoded text.")
   var json = false
 
   func validate() throws {
@@ -68,23 +69,25 @@ struct Tokenize: ParsableCommand {
       if lines.last?.isEmpty == true { lines.removeLast() }
       for line in lines {
         let text = try TextLine.string(Array(line), line: String(decoding: line, as: UTF8.self))
-        Terminal.print(document(tokenizer, text), indent: nil)
+        Terminal.print(json: document(tokenizer, text), indent: nil)
       }
       return
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw TokenizerError.malformed(file: file ?? "input", rule: "is not UTF-8")
     }
-    if json { return Terminal.print(document(tokenizer, text)) }
-    Terminal.print(tokenizer.encode(text).map(String.init).joined(separator: " "))
+    let document = document(tokenizer, text)
+    if json { Terminal.print(json: document) } else { Terminal.print(document: document.lines()) }
   }
 
-  private func document(_ tokenizer: Tokenizer, _ text: String) -> JSONValue {
+  private func document(_ tokenizer: Tokenizer, _ text: String) -> Document {
     let ids = tokenizer.encode(text)
-    return .members([
-      "ids": .array(ids.map { .int($0) }), "decoded": .string(tokenizer.decode(ids)),
-      "decoded_skip_special": .string(tokenizer.decode(ids, skipSpecial: true)),
-    ])
+    var document = Document(schema: "bantam.tokenize.1")
+    document.data("ids", .array(ids.map { .int($0) }))
+    document.draw([ids.map(String.init).joined(separator: " ")])
+    document.data("decoded", .string(tokenizer.decode(ids)))
+    document.data("decoded_skip_special", .string(tokenizer.decode(ids, skipSpecial: true)))
+    return document
   }
 }
 

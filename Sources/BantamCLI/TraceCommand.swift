@@ -2,7 +2,7 @@ import ArgumentParser
 import Blip3o
 import Checkpoints
 import Conversion
-import JSONText
+import Documents
 import Observation
 import Tensors
 
@@ -59,14 +59,10 @@ struct TraceCommand: ParsableCommand {
     try OutputFile.check(output, form: .safetensors)
     // Names by the thousand come only where all operations may be asked for.
     let file = try SafetensorsStream(path: output, headerByteCount: only.isEmpty ? 1 << 16 : 4 << 20)
-    var listed: [JSONValue] = []
+    var listed = Table("tensors", [.init("name", "name"), .init("dtype", "dtype"), .init("shape", "shape")])
     let sink: (TracedTensor) throws -> Void = { tensor in
       try file.append(tensor.info, tensor.bytes)
-      listed.append(
-        .members([
-          "name": .string(tensor.info.name.text), "dtype": .string(tensor.info.dtype.name),
-          "shape": .array(tensor.info.shape.map { .int($0) }),
-        ]))
+      listed.add([.name(tensor.info.name.text), .text(tensor.info.dtype.name), .shape(tensor.info.shape)])
     }
     let wanted = only.isEmpty ? nil : only
     switch subject {
@@ -79,12 +75,11 @@ struct TraceCommand: ParsableCommand {
     }
     try file.finish()
     meter.say("\(output): \(file.tensorCount) activations")
-    if json {
-      Terminal.print(
-        .members([
-          "schema": "bantam.trace.1", "file": .string(output), "compute": .string(run.mode.rawValue),
-          "tensors": .array(listed),
-        ]), indent: 1)
-    }
+    guard json else { return }
+    var document = Document(schema: "bantam.trace.1")
+    document.data("file", .string(output))
+    document.data("compute", .string(run.mode.rawValue))
+    document.add(listed)
+    Terminal.print(json: document)
   }
 }

@@ -1,9 +1,8 @@
-import Documents
 import ArgumentParser
 import BantamArchive
 import Comparison
+import Documents
 import Glibc
-import JSONText
 import ModelSources
 import Reports
 import Tensors
@@ -25,8 +24,7 @@ struct Verify: ParsableCommand {
   @Option(help: ArgumentHelp("Also compare with what it was converted from.", valueName: "path"))
   var source: String?
 
-  @Flag(help: "Print a JSON document.")
-  var json = false
+  @OptionGroup var report: ReportOptions
 
   @OptionGroup var work: WorkOptions
 
@@ -50,32 +48,33 @@ struct Verify: ParsableCommand {
       archive, threadCount: resources.threadCount, cancellation: resources.cancellation, progress: resources.progress)
     if let source { findings += try SourceComparison.findings(archive, source: source, resources: resources) }
     meter.finish()
-    if json {
-      let document: JSONValue = .members([
-        "schema": "bantam.verify.1", "file": .string(file), "sound": .bool(findings.isEmpty),
-        "tensors": .int(archive.index.tensors.count), "payload_bytes": .int(payload),
-        "compared_with_source": .bool(source != nil),
-        "findings": .array(
-          findings.map {
-            .members([
-              "name": .string($0.name), "offset": .int($0.offset), "bytes": .int($0.byteCount),
-              "problem": .string($0.problem),
-            ])
-          }),
+    report.show(document(archive, payload, findings, isCompared: source != nil))
+    if findings.isEmpty { return }
+    Terminal.say("bantam: \(file): \(findings.count) finding\(findings.count == 1 ? "" : "s")")
+    Glibc.exit(ExitStatus.differs.rawValue)
+  }
+
+  private func document(
+    _ archive: Archive, _ payload: Int, _ findings: [ArchiveVerifier.Finding], isCompared: Bool
+  ) -> Document {
+    var document = Document(schema: "bantam.verify.1")
+    document.fact("file", "file", .text(file))
+    document.fact("tensors", "tensors", .count(archive.index.tensors.count))
+    document.fact("payload_bytes", "payload", .bytes(payload))
+    document.data("sound", .bool(findings.isEmpty))
+    document.data("compared_with_source", .bool(isCompared))
+    var table = Table(
+      "findings",
+      [
+        .init("name", "damaged"), .init("offset", "offset"), .init("bytes", "bytes"), .init("problem", "problem"),
+      ], usualCount: 30)
+    for finding in findings {
+      table.add([
+        .name(finding.name), .count(finding.offset), .count(finding.byteCount), .text(finding.problem),
       ])
-      Terminal.print(document)
-    } else if findings.isEmpty {
-      Terminal.print(
-        "\(file)  sound: \(archive.index.tensors.count) tensors, \(Quantity.bytes(payload))"
-          + (source == nil ? "" : comparison(archive)))
-    } else {
-      for finding in findings {
-        Terminal.print(
-          "\(PrintableText.shortened(finding.name)): \(finding.problem) (bytes \(finding.offset)-\(finding.offset + max(1, finding.byteCount) - 1))"
-        )
-      }
-      Terminal.say("bantam: \(file): \(findings.count) finding\(findings.count == 1 ? "" : "s")")
     }
-    if !findings.isEmpty { Glibc.exit(ExitStatus.differs.rawValue) }
+    document.add(table)
+    if findings.isEmpty { document.note("sound" + (isCompared ? comparison(archive) : "")) }
+    return document
   }
 }

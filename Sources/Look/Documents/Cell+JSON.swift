@@ -7,10 +7,13 @@ extension Cell {
     case .absent: .null
     case .text(let text), .name(let text): .string(text)
     case .flag(let flag): .bool(flag)
-    case .count(let count), .bytes(let count): .int(count)
+    case .list(let items): .array(items.map { .string($0) })
+    case .count(let count), .bytes(let count), .parameters(let count): .int(count)
     case .decibels(let value), .error(let value), .seconds(let value), .bar(let value): .number(value)
     case .number(let value, _), .fraction(let value, _): .number(value)
     case .shape(let sizes): .array(sizes.map { .int($0) })
+    case .range(let range): [.int(range.lowerBound), .int(range.upperBound)]
+    case .data(let value): value
     }
   }
 }

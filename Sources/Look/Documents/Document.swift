@@ -7,8 +7,8 @@ public struct Document: Sendable {
   public private(set) var entries: [Entry] = []
 
   public enum Entry: Sendable {
-    /// A line `title  value`, and a member of the JSON.
-    case fact(key: String, title: String, Cell)
+    /// A line `title  value`, and a member of the JSON; without a key for people alone.
+    case fact(key: String?, title: String, Cell)
     case table(Table)
     /// A sentence for people about what programs find elsewhere in the document.
     case note(String)
@@ -23,7 +23,7 @@ public struct Document: Sendable {
 
   public init(schema: String) { self.schema = schema }
 
-  public mutating func fact(_ key: String, _ title: String, _ cell: Cell) {
+  public mutating func fact(_ key: String?, _ title: String, _ cell: Cell) {
     entries.append(.fact(key: key, title: title, cell))
   }
 
@@ -44,10 +44,10 @@ public struct Document: Sendable {
     var members = [JSONValue.Member("schema", .string(schema))]
     for entry in entries {
       switch entry {
-      case .fact(let key, _, let cell): members.append(.init(key, cell.json))
+      case .fact(let key?, _, let cell): members.append(.init(key, cell.json))
       case .data(let key, let value): members.append(.init(key, value))
-      case .table(let table) where table.form != .narrow: members.append(.init(table.key, table.json))
-      case .table, .note, .warning, .drawing, .heading: break
+      case .table(let table): if let key = table.key { members.append(.init(key, table.json)) }
+      case .fact, .note, .warning, .drawing, .heading: break
       }
     }
     return .object(members)

@@ -13,7 +13,7 @@ extension Document {
     case .md: markdown
     case .csv:
       // One table a file: a reader of such values expects no other.
-      entries.lazy.compactMap { if case .table(let table) = $0, table.form != .narrow { table.csv } else { nil } }.first
+      entries.lazy.compactMap { if case .table(let table) = $0, table.key != nil { table.csv } else { nil } }.first
         ?? []
     case .json: json.text(indent: 1).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
@@ -23,7 +23,7 @@ extension Document {
     let parts: [[String]] = entries.map { entry in
       switch entry {
       case .fact(_, let title, let cell): cell == .absent ? [] : ["- \(title): \(cell.text)"]
-      case .table(let table): table.rows.isEmpty || table.form == .narrow ? [] : table.markdown
+      case .table(let table): table.rows.isEmpty || table.key == nil ? [] : table.markdown
       case .note(let sentence), .warning(let sentence): [sentence]
       case .heading(let title): ["## \(title)"]
       case .drawing(let lines): ["```"] + lines + ["```"]

@@ -34,20 +34,25 @@ extension Table {
 
   private func line(_ rows: [[Cell]], members: [String]) -> Line {
     var cells: [String] = []
-    for (number, column) in columns.enumerated() {
-      cells.append(Self.text(column.fold, rows.map { $0[number] }, members))
-    }
-    let key = order.flatMap { order in
-      rows.compactMap { $0[order.column].magnitude }.min { order.isAscending ? $0 < $1 : $0 > $1 }
+    for column in columns.indices { cells.append(text(column, rows, members)) }
+    let key = order.flatMap { order -> Double? in
+      let values = rows.compactMap { $0[order.column].magnitude }
+      if case .sum = columns[order.column].fold { return values.reduce(0, +) }
+      return values.min { order.isAscending ? $0 < $1 : $0 > $1 }
     }
     return Line(cells: cells, sortKey: key, rowCount: rows.count)
   }
 
-  private static func text(_ fold: Fold, _ cells: [Cell], _ members: [String]) -> String {
+  private func text(_ column: Int, _ rows: [[Cell]], _ members: [String]) -> String {
+    let cells = rows.map { $0[column] }
     guard cells.count > 1 else { return cells[0].text }
+    let fold = columns[column].fold
     switch fold {
     case .shared: return cells.allSatisfy { $0 == cells[0] } ? cells[0].text : ""
-    case .sum: return sum(cells).text
+    case .sum: return Self.sum(cells).text
+    case .count: return "\(cells.count)"
+    case .ratio(let part, let whole):
+      return Self.ratio(like: cells[0], of: rows.map { $0[part] }, to: rows.map { $0[whole] }).text
     case .lowest, .highest:
       let isLowest = if case .lowest = fold { true } else { false }
       let found = cells.indices.filter { cells[$0].magnitude != nil }
@@ -63,10 +68,21 @@ extension Table {
     }
   }
 
+  private static func ratio(like cell: Cell, of parts: [Cell], to wholes: [Cell]) -> Cell {
+    func sum(_ cells: [Cell]) -> Double { cells.reduce(0) { $0 + ($1.magnitude ?? 0) } }
+    let ratio = sum(parts) / sum(wholes)
+    return switch cell {
+    case .number(_, let places): .number(ratio, places: places)
+    case .fraction(_, let places): .fraction(ratio, places: places)
+    default: .absent
+    }
+  }
+
   private static func sum(_ cells: [Cell]) -> Cell {
     switch cells[0] {
     case .count: .count(cells.reduce(0) { $0 + Int($1.magnitude ?? 0) })
     case .bytes: .bytes(cells.reduce(0) { $0 + Int($1.magnitude ?? 0) })
+    case .parameters: .parameters(cells.reduce(0) { $0 + Int($1.magnitude ?? 0) })
     case .seconds: .seconds(cells.reduce(0) { $0 + ($1.magnitude ?? 0) })
     case .number(_, let places): .number(cells.reduce(0) { $0 + ($1.magnitude ?? 0) }, places: places)
     case .fraction(_, let places): .fraction(cells.reduce(0) { $0 + ($1.magnitude ?? 0) }, places: places)

@@ -1,15 +1,17 @@
 import Tensors
 
 extension Table {
-  /// Columns that people are shown.
-  private var titled: [Int] { columns.indices.filter { columns[$0].title != nil } }
+  /// Columns that tell people something.
+  private var titled: [Int] {
+    columns.indices.filter { column in columns[column].title != nil && rows.contains { !$0[column].text.isEmpty } }
+  }
 
   /// A table in Markdown: every row.
   public var markdown: [String] {
     let lines =
       [
         titled.map { columns[$0].title! },
-        titled.map { column in rows.contains { $0[column].isNumber } ? "---:" : "---" },
+        titled.map { isNumber($0) ? "---:" : "---" },
       ]
       + rows.map { row in titled.map { PrintableText.line(row[$0].text).replacing("|", with: "\\|") } }
     return lines.map { "| " + $0.joined(separator: " | ") + " |" }

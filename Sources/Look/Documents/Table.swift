@@ -3,7 +3,8 @@ public struct Table: Sendable {
   public struct Column: Sendable {
     /// The member's name in JSON; nil for what only people are shown, such as bars.
     public let key: String?
-    /// For people; empty where the cells speak for themselves. Columns without one are for programs only.
+    /// For people; empty where the cells speak for themselves. Columns without one are for programs only, without a key as well
+    /// for ratios alone.
     public let title: String?
     public let fold: Fold
     /// Columns of the greatest rank go first where a line is too long for the screen; those of rank 0 never do.
@@ -22,6 +23,10 @@ public struct Table: Sendable {
     /// The value that all have; nothing where they differ.
     case shared
     case sum
+    /// How many rows came together, nothing for one; the cells themselves are absent.
+    case count
+    /// The sum in one column by that in another.
+    case ratio(of: Int, to: Int)
     /// The lowest, and whose it is.
     case lowest
     /// The highest, and whose it is.
@@ -52,17 +57,10 @@ public struct Table: Sendable {
     }
   }
 
-  /// Whom a table is for, where screens and programs are shown the same rows in two ways.
-  public enum Form: Sendable {
-    case both
-    /// Has too many columns for a screen: JSON, Markdown and comma-separated values.
-    case wide
-    /// Shows a screen a part of another table.
-    case narrow
-  }
-
-  public let key: String
-  public var form = Form.both
+  /// The member's name in JSON; nil for what only people are shown, on screens.
+  public let key: String?
+  /// Whether it has too many columns for a screen: it is left to JSON, Markdown and comma-separated values.
+  public var isWide = false
   public let columns: [Column]
   public var rows: [[Cell]] = []
   public var folding: Folding?
@@ -73,7 +71,7 @@ public struct Table: Sendable {
   public var whenEmpty: String?
 
   public init(
-    _ key: String, _ columns: [Column], folding: Folding? = nil, order: Order? = nil, usualCount: Int? = nil,
+    _ key: String?, _ columns: [Column], folding: Folding? = nil, order: Order? = nil, usualCount: Int? = nil,
     whenEmpty: String? = nil
   ) {
     self.key = key
@@ -82,6 +80,12 @@ public struct Table: Sendable {
     self.order = order
     self.usualCount = usualCount
     self.whenEmpty = whenEmpty
+  }
+
+  /// Whether a column's cells stand at its right.
+  func isNumber(_ column: Int) -> Bool {
+    if case .count = columns[column].fold { return true }
+    return rows.contains { $0[column].isNumber }
   }
 
   /// - Precondition: a cell for each column.

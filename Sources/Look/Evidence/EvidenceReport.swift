@@ -55,7 +55,7 @@ public struct EvidenceReport {
         .init("ssim", "SSIM"), .init("lowest_ssim", nil), .init("haarpsi", "HaarPSI"), .init("seconds", "seconds"),
         .init("anonymous_bytes", "memory"), .init("file_bytes", "mapped"),
       ])
-    table.form = .wide
+    table.isWide = true
     for entry in entries {
       let kind = mainKind(entry)
       let logits = kind.flatMap { entry.measures.logits[$0] }
@@ -83,13 +83,12 @@ public struct EvidenceReport {
 
   private var sizes: Table {
     var table = Table(
-      "sizes",
+      nil,
       [
         .init(nil, "model"), .init(nil, "compute"), .init(nil, "bytes"), .init(nil, "bits/w"),
         .init(nil, "quantizable", rank: 1), .init(nil, "SQNR"), .init(nil, "time"), .init(nil, "memory", rank: 2),
         .init(nil, "mapped", rank: 3),
       ])
-    table.form = .narrow
     for entry in entries {
       table.add([
         .name(entry.name), .text(entry.compute), .of(entry.weights?.byteCount) { .bytes($0) },
@@ -142,12 +141,11 @@ public struct EvidenceReport {
 
   private var painting: Table {
     var table = Table(
-      "paintings",
+      nil,
       [
         .init(nil, "model"), .init(nil, "features"), .init(nil, "latents"), .init(nil, "PSNR"),
         .init(nil, "lowest", rank: 1), .init(nil, "SSIM"), .init(nil, "HaarPSI", rank: 2),
       ])
-    table.form = .narrow
     for entry in entries {
       table.add([
         .name(entry.name), .of(state(entry, features)) { .decibels($0) }, .of(state(entry, latents)) { .decibels($0) },
@@ -167,7 +165,7 @@ public struct EvidenceReport {
         .init("name", "model"), .init("compute", nil), .init("phase", "sampler"), .init("step", "step"),
         .init("sqnr_db", "SQNR"), .init("max_abs", "largest error"),
       ], usualCount: 0)
-    table.form = .wide
+    table.isWide = true
     for entry in entries.dropFirst() {
       for sampler in outline.samplers {
         for (step, values) in (entry.measures.states[sampler.phase] ?? []).enumerated() {
@@ -209,7 +207,7 @@ public struct EvidenceReport {
         .init("name", "model"), .init("compute", "compute"), .init("subject", nil), .init("question", "question"),
         .init("reference", "reference"), .init("answer", "answer"), .init("first_different_token", "parts at"),
       ])
-    table.form = .wide
+    table.isWide = true
     for entry in entries.dropFirst() {
       for answer in entry.measures.answers {
         table.add([
@@ -224,10 +222,9 @@ public struct EvidenceReport {
   /// What people read of them: those that part from the reference's.
   private var partedAnswers: Table {
     var table = Table(
-      "parted",
+      nil,
       [.init(nil, "model"), .init(nil, "question", rank: 1), .init(nil, "reference"), .init(nil, "answer")],
       usualCount: 8, whenEmpty: "all models answer as the reference does")
-    table.form = .narrow
     for entry in entries.dropFirst() {
       for answer in entry.measures.answers where answer.firstDifferentToken != nil {
         table.add([.name(entry.name), .name(answer.question), .name(answer.reference), .name(answer.model)])

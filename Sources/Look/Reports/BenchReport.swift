@@ -5,10 +5,6 @@ import Observation
 
 /// Speeds of a model's networks, for people and programs.
 public struct BenchReport {
-  public enum Format: String, CaseIterable, Sendable {
-    case text, md, csv, json
-  }
-
   public struct Row {
     let network: String
     let size: Int
@@ -35,52 +31,37 @@ public struct BenchReport {
     fileprivate var operationRate: Double { Double(timing.operationCount) / timing.mean }
     fileprivate var byteRate: Double { Double(timing.weightByteCount) / timing.mean }
     fileprivate var fraction: Double { (isBoundByMemory ? byteRate : operationRate) / limit }
-
-    fileprivate var cells: [String] {
-      [
-        network, "\(size)", mode.rawValue, "\(threads)", Quantity.fixed(timing.mean * 1000, 1),
-        Quantity.fixed(timing.deviation * 1000, 1), Quantity.fixed(operationRate / 1e9, 1),
-        Quantity.fixed(byteRate / 1e9, 2),
-        Quantity.fixed(fraction, 2) + (isBoundByMemory ? " of memory" : " of products"),
-      ]
-    }
   }
-
-  private static let titles = ["network", "size", "mode", "threads", "ms", "+-", "GOP/s", "GB/s of weights", "limit"]
 
   private let path: String
   public var rows: [Row] = []
 
   public init(path: String) { self.path = path }
 
-  public func lines(_ format: Format) -> [String] {
-    switch format {
-    case .text:
-      var table = TextTable(Self.titles.enumerated().map { ($1, [0, 2, 8].contains($0) ? .left : .right) })
-      for row in rows { table.add(row.cells) }
-      return table.lines
-    case .md:
-      let lines = [Self.titles, Self.titles.map { _ in "---" }] + rows.map(\.cells)
-      return lines.map { "| " + $0.joined(separator: " | ") + " |" }
-    case .csv: return ([Self.titles] + rows.map(\.cells)).map { $0.joined(separator: ",") }
-    case .json: return json.lines(indent: 1)
+  public var document: Document {
+    var document = Document(schema: "bantam.bench.1")
+    document.data("path", .string(path))
+    var table = Table(
+      "rows",
+      [
+        .init("network", "network"), .init("size", "size"), .init("compute", "mode"), .init("threads", "threads"),
+        .init("seconds", nil), .init("mean_seconds", nil), .init("deviation_seconds", nil), .init(nil, "ms"),
+        .init(nil, "+-", rank: 3), .init("operations", nil), .init("weight_bytes", nil), .init("activation_bytes", nil),
+        .init(nil, "GOP/s", rank: 1), .init(nil, "GB/s of weights", rank: 2), .init("fraction_of_limit", "reached"),
+        .init("limit", "of"),
+      ])
+    for row in rows {
+      let timing = row.timing
+      table.add([
+        .text(row.network), .count(row.size), .text(row.mode.rawValue), .count(row.threads),
+        .data(.array(timing.seconds.map { .number($0) })), .seconds(timing.mean), .seconds(timing.deviation),
+        .number(timing.mean * 1000, places: 1), .number(timing.deviation * 1000, places: 1),
+        .count(timing.operationCount), .bytes(timing.weightByteCount), .bytes(timing.activationByteCount),
+        .number(row.operationRate / 1e9, places: 1), .number(row.byteRate / 1e9, places: 2),
+        .fraction(row.fraction, places: 0), .text(row.isBoundByMemory ? "memory" : "products"),
+      ])
     }
-  }
-
-  public var json: JSONValue {
-    .members([
-      "schema": "bantam.bench.1", "path": .string(path),
-      "rows": .array(
-        rows.map { row in
-          .members([
-            "network": .string(row.network), "size": .int(row.size), "compute": .string(row.mode.rawValue),
-            "threads": .int(row.threads), "seconds": .array(row.timing.seconds.map { .double($0) }),
-            "mean_seconds": .double(row.timing.mean), "deviation_seconds": .double(row.timing.deviation),
-            "operations": .int(row.timing.operationCount), "weight_bytes": .int(row.timing.weightByteCount),
-            "activation_bytes": .int(row.timing.activationByteCount), "fraction_of_limit": .double(row.fraction),
-            "limit": row.isBoundByMemory ? "memory" : "products",
-          ])
-        }),
-    ])
+    document.add(table)
+    return document
   }
 }

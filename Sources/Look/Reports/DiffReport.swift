@@ -60,7 +60,8 @@ public struct DiffReport {
       table.add(
         row.name.text, likeness: status + (row.note ?? ""), isEqual: row.status == .equal,
         [
-          .text(row.name.text), .text(status), row.status == .changed ? .absent : .text(status),
+          .text(row.name.text), .text(status),
+          row.status == .changed || row.status == .equal ? .absent : .text(status),
           row.note.map { .text($0) } ?? .absent, .shape(row.shape), .text(row.encodings),
           row.values.map { .error($0.relativeFrobenius) } ?? .absent,
           row.values.map { .count($0.changedCount) } ?? .absent,

@@ -34,7 +34,8 @@ struct DifferenceTable {
     let strange = values?.nonfiniteMismatchCount ?? 0
     table.add(
       [.name(name), .count(1)] + cells + [
-        values.map { .decibels($0.sqnrDecibels) } ?? .absent, values.map { .number($0.cosine, places: 6) } ?? .absent,
+        values.map { .decibels($0.sqnrDecibels) } ?? (isEqual ? .decibels(.infinity) : .absent),
+        values.map { .number($0.cosine, places: 6) } ?? .absent,
         values.map { .error(1 - $0.cosine) } ?? .absent, values.map { .error($0.largestError) } ?? .absent, index,
         strange > 0 ? .count(strange) : .absent,
         // The noise: full at 0 dB, empty at 60.
@@ -44,7 +45,7 @@ struct DifferenceTable {
 
   /// Adds the table; only for programs where all is equal.
   func add(to document: inout Document) {
-    guard equalCount < names.count else { return document.data(table.key, table.json) }
+    guard equalCount < names.count else { return document.data(table.key!, table.json) }
     var table = table
     let likenesses = likenesses
     table.folding = .init(by: 0) { likenesses[$0] }

@@ -1,5 +1,5 @@
 import BantamArchive
-import JSONText
+import Documents
 import Kernels
 import ModelSources
 import Synchronization
@@ -8,7 +8,7 @@ import Tensors
 /// Looks for tensors that no healthy model has.
 ///
 /// A `.bantam` file answers from its recorded statistics; of other sources the values are read.
-public struct HealthCheck: Presentation, Sendable {
+public struct HealthCheck: Sendable {
   public struct Finding: Sendable {
     /// `H1` to `H4`.
     public let rule: String
@@ -21,9 +21,11 @@ public struct HealthCheck: Presentation, Sendable {
   /// A root mean square below this means a tensor that does nothing.
   static let smallestSaneRMS = 1e-12
 
+  private let path: String
   public let findings: [Finding]
 
   public init(_ inspection: Inspection, resources: Resources) throws {
+    path = inspection.source.path
     let facts = try Self.facts(inspection, resources)
     var findings: [Finding] = []
     var owners: [Digest: String] = [:]
@@ -39,9 +41,11 @@ public struct HealthCheck: Presentation, Sendable {
         if isZero { findings.append(.init(rule: "H2", name: name, message: "all values are zero")) }
         let magnitude = max(abs(statistics.minimum), abs(statistics.maximum))
         if magnitude.isFinite && magnitude > Self.largestSaneMagnitude {
-          findings.append(.init(rule: "H3", name: name, message: "a value of magnitude \(magnitude)"))
+          findings.append(
+            .init(rule: "H3", name: name, message: "a value of magnitude \(Quantity.scientific(magnitude))"))
         } else if !isZero, statistics.rms < Self.smallestSaneRMS, statistics.nonfiniteCount < tensor.info.elementCount {
-          findings.append(.init(rule: "H3", name: name, message: "values are vanishing: rms \(statistics.rms)"))
+          findings.append(
+            .init(rule: "H3", name: name, message: "values are vanishing: rms \(Quantity.scientific(statistics.rms))"))
         }
         if isZero { continue }
       }
@@ -88,16 +92,15 @@ public struct HealthCheck: Presentation, Sendable {
     return found.withLock { $0 }
   }
 
-  public var lines: [String] {
-    guard !findings.isEmpty else { return ["health: nothing found"] }
-    return findings.map { "\($0.rule)  \(PrintableText.shortened($0.name)): \($0.message)" }
-      + ["health: \(findings.count) finding\(findings.count == 1 ? "" : "s")"]
-  }
-
-  public var json: JSONValue {
-    .array(
-      findings.map {
-        .members(["rule": .string($0.rule), "name": .string($0.name), "message": .string($0.message)])
-      })
+  public var document: Document {
+    var document = Document(schema: "bantam.health.1")
+    document.data("path", .string(path))
+    var table = Table(
+      "findings", [.init("rule", "rule"), .init("name", "tensor"), .init("message", "finding")], usualCount: 30)
+    for finding in findings { table.add([.text(finding.rule), .name(finding.name), .text(finding.message)]) }
+    document.add(table)
+    document.note(
+      findings.isEmpty ? "health: nothing found" : "health: \(findings.count) finding\(findings.count == 1 ? "" : "s")")
+    return document
   }
 }

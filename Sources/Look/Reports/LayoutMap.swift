@@ -1,12 +1,13 @@
 import BantamArchive
 import Checkpoints
+import Documents
 import Encodings
 import JSONText
 import ModelSources
 import Tensors
 
 /// Which bytes of a file hold which part of a tensor.
-public struct LayoutMap: Presentation {
+public struct LayoutMap: Sendable {
   /// Rows and columns of elements, and the bytes that hold them.
   public struct Span: Sendable {
     public let plane: String
@@ -24,10 +25,16 @@ public struct LayoutMap: Presentation {
   public let spans: [Span]
   /// Tiles or rows that are not listed.
   public let omittedCount: Int
-  private let heading: String
+  /// What each plane or run is, in words.
+  public let descriptions: [String]
+  private let path: String
+  private let tensor: Inspection.Tensor
+
+  /// Spans of each plane that are listed where nobody asks for more.
+  public static let usualLimit = 32
 
   /// - Parameter limit: spans to list of each plane.
-  public init(_ inspection: Inspection, _ tensor: Inspection.Tensor, limit: Int = 32) {
+  public init(_ inspection: Inspection, _ tensor: Inspection.Tensor, limit: Int = LayoutMap.usualLimit) {
     var spans = LayoutSpans(limit: limit)
     var descriptions: [String] = []
     if let archive = inspection.source.archive {
@@ -42,7 +49,9 @@ public struct LayoutMap: Presentation {
     }
     self.spans = spans.spans
     omittedCount = spans.total - spans.spans.count
-    heading = "\(tensor.name)  \(tensor.info.shapeText)  " + descriptions.joined(separator: "; ")
+    self.descriptions = descriptions
+    path = inspection.source.path
+    self.tensor = tensor
   }
 
   private static func text(_ shape: MatrixShape) -> String { "\(shape.rows) x \(shape.columns)" }
@@ -137,35 +146,31 @@ public struct LayoutMap: Presentation {
     }
   }
 
-  public var lines: [String] {
-    let hasFiles = Set(spans.map(\.file)).count > 1
-    var table = TextTable(
-      [("plane", .left), ("rows", .left), ("columns", .left), ("bytes", .left)] + (hasFiles ? [("file", .left)] : []))
-    for span in spans {
-      let file = hasFiles ? [span.file ?? ""] : []
-      table.add(
-        [
-          span.plane, "\(span.rows.lowerBound)-\(span.rows.upperBound - 1)",
-          "\(span.columns.lowerBound)-\(span.columns.upperBound - 1)" + (span.tap.map { " of tap \($0)" } ?? ""),
-          "\(span.bytes.lowerBound)-\(span.bytes.upperBound - 1)" + (span.step.map { ", every \($0)" } ?? ""),
-        ] + file)
+  public var document: Document {
+    var document = Document(schema: "bantam.layout.1")
+    document.data("path", .string(path))
+    document.fact("name", "tensor", .name(tensor.name.text))
+    document.fact("shape", "shape", .shape(tensor.info.shape))
+    document.data("layout", .array(descriptions.map { .string($0) }))
+    for (number, description) in descriptions.enumerated() {
+      document.fact(nil, number == 0 ? "layout" : "", .text(description))
     }
-    return [heading] + table.lines + (omittedCount > 0 ? ["... and \(omittedCount) more"] : [])
-  }
-
-  public var json: JSONValue {
-    .members([
-      "layout": .string(heading), "omitted": .int(omittedCount),
-      "spans": .array(
-        spans.map { span in
-          .members([
-            "plane": .string(span.plane), "file": span.file.map { .string($0) } ?? .null,
-            "rows": [.int(span.rows.lowerBound), .int(span.rows.upperBound)],
-            "columns": [.int(span.columns.lowerBound), .int(span.columns.upperBound)],
-            "tap": span.tap.map { .int($0) } ?? .null, "step": span.step.map { .int($0) } ?? .null,
-            "bytes": [.int(span.bytes.lowerBound), .int(span.bytes.upperBound)],
-          ])
-        }),
-    ])
+    let hasFiles = Set(spans.map(\.file)).count > 1
+    var table = Table(
+      "spans",
+      [
+        .init("plane", "plane"), .init("rows", "rows"), .init("columns", "columns"), .init("tap", "tap"),
+        .init("bytes", "bytes"), .init("step", "every"), .init("file", hasFiles ? "file" : nil),
+      ])
+    for span in spans {
+      table.add([
+        .name(span.plane), .range(span.rows), .range(span.columns), span.tap.map { .count($0) } ?? .absent,
+        .range(span.bytes), span.step.map { .count($0) } ?? .absent, span.file.map { .name($0) } ?? .absent,
+      ])
+    }
+    document.add(table)
+    document.data("omitted", .int(omittedCount))
+    if omittedCount > 0 { document.note("\(omittedCount) more spans: --all") }
+    return document
   }
 }

@@ -1,78 +1,57 @@
-import Documents
 import Conversion
+import Documents
 import JSONText
+import ModelSources
 import Tensors
 
-/// A conversion plan for people and programs.
-public struct PlanReport: Presentation {
+/// A conversion, planned or done, for people and programs.
+public struct PlanReport {
   private let plan: ConversionPlan
   private let output: String
   private let seconds: Double?
+  private let quality: QualityReport?
 
-  public init(_ plan: ConversionPlan, _ output: String, seconds: Double? = nil) {
+  /// - Parameters:
+  ///   - seconds: what it took; nil of one that is only planned.
+  ///   - quality: what quantization cost.
+  public init(_ plan: ConversionPlan, _ output: String, seconds: Double? = nil, quality: QualityReport? = nil) {
     self.plan = plan
     self.output = output
     self.seconds = seconds
+    self.quality = quality
   }
 
-  /// The result in one line.
-  public var line: String {
-    "\(output)  \(plan.archive.index.tensors.count) tensors  \(Quantity.bytes(plan.outputByteCount))"
-  }
-
-  /// The plan: a line a component, sizes, memory.
-  public var lines: [String] {
-    var table = TextTable([
-      ("component", .left), ("tensors", .right), ("quantized", .right), ("parameters", .right), ("stored", .right),
-      ("bits/w", .right),
-    ])
-    for (number, component) in plan.archive.index.components.enumerated() {
-      let tensors = plan.archive.index.tensors[component.tensorRange]
-      let parameters = tensors.reduce(0) { $0 + $1.info.elementCount }
-      let stored = plan.archive.storedByteCount(component: number)
-      table.add([
-        component.name, "\(tensors.count)", "\(tensors.count { plan.archive.index.encodings[$0.encoding] != .plain })",
-        Quantity.parameters(parameters), Quantity.bytes(stored),
-        parameters > 0 ? Quantity.fixed(8 * Double(stored) / Double(parameters), 2) : "-",
-      ])
+  public var document: Document {
+    var document = Document(schema: "bantam.convert.1")
+    document.fact("source", "source", .text(plan.source.path))
+    document.fact("output", "output", .text(output))
+    document.fact("family", "family", .text(plan.map.family))
+    document.fact("release", "release", plan.map.release.map { .text($0) } ?? .absent)
+    document.data("left_out", .array(plan.leftOut.map { .string($0.name) }))
+    document.fact(nil, "left out", .list(plan.leftOut.map { "\($0.name) (\(Quantity.bytes(byteCount($0))))" }))
+    document.fact("input_bytes", "reads", .bytes(plan.inputByteCount))
+    document.data("output_bytes", .int(plan.outputByteCount))
+    document.fact(
+      nil, "writes", .text("\(Quantity.bytes(plan.outputByteCount)) (\(plan.outputByteCount) bytes)"))
+    document.data("peak_memory_bytes", .int(plan.peakMemoryByteCount))
+    document.data("threads", .int(plan.resources.threadCount))
+    if seconds == nil {
+      let memory = Quantity.bytes(plan.peakMemoryByteCount)
+      document.fact(nil, "peak memory", .text("about \(memory) on \(plan.resources.threadCount) threads"))
     }
-    var lines = [
-      "plan: \(plan.source.path) -> \(output)  family \(plan.map.family)"
-        + (plan.map.release.map { " (\($0))" } ?? "")
-    ]
-    lines += table.lines
-    if !plan.leftOut.isEmpty {
-      lines.append(
-        "left out: "
-          + plan.leftOut.map { component in
-            let bytes = component.tensors.reduce(0) { $0 + plan.source.tensors[$1.number].info.byteCount }
-            return "\(component.name) (\(Quantity.bytes(bytes)))"
-          }.joined(separator: ", "))
+    document.fact("seconds", "time", seconds.map { .seconds($0) } ?? .absent)
+    document.data("notes", .array(plan.notes.map { .string($0) }))
+    if let quality {
+      // People see one table of components: the one that says more.
+      document.data("components", componentTable.json)
+      document.add(quality.componentTable("quality"))
+    } else {
+      document.add(componentTable)
+      document.data("quality", .null)
     }
-    lines.append(
-      "reads \(Quantity.bytes(plan.inputByteCount)), writes \(plan.outputByteCount) bytes (\(Quantity.bytes(plan.outputByteCount)))"
-    )
-    lines.append(
-      "peak memory about \(Quantity.bytes(plan.peakMemoryByteCount)) on \(plan.resources.threadCount) threads")
-    return lines
-  }
-
-  public var json: JSONValue {
-    .members([
-      "schema": "bantam.convert.1", "source": .string(plan.source.path), "output": .string(output),
-      "family": .string(plan.map.family), "release": plan.map.release.map { .string($0) } ?? .null,
-      "input_bytes": .int(plan.inputByteCount), "output_bytes": .int(plan.outputByteCount),
-      "peak_memory_bytes": .int(plan.peakMemoryByteCount), "threads": .int(plan.resources.threadCount),
-      "seconds": seconds.map { .double($0) } ?? .null,
-      "left_out": .array(plan.leftOut.map { .string($0.name) }),
-      "components": .array(
-        plan.archive.index.components.enumerated().map { number, component in
-          .members([
-            "name": .string(component.name), "tensors": .int(component.tensorRange.count),
-            "bytes": .int(plan.archive.storedByteCount(component: number)),
-          ])
-        }),
-      "tensors": .array(
+    document.data(
+      "tensors",
+      .array(
         plan.archive.index.tensors.map { tensor in
           .members([
             "name": .string(tensor.info.name.text), "dtype": .string(tensor.info.dtype.name),
@@ -80,7 +59,32 @@ public struct PlanReport: Presentation {
             "encoding": .string(plan.archive.index.encodings[tensor.encoding].name),
             "bytes": .int(tensor.planes.reduce(0) { $0 + $1.byteCount }),
           ])
-        }),
-    ])
+        }))
+    return document
+  }
+
+  private func byteCount(_ component: ModelMap.Component) -> Int {
+    component.tensors.reduce(0) { $0 + plan.source.tensors[$1.number].info.byteCount }
+  }
+
+  private var componentTable: Table {
+    var table = Table(
+      "components",
+      [
+        .init("name", "component"), .init("tensors", "tensors", rank: 1), .init("quantized", "quantized"),
+        .init("parameters", "parameters"), .init("bytes", "stored"), .init("bits_per_weight", "bits/w"),
+      ])
+    let index = plan.archive.index
+    for (number, component) in index.components.enumerated() {
+      let tensors = index.tensors[component.tensorRange]
+      let parameters = tensors.reduce(0) { $0 + $1.info.elementCount }
+      let stored = plan.archive.storedByteCount(component: number)
+      table.add([
+        .name(component.name), .count(tensors.count),
+        .count(tensors.count { index.encodings[$0.encoding] != .plain }), .parameters(parameters), .bytes(stored),
+        .bitsPerWeight(bytes: stored, parameters: parameters),
+      ])
+    }
+    return table
   }
 }

@@ -4,7 +4,7 @@ import NetworkRuntime
 import Observation
 
 /// What a profiler found, for people and programs.
-public struct ProfileReport: Presentation {
+public struct ProfileReport {
   private let profiler: Profiler
   private let mode: ComputeMode
 
@@ -14,9 +14,47 @@ public struct ProfileReport: Presentation {
     self.mode = mode
   }
 
-  /// Sums over rows that belong together.
-  private struct Sum {
-    var name: String
+  public var document: Document {
+    var document = Document(schema: "bantam.profile.1")
+    document.fact("compute", "compute", .text(mode.rawValue))
+    document.data("rounded_rows", .int(profiler.roundedRowCount))
+    document.data("outlier_rows", .int(profiler.outlierRowCount))
+    if profiler.roundedRowCount > 0 {
+      document.fact(
+        nil, "8 bits",
+        .text(
+          "\(profiler.outlierRowCount) of \(profiler.roundedRowCount) rows of activations have a value over "
+            + "\(ObservedValues.outlierRatio) times their rms"))
+    }
+    document.fact("peak_anonymous_bytes", "peak memory", .bytes(profiler.peakAnonymousByteCount))
+    document.fact("peak_file_bytes", "  of files", .bytes(profiler.peakFileByteCount))
+    document.add(phaseTable)
+    document.add(rollUp("component") { String($0.path.prefix { $0 != "." }) })
+    document.add(rollUp("kind") { $0.kind.rawValue })
+    document.add(operationTable)
+    return document
+  }
+
+  private var phaseTable: Table {
+    var table = Table(
+      "phases",
+      [
+        .init("name", "phase"), .init("steps", "steps"), .init("seconds", "wall"), .init("operation_seconds", nil),
+        .init(nil, "in operations"), .init("major_faults", "major faults", rank: 2),
+        .init("minor_faults", "minor faults", rank: 3), .init("read_bytes", "read", rank: 1),
+      ])
+    for phase in profiler.phases {
+      table.add([
+        .name(phase.name), .count(phase.stepCount), .seconds(phase.seconds), .seconds(phase.operationSeconds),
+        .fraction(phase.operationSeconds / max(phase.seconds, 1e-12)), .count(phase.majorFaults),
+        .count(phase.minorFaults), .bytes(phase.readByteCount),
+      ])
+    }
+    return table
+  }
+
+  /// What a row, or rows that belong together, cost.
+  private struct Cost {
     var calls = 0
     var seconds = 0.0
     var operations = 0
@@ -30,110 +68,56 @@ public struct ProfileReport: Presentation {
       weights += row.weightByteCount
       activations += row.activationByteCount
     }
-  }
 
-  // MARK: Text
-
-  public var lines: [String] {
-    let tables = [
-      phaseTable, rollUp("component") { String($0.path.prefix { $0 != "." }) }, rollUp("kind") { $0.kind.rawValue },
-      operationTable,
-    ]
-    return tables.flatMap { $0 + [""] } + [memoryLine, modeLine]
-  }
-
-  private var phaseTable: [String] {
-    var table = TextTable([
-      ("phase", .left), ("steps", .right), ("wall", .right), ("in operations", .right), ("major faults", .right),
-      ("minor faults", .right), ("read", .right),
-    ])
-    for phase in profiler.phases {
-      table.add([
-        phase.name, "\(phase.stepCount)", time(phase.seconds),
-        Quantity.fixed(100 * phase.operationSeconds / max(phase.seconds, 1e-12), 1) + " %", "\(phase.majorFaults)",
-        "\(phase.minorFaults)", Quantity.bytes(phase.readByteCount),
-      ])
+    /// - Parameter total: seconds of all rows.
+    func cells(_ total: Double) -> [Cell] {
+      let (gigaFLOP, gigabytes) = (Double(operations) / 1e9, Double(weights + activations) / 1e9)
+      return [
+        .count(calls), .seconds(seconds), .fraction(seconds / max(total, 1e-12)), .count(operations),
+        .number(gigaFLOP, places: 2), .number(gigaFLOP / max(seconds, 1e-12), places: 1), .bytes(weights),
+        .bytes(activations), .number(gigabytes, places: 2), .number(gigabytes / max(seconds, 1e-12), places: 1),
+      ]
     }
-    return table.lines
-  }
 
-  private func rollUp(_ title: String, _ key: (Profiler.Row) -> String) -> [String] {
-    var sums: [String: Sum] = [:]
-    for row in profiler.rows { sums[key(row), default: Sum(name: key(row))].add(row) }
-    return table(title, sums.values.sorted { ($1.seconds, $0.name) < ($0.seconds, $1.name) })
-  }
-
-  /// Operations of equal layers in one line, slowest first.
-  private var operationTable: [String] {
-    let names = profiler.rows.map { $0.phase + "/" + $0.path }
-    let lines = NameFolding.fold(names) { profiler.rows[$0].kind.rawValue }
-    let sums = lines.map { line in
-      var sum = Sum(name: line.name)
-      for member in line.members { sum.add(profiler.rows[member]) }
-      return sum
+    /// Columns of the cells, which stand behind `start` others.
+    static func columns(behind start: Int) -> [Table.Column] {
+      [
+        .init("calls", "calls", fold: .sum, rank: 3), .init("seconds", "time", fold: .sum),
+        .init(nil, "share", fold: .sum), .init("flop", nil), .init(nil, "GFLOP", fold: .sum, rank: 6),
+        .init(nil, "GFLOP/s", fold: .ratio(of: start + 4, to: start + 1), rank: 1),
+        .init("weight_bytes", "weights", fold: .sum, rank: 4),
+        .init("activation_bytes", "activations", fold: .sum, rank: 5), .init(nil, nil),
+        .init(nil, "GB/s", fold: .ratio(of: start + 8, to: start + 1), rank: 2),
+      ]
     }
-    return table("operation", sums.sorted { ($1.seconds, $0.name) < ($0.seconds, $1.name) })
   }
 
-  private func table(_ title: String, _ sums: [Sum]) -> [String] {
-    let total = max(1e-12, profiler.rows.reduce(0) { $0 + $1.seconds })
-    var table = TextTable([
-      (title, .left), ("calls", .right), ("time", .right), ("share", .right), ("GFLOP", .right), ("GFLOP/s", .right),
-      ("weights", .right), ("activations", .right), ("GB/s", .right),
-    ])
-    for sum in sums {
-      let seconds = max(sum.seconds, 1e-12)
-      table.add([
-        sum.name, "\(sum.calls)", time(sum.seconds), Quantity.fixed(100 * sum.seconds / total, 1) + " %",
-        Quantity.fixed(Double(sum.operations) / 1e9, 2), Quantity.fixed(Double(sum.operations) / seconds / 1e9, 1),
-        Quantity.bytes(sum.weights), Quantity.bytes(sum.activations),
-        Quantity.fixed(Double(sum.weights + sum.activations) / seconds / 1e9, 1),
-      ])
+  private var totalSeconds: Double { profiler.rows.reduce(0) { $0 + $1.seconds } }
+
+  /// Sums for people alone, slowest first.
+  private func rollUp(_ title: String, _ key: (Profiler.Row) -> String) -> Table {
+    var costs: [String: Cost] = [:]
+    for row in profiler.rows { costs[key(row), default: Cost()].add(row) }
+    var table = Table(nil, [.init(nil, title)] + Cost.columns(behind: 1), order: .init(2, ascending: false))
+    for (name, cost) in costs.sorted(by: { $0.key < $1.key }) { table.add([.name(name)] + cost.cells(totalSeconds)) }
+    return table
+  }
+
+  /// Operations of equal layers come together, slowest first.
+  private var operationTable: Table {
+    let (rows, total) = (profiler.rows, totalSeconds)
+    var table = Table(
+      "operations",
+      [.init("phase", nil), .init("path", nil), .init("kind", nil), .init(nil, "operation")] + Cost.columns(behind: 4),
+      folding: .init(by: 3) { rows[$0].kind.rawValue }, order: .init(5, ascending: false), usualCount: 30)
+    for row in rows {
+      var cost = Cost()
+      cost.add(row)
+      table.add(
+        [.text(row.phase), .text(row.path), .text(row.kind.rawValue), .name(row.phase + "/" + row.path)]
+          + cost.cells(total))
     }
-    return table.lines
-  }
-
-  private func time(_ seconds: Double) -> String {
-    seconds < 1 ? Quantity.fixed(seconds * 1000, 2) + " ms" : Quantity.fixed(seconds, 2) + " s"
-  }
-
-  private var modeLine: String {
-    "products computed in \(mode.rawValue)"
-      + (profiler.roundedRowCount == 0
-        ? ""
-        : "; of \(profiler.roundedRowCount) rows of activations in 8 bits \(profiler.outlierRowCount) have a value over 64 times their rms")
-  }
-
-  private var memoryLine: String {
-    "peak memory: \(Quantity.bytes(profiler.peakAnonymousByteCount)) anonymous, "
-      + "\(Quantity.bytes(profiler.peakFileByteCount)) of files"
-  }
-
-  // MARK: JSON
-
-  public var json: JSONValue {
-    .members([
-      "schema": "bantam.profile.1", "compute": .string(mode.rawValue),
-      "rounded_rows": .int(profiler.roundedRowCount), "outlier_rows": .int(profiler.outlierRowCount),
-      "peak_anonymous_bytes": .int(profiler.peakAnonymousByteCount),
-      "peak_file_bytes": .int(profiler.peakFileByteCount),
-      "phases": .array(
-        profiler.phases.map {
-          .members([
-            "name": .string($0.name), "steps": .int($0.stepCount), "seconds": .double($0.seconds),
-            "operation_seconds": .double($0.operationSeconds), "major_faults": .int($0.majorFaults),
-            "minor_faults": .int($0.minorFaults), "read_bytes": .int($0.readByteCount),
-          ])
-        }),
-      "operations": .array(
-        profiler.rows.map {
-          .members([
-            "phase": .string($0.phase), "path": .string($0.path), "kind": .string($0.kind.rawValue),
-            "calls": .int($0.callCount), "seconds": .double($0.seconds), "flop": .int($0.operationCount),
-            "weight_bytes": .int($0.weightByteCount), "activation_bytes": .int($0.activationByteCount),
-          ])
-        }),
-    ])
+    return table
   }
 
   /// A time line in the Trace Event Format, which Perfetto and chrome://tracing open: complete events ("X"), times in

@@ -1,12 +1,11 @@
-import Documents
 import BantamArchive
+import Documents
 import Encodings
-import JSONText
 import Tensors
 
 /// What quantization cost, from the errors that a `.bantam` file records: by component, and tensors ranked worst first.
-public struct QualityReport: Presentation {
-  struct Row {
+public struct QualityReport: Sendable {
+  struct Row: Sendable {
     let tensor: Inspection.Tensor
     let quality: ArchiveIndex.Quality
     let statistics: ArchiveIndex.Statistics?
@@ -42,32 +41,36 @@ public struct QualityReport: Presentation {
           row.quality.sqnrDecibels < solver.lowestDecibels
         else { return nil }
         return
-          "'\(row.tensor.name)' keeps only \(Self.decibelText(row.quality.sqnrDecibels)) in \(row.tensor.encoding): "
+          "'\(row.tensor.name)' keeps only \(Quantity.decibels(row.quality.sqnrDecibels)) in \(row.tensor.encoding): "
           + "look at its values, or leave it as it is"
       }
   }
 
-  /// A line a component: bytes, bits to a weight, signal-to-noise ratio over all quantized tensors, worst tensor.
-  public var componentTable: [String] {
-    var table = TextTable([
-      ("component", .left), ("bytes", .right), ("bits/w", .right), ("quantized", .right), ("SQNR", .right),
-      ("worst", .right), ("worst tensor", .left),
-    ])
+  /// A row a component: what it takes, the signal-to-noise ratio over all its quantized tensors, and the worst of them.
+  /// - Parameter key: its name in JSON.
+  public func componentTable(_ key: String) -> Table {
+    var table = Table(
+      key,
+      [
+        .init("name", "component"), .init("bytes", "bytes"), .init("bits_per_weight", "bits/w"),
+        .init("tensors", "tensors", rank: 2), .init("quantized", "quantized", rank: 1), .init("values", "values"),
+        .init("sqnr_db", "SQNR"), .init("worst_sqnr_db", "worst", rank: 3),
+        .init("worst_tensor", "worst tensor", rank: 4),
+      ])
     for component in inspection.components {
       let own = rows.filter { $0.tensor.component == component.name }
       let (signal, noise) = (own.reduce(0) { $0 + $1.signal }, own.reduce(0) { $0 + $1.noise })
-      let bits =
-        component.parameterCount > 0
-        ? Quantity.fixed(8 * Double(component.storedByteCount) / Double(component.parameterCount), 2) : "-"
       table.add([
-        component.name, Quantity.bytes(component.storedByteCount), bits, "\(own.count) of \(component.tensors.count)",
-        own.isEmpty
-          ? (isExact(component) ? "exact" : "cast")
-          : Self.decibelText(noise > 0 ? 10 * log10(signal / noise) : .infinity),
-        own.first.map { Self.decibelText($0.quality.sqnrDecibels) } ?? "", own.first.map { "\($0.tensor.name)" } ?? "",
+        .name(component.name), .bytes(component.storedByteCount),
+        .bitsPerWeight(bytes: component.storedByteCount, parameters: component.parameterCount),
+        .count(component.tensors.count), .count(own.count),
+        .text(own.isEmpty ? (isExact(component) ? "exact" : "cast") : "quantized"),
+        own.isEmpty ? .absent : .decibels(noise > 0 ? 10 * log10(signal / noise) : .infinity),
+        own.first.map { .decibels($0.quality.sqnrDecibels) } ?? .absent,
+        own.first.map { .name($0.tensor.name.text) } ?? .absent,
       ])
     }
-    return table.lines
+    return table
   }
 
   /// Whether every tensor still has the source's own values.
@@ -75,46 +78,29 @@ public struct QualityReport: Presentation {
     component.tensors.allSatisfy { inspection.source.archive?.isExact($0.number) ?? true }
   }
 
-  /// All quantized tensors, worst first.
-  public var lines: [String] {
-    var table = TextTable([
-      ("tensor", .left), ("encoding", .left), ("SQNR", .right), ("largest error", .right), ("1 - cosine", .right),
-    ])
+  /// Components, then all quantized tensors, worst first.
+  public var document: Document {
+    var document = Document(schema: "bantam.quality.1")
+    document.data("path", .string(inspection.source.path))
+    document.add(componentTable("components"))
+    let rows = rows
+    var table = Table(
+      "tensors",
+      [
+        .init("name", "tensor"), .init(nil, "count", fold: .count, rank: 3), .init("encoding", "encoding", rank: 2),
+        .init("method", nil), .init("sqnr_db", "SQNR", fold: .lowest),
+        .init("max_abs", "largest error", fold: .highest, rank: 1), .init("cosine", nil),
+        .init(nil, "1 - cosine", fold: .highest, rank: 4),
+      ], folding: .init(by: 0) { rows[$0].tensor.encoding }, order: .init(4, ascending: true), usualCount: 30)
     for row in rows {
       table.add([
-        "\(row.tensor.name)", row.tensor.encoding, Self.decibelText(row.quality.sqnrDecibels),
-        Self.scientific(row.quality.maximumAbsoluteError), Self.scientific(1 - row.quality.cosine),
+        .name(row.tensor.name.text), .absent, .text(row.tensor.encoding), .text(row.quality.method),
+        .decibels(row.quality.sqnrDecibels), .error(row.quality.maximumAbsoluteError),
+        .number(row.quality.cosine, places: 6), .error(1 - row.quality.cosine),
       ])
     }
-    return componentTable + [""] + table.lines
-  }
-
-  public var json: JSONValue {
-    .array(
-      rows.map { row in
-        .members([
-          "name": .string(row.tensor.name.text), "encoding": .string(row.tensor.encoding),
-          "method": .string(row.quality.method), "sqnr_db": .double(row.quality.sqnrDecibels),
-          "max_abs": .double(row.quality.maximumAbsoluteError), "cosine": .double(row.quality.cosine),
-        ])
-      })
-  }
-
-  static func decibelText(_ value: Double) -> String {
-    value.isFinite ? Quantity.fixed(value, 2) + " dB" : "exact"
-  }
-
-  /// `1.23e-04`.
-  static func scientific(_ value: Double) -> String {
-    guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
-    var exponent = Int(log10(abs(value)).rounded(.down))
-    var mantissa = value / power10(Double(exponent))
-    if abs(mantissa) >= 9.995 {
-      mantissa /= 10
-      exponent += 1
-    }
-    let digits = String(abs(exponent))
-    return Quantity.fixed(mantissa, 2) + (exponent < 0 ? "e-" : "e+") + (digits.count == 1 ? "0" : "") + digits
+    document.add(table)
+    return document
   }
 }
 

@@ -1,5 +1,6 @@
 import BantamArchive
 import Checkpoints
+import Documents
 import JSONText
 import ModelSources
 import Tensors
@@ -10,8 +11,10 @@ struct StoredDescription {
   let dtype: String
   /// What it had in the source that it was made from, where that is known: the same for a source.
   let sourceDType: String?
-  /// The runs of another program's file.
-  let runs: [JSONValue]
+  /// The runs of another program's file; nil of a native one, which has planes.
+  let runs: [JSONValue]?
+  /// The same for people.
+  let sentences: [String]
 
   init(_ source: ModelSource, _ number: Int, _ storages: SharedStorages) {
     if let archive = source.archive {
@@ -19,15 +22,19 @@ struct StoredDescription {
       let tensor = archive.index.tensors[number]
       dtype = encoding == .plain ? tensor.info.dtype.name : encoding.name
       sourceDType = tensor.source?.dtype.name
-      runs = []
+      runs = nil
+      sentences = []
     } else {
       let stored = source.storedRuns(number) ?? []
       var names: [String] = []
       for run in stored where !names.contains(run.typeName) { names.append(run.typeName) }
       dtype = names.joined(separator: ", ")
       sourceDType = dtype
-      let files = source.files
-      runs = stored.map { Self.json($0, file: files[$0.fileIndex].path, storages.others(than: number, at: $0)) }
+      let described = stored.map { run in
+        (run: run, file: source.files[run.fileIndex].path, others: storages.others(than: number, at: run))
+      }
+      runs = described.map { Self.json($0.run, file: $0.file, $0.others) }
+      sentences = described.map { Self.sentence($0.run, file: $0.file, $0.others) }
     }
   }
 
@@ -62,5 +69,25 @@ struct StoredDescription {
     case .packed: members.append(.init("arrangement", "packed"))
     }
     return .object(members)
+  }
+
+  private static func sentence(
+    _ run: Checkpoint.StoredRun, file: String, _ others: (count: Int, first: [String])
+  ) -> String {
+    let place =
+      "\(run.name) in \(file), bytes \(Cell.range(run.offset..<run.offset + run.byteCount).text), \(run.typeName) "
+    switch run.form {
+    case .plain(_, let shape): return place + Cell.shape(shape).text
+    case .view(let view):
+      let form = view.strides.isContiguous ? "" : ", strides \(view.strides.steps)"
+      let first = others.first.joined(separator: ", ") + (others.count > others.first.count ? ", ..." : "")
+      return place + Cell.shape(view.strides.shape).text + form
+        + ", element \(view.storageOffset) of the storage at bytes \(Cell.range(view.storage).text)"
+        + (others.count > 0 ? ", which \(others.count) more look at: \(first)" : "")
+    case .blocks(let blocks):
+      return place + "in \(blocks.rows) rows of \(blocks.blocksPerRow) blocks, "
+        + "\(blocks.elementsPerBlock) elements in \(blocks.bytesPerBlock) bytes"
+    case .packed: return place + "packed"
+    }
   }
 }

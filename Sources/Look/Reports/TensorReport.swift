@@ -1,9 +1,9 @@
+import Documents
 import JSONText
 import ModelSources
-import Tensors
 
 /// Everything about several tensors, in the order in which they were given.
-public struct TensorReport: Presentation {
+public struct TensorReport: Sendable {
   private let path: String
   private let details: [TensorDetails]
 
@@ -13,12 +13,14 @@ public struct TensorReport: Presentation {
     details = try tensors.map { try TensorDetails(inspection, $0, storages: storages, resources) }
   }
 
-  /// The details, an empty line between them.
-  public var lines: [String] { Array(details.map(\.lines).joined(separator: [""])) }
-
-  public var json: JSONValue {
-    .members([
-      "schema": "bantam.tensors.1", "path": .string(path), "tensors": .array(details.map(\.json)),
-    ])
+  public var document: Document {
+    var document = Document(schema: "bantam.tensors.2")
+    document.data("path", .string(path))
+    document.data("tensors", .array(details.map(\.json)))
+    for tensor in details {
+      if details.count > 1 { document.head(tensor.name.text) }
+      tensor.add(to: &document)
+    }
+    return document
   }
 }

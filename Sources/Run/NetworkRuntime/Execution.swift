@@ -155,7 +155,8 @@ public final class Execution {
       let count = (item * runLength..<min(rowCount, (item + 1) * runLength)).count { row in
         var statistics = ValueStatistics()
         statistics.add(UnsafeRawBufferPointer(start: values(row, scratch), count: columns * 4), dtype: .f32)
-        return max(abs(statistics.minimum), abs(statistics.maximum)) > 64 * statistics.rms
+        return max(abs(statistics.minimum), abs(statistics.maximum)) > Double(ObservedValues.outlierRatio)
+          * statistics.rms
       }
       found.add(count, ordering: .relaxed)
     }

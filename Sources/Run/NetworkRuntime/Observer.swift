@@ -33,6 +33,9 @@ public struct ObservedValues: OptionSet, Sendable {
   public static let result = ObservedValues(rawValue: 8)
   /// How many rows of activations 8 bits suit badly.
   public static let outliers = ObservedValues(rawValue: 4)
+
+  /// A row of activations suits 8 bits badly where its largest value is over so many times its root mean square.
+  public static let outlierRatio = 64
 }
 
 /// Sees every operation of a run. Comparing, tracing, profiling and testing are observers; a run has any number of them.
@@ -52,7 +55,7 @@ public protocol Observer: AnyObject {
   /// The operation has ended. Not called where it throws.
   /// - Parameter output: what the operation made, valid during the call; nil unless wanted, and where a run is only planned.
   func didRun(_ operation: NetworkOperation, output: Activation?) throws
-  /// Rows of an operation's input whose largest value is over 64 times their root mean square. Told only where it is wanted, of
+  /// Rows of an operation's input that 8 bits suit badly (``ObservedValues/outlierRatio``). Told only where it is wanted, of
   /// operations whose activations are rounded to 8 bits.
   func sawOutliers(_ path: String, rows: Int, of count: Int)
 }

@@ -45,7 +45,7 @@ public final class Profiler: Observer {
   public private(set) var rows: [Row] = []
   public private(set) var phases: [Phase] = []
   public private(set) var events: [Event] = []
-  /// Rows of activations that were rounded to 8 bits, and those of them whose largest value is over 64 times their root mean square.
+  /// Rows of activations that were rounded to 8 bits, and those of them that 8 bits suit badly (``ObservedValues/outlierRatio``).
   public private(set) var roundedRowCount = 0
   public private(set) var outlierRowCount = 0
   /// The highest that was seen at the ends of operations, looked at many times a second.

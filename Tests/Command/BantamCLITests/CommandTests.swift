@@ -36,7 +36,7 @@ import TestSupport
     #expect(folder.names.isEmpty)
     #expect(try json(plan)["output_bytes"]?.int == Self.folder.bytes(of: "tiny.bantam").count)
     #expect(
-      try Command(["convert", Self.tiny, "-o", folder["m"], "--dry-run"]).output.contains("left out: gen_vision"))
+      try Command(["convert", Self.tiny, "-o", folder["m"], "--dry-run"]).output.contains("left out     gen_vision"))
   }
 
   @Test(arguments: ["safetensors", "gguf"]) func anExportsDryRunTellsTheExactSizeAndWritesNothing(
@@ -45,7 +45,7 @@ import TestSupport
     let folder = TemporaryFolder()
     let arguments = ["export", Self.tiny, "--to", format, "-o", folder["e"]]
     let plan = try json(Command(arguments + ["--dry-run", "--json"]))
-    #expect(try Command(arguments + ["--dry-run"]).output.contains("writes \(plan["output_bytes"]!.int!) bytes"))
+    #expect(try Command(arguments + ["--dry-run"]).output.contains("(\(plan["output_bytes"]!.int!) bytes)"))
     #expect(folder.names.isEmpty)
     let done = try json(Command(arguments + ["--json", "-q"]))
     #expect(done["output_bytes"] == plan["output_bytes"] && done["files"] == plan["files"])
@@ -75,7 +75,7 @@ import TestSupport
       let summary = try Command(["inspect", path]).output
       #expect(summary.contains("llm.layers.{0-2}.mlp.down_proj.weight"))
       #expect(try Command(["inspect", path, "--tree"]).output.contains("└─"))
-      #expect(try Command(["inspect", path, "--tensor", "llm.norm.weight"]).output.contains("first_values"))
+      #expect(try Command(["inspect", path, "--tensor", "llm.norm.weight"]).output.contains("first values"))
       #expect(try Command(["inspect", path, "--layout", "llm.norm.weight"]).output.contains("row-major"))
       #expect(try Command(["inspect", path, "--health"]).output == "health: nothing found\n")
       #expect(try Command(["inspect", path, "--all"]).output.contains("llm.layers.2.mlp.down_proj.weight"))
@@ -99,7 +99,7 @@ import TestSupport
     let pattern = "llm.layers.*.mlp.down_proj.weight"
     for path in [Self.tiny, Self.archive] {
       let document = try json(Command(["inspect", path, "--tensor", pattern, "--json", "-q"]))
-      #expect(document["schema"] == "bantam.tensors.1" && document["path"]?.string == path)
+      #expect(document["schema"] == "bantam.tensors.2" && document["path"]?.string == path)
       let names = try #require(document["tensors"]?.array).map { $0["name"]?.string }
       #expect(names == (0..<3).map { "llm.layers.\($0).mlp.down_proj.weight" })
       let one = try json(Command(["inspect", path, "--tensor", "llm.norm.weight", "--json", "-q"]))
@@ -131,9 +131,8 @@ import TestSupport
       ]), to: "m.safetensors")
     _ = try Command(["convert", folder["m.safetensors"], "-o", folder["m.bantam"]])
     for path in [folder["m.safetensors"], folder["m.bantam"]] {
-      let found = try json(Command(["inspect", path, "--health", "--json", "-q"])).array!.map {
-        $0["rule"]!.string! + $0["name"]!.string!
-      }
+      let document = try json(Command(["inspect", path, "--health", "--json", "-q"]))
+      let found = document["findings"]!.array!.map { $0["rule"]!.string! + $0["name"]!.string! }
       #expect(found == ["H1nan", "H2zero", "H3huge", "H4twin.b"])
     }
   }
@@ -160,7 +159,7 @@ import TestSupport
     folder.write(Self.folder.bytes(of: "tiny.bantam"), to: "m")
     #expect(try Command(["annotate", folder["m"], "--set", "a=1=2", "--set", "b=x"]).status == 0)
     #expect(try Command(["annotate", folder["m"], "--remove", "b"]).status == 0)
-    let notes = try json(Command(["annotate", folder["m"], "--json"]))["notes"]
+    let notes = try json(Command(["annotate", folder["m"], "--json"]))["metadata"]?["notes"]
     #expect(notes == .members(["a": "1=2"]))
     #expect(try Command(["verify", folder["m"]]).status == 0)
   }
@@ -228,7 +227,7 @@ import TestSupport
     #expect(
       try Command(["quantize", CommandTests.tiny, "-o", folder["b"], "--recipe", folder["r.json"], "-q"]).status == 0)
     #expect(folder.bytes(of: "a") == folder.bytes(of: "b"))
-    let quality = try Command(["inspect", folder["a"], "--quality"])
+    let quality = try Command(["inspect", folder["a"], "--quality", "--all"])
     #expect(quality.output.contains("llm.layers.0.mlp.up_proj.weight"))
     #expect(try Command(["verify", folder["a"], "--source", CommandTests.tiny]).status == 0)
   }
@@ -429,9 +428,9 @@ import TestSupport
     #expect(summary.output.contains("Q4_K") && summary.output.contains("IQ2_XXS"))
     #expect(try Command(["inspect", path, "--metadata"]).output.contains("general.architecture  test"))
     for screen in ["--health", "--tree", "--all"] { #expect(try Command(["inspect", path, screen]).status == 0) }
-    #expect(try Command(["inspect", path, "--tensor", "Q4_K"]).output.contains("first_values  [-"))
+    #expect(try Command(["inspect", path, "--tensor", "Q4_K"]).output.contains("first values  -"))
     // A type that is listed has no values to show.
-    #expect(try Command(["inspect", path, "--tensor", "IQ3_S"]).output.contains("first_values  null"))
+    #expect(try !Command(["inspect", path, "--tensor", "IQ3_S"]).output.contains("first values"))
     #expect(try Command(["inspect", path, "--layout", "IQ3_S"]).output.contains("rows of 1 block, 256 elements"))
     let folder = TemporaryFolder()
     let converted = try Command(["convert", path, "-o", folder["x"]])

@@ -41,7 +41,7 @@ import TestSupport
   @Test func theyAreInspectedAndPlanned() throws {
     let folder = try sparse("blip3o-next", config: #"{"diffusion_name_or_path": "x"}"#)
     let shown = try Command(["inspect", folder["m"]])
-    #expect(shown.status == 0 && shown.output.contains("family blip3o-next"))
+    #expect(shown.status == 0 && shown.output.contains("family      blip3o-next\n"))
     #expect(shown.output.contains("sana.transformer_blocks.{0-19}.ff.conv_inverted.weight"))
     let planned = try Command(
       ["quantize", folder["m"], "-o", folder["q"], "--encoding", "int4", "--dry-run", "--json"])

@@ -60,6 +60,17 @@ private func comparison() -> Table {
       ])
   }
 
+  @Test func factsGoOnBesideTheirTitles() {
+    var document = Document(schema: "bantam.test.1")
+    document.fact(nil, "planes", .text("one two three four five six seven eight nine ten eleven"))
+    document.fact(nil, "", .text("one two three four five six seven eight nine ten eleven"))
+    #expect(
+      document.lines(TextStyle(width: 60)) == [
+        "planes  one two three four five six seven eight nine ten", "        eleven",
+        "        one two three four five six seven eight nine ten", "        eleven",
+      ])
+  }
+
   @Test func programsGetEveryRowAndExactNumbers() {
     var document = Document(schema: "bantam.test.1")
     document.fact("mean_kl", "KL", .error(0.000123456789))
@@ -80,6 +91,64 @@ private func comparison() -> Table {
     #expect(Cell.decibels(-.infinity).json == "-inf")
     #expect(Cell.error(.nan).json == "nan")
     #expect(Cell.absent.json == .null)
+  }
+
+  @Test func whatOnlyOneReaderWantsIsKeptFromTheOther() {
+    var document = Document(schema: "bantam.test.1")
+    document.fact(nil, "size", .bytes(1000))
+    document.data("exact", 1000)
+    document.head("title")
+    var forPeople = Table(nil, [.init(nil, "n")])
+    forPeople.add([.count(1)])
+    document.add(forPeople)
+    var forPrograms = Table("rows", [.init("n", nil)])
+    forPrograms.add([.data([1, 2])])
+    document.add(forPrograms)
+    #expect(
+      document.json == .members(["schema": "bantam.test.1", "exact": 1000, "rows": [.members(["n": [1, 2]])]]))
+    #expect(document.lines() == ["size  1.00 kB", "", "title", "n", "1"])
+  }
+
+  @Test func foldsCountAddAndDivide() {
+    var table = Table(
+      "t",
+      [
+        .init("name", "name"), .init(nil, "count", fold: .count), .init("work", "work", fold: .sum),
+        .init("seconds", "time", fold: .sum), .init(nil, "rate", fold: .ratio(of: 2, to: 3)),
+      ], folding: .init(by: 0), order: .init(3, ascending: false))
+    func add(_ name: String, _ work: Int, _ seconds: Double) {
+      table.add([.name(name), .absent, .count(work), .seconds(seconds), .number(Double(work) / seconds, places: 1)])
+    }
+    add("one", 8, 2)
+    add("layers.0", 6, 1.5)
+    add("layers.1", 1, 1)
+    // What is added up is also what the order looks at.
+    #expect(
+      table.lines() == [
+        "name          count  work   time  rate", "layers.{0,1}      2     7  2.5 s   2.8",
+        "one                     8  2.0 s   4.0",
+      ])
+    #expect(table.lines(TextStyle(showsAll: true))[0] == "name      work   time  rate")
+  }
+
+  @Test func wordsGoOnInFurtherLines() {
+    var table = Table("t", [.init("name", "tensor"), .init("problem", "problem")])
+    table.add([.name("model.layers.0.weight"), .text("one two three four five six seven eight")])
+    table.add([.name("b"), .text("short")])
+    #expect(
+      table.lines(TextStyle(width: 60)) == [
+        "tensor                 problem", "model.layers.0.weight  one two three four five six seven",
+        "                       eight", "b                      short",
+      ])
+    #expect(table.lines().count == 3)
+  }
+
+  @Test func cellsSayTheSameInTheirOwnWays() {
+    #expect(Cell.range(3..<5).text == "3-4" && Cell.range(3..<5).json == [3, 5])
+    #expect(Cell.list(["a", "b"]).text == "a, b" && Cell.list(["a", "b"]).json == ["a", "b"])
+    #expect(Cell.parameters(4_190_000).text == "4.19 M" && Cell.parameters(4_190_000).json == 4_190_000)
+    #expect(Cell.bitsPerWeight(bytes: 9, parameters: 16).text == "4.50")
+    #expect(Cell.bitsPerWeight(bytes: 9, parameters: 0) == .absent)
   }
 
   @Test func textOfFilesIsMadeSafe() {

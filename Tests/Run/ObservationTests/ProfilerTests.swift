@@ -3,6 +3,7 @@ import JSONText
 import ModelSources
 import NetworkRuntime
 import Observation
+import Documents
 import Reports
 @testable import Samples
 import Testing
@@ -59,10 +60,11 @@ import TestSupport
   @Test func reportsHoldWhatWasMeasured() throws {
     let (profiler, _) = try painted()
     let report = ProfileReport(profiler, mode: .f32)
-    let json = try ConfigJSON.parse(Array(report.json.text().utf8))
+    let json = try ConfigJSON.parse(Array(report.document.json.text().utf8))
     #expect(json["operations"]?.array?.count == profiler.rows.count)
     #expect(json["phases"]?.array?.count == profiler.phases.count)
-    #expect(report.text.contains("query.cond/llm.layers.{0-2}.mlp.gate_proj"))
+    let lines = report.document.lines(TextStyle(top: 1000))
+    #expect(lines.contains { $0.hasPrefix("query.cond/llm.layers.{0-2}.mlp.gate_proj") })
   }
 
   /// The Trace Event Format: https://chromium.googlesource.com/catapult, "Trace Event Format", complete and metadata events.
