@@ -129,16 +129,13 @@ struct Compare: ParsableCommand {
     meter.finish()
     try folders.writeGrids()
     let found = EvidenceReport(comparison, outline: PaintingRun.outline, given: given.facts)
-    let form = report.json ? .json : format
-    Terminal.print(document: found.document.lines(as: form, report.style))
+    report.show(found.document, as: format)
     let failures = found.failures(bounds.gates)
     guard !failures.isEmpty else { return }
     for failure in failures { Terminal.say("bantam: \(failure)") }
     Glibc.exit(ExitStatus.differs.rawValue)
   }
 }
-
-extension DocumentFormat: ExpressibleByArgument {}
 
 /// Bounds that the models must keep.
 struct BoundOptions: ParsableArguments {

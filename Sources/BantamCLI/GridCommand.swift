@@ -1,4 +1,5 @@
 import ArgumentParser
+import Documents
 import JSONText
 import PictureComparison
 import Pictures
@@ -55,11 +56,12 @@ struct GridCommand: ParsableCommand {
     ])
     try file.commit(picture.png(notes: ["Software": "bantam \(bantamVersion)", "bantam": settings.text()]))
     if json {
-      Terminal.print(
-        .members([
-          "schema": "bantam.grid.1", "file": .string(output), "width": .int(picture.width),
-          "height": .int(picture.height), "columns": .int(grid.columnCount), "rows": .int(grid.rowCount),
-        ]))
+      var document = Document(schema: "bantam.grid.1")
+      document.data("file", .string(output))
+      for (key, value) in [
+        ("width", picture.width), ("height", picture.height), ("columns", grid.columnCount), ("rows", grid.rowCount),
+      ] { document.data(key, .int(value)) }
+      Terminal.print(json: document)
     } else if !quiet {
       Terminal.say("\(output): \(picture.width) x \(picture.height)")
     }

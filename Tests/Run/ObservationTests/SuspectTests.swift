@@ -1,5 +1,5 @@
 import Foundation
-import NetworkRuntime
+@testable import NetworkRuntime
 @testable import Observation
 import Testing
 import TestSupport
