@@ -98,7 +98,7 @@ struct Quantize: ParsableCommand {
     } catch RecipeError.cannotMeet(let refusals) {
       var table = Table(nil, [.init(nil, "tensor"), .init(nil, "asked"), .init(nil, "reason")], usualCount: 30)
       for refusal in refusals { table.add([.name(refusal.name), .text(refusal.asked), .text(refusal.reason)]) }
-      Terminal.say(lines: table.lines(TextStyle(top: report.top, showsAll: report.all)))
+      Terminal.say(lines: table.lines(TextStyle(top: report.top, showsAll: report.all, advice: "--top N, --all")))
       throw RecipeError.cannotMeet(refusals)
     }
     if !work.quiet { for note in plan.notes { Terminal.say("note: \(note)") } }

@@ -19,7 +19,8 @@ struct ReportOptions: ParsableArguments {
   }
 
   var style: TextStyle {
-    TextStyle(width: Terminal.width, isColored: Terminal.isColored, top: top, showsAll: all)
+    TextStyle(
+      width: Terminal.width, isColored: Terminal.isColored, top: top, showsAll: all, advice: "--top N, --all")
   }
 
   /// - Parameter format: where no JSON is asked for.

@@ -15,7 +15,7 @@ extension Document {
       // One table a file: a reader of such values expects no other.
       entries.lazy.compactMap { if case .table(let table) = $0, table.key != nil { table.csv } else { nil } }.first
         ?? []
-    case .json: json.text(indent: 1).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    case .json: json.lines(indent: 1)
     }
   }
 

@@ -15,7 +15,7 @@ extension Table {
     var result = titles + cells.flatMap(setting.lines)
     if count < all.count {
       let rest = all[count...].reduce(0) { $0 + $1.rowCount }
-      result.append("... \(rest) more of \(rows.count): --top N, --all")
+      result.append("... \(rest) more of \(rows.count)" + (style.advice.map { ": " + $0 } ?? ""))
     }
     return result
   }

@@ -1,8 +1,8 @@
 import Tensors
 
 extension Document {
-  /// Lines for people, safe to print, none longer than the screen is wide. Entries of one kind stand together, an empty line
-  /// between them and the next; what a heading stands over follows it.
+  /// Lines for people, safe to print, none longer than the screen is wide unless a word is. Entries of one kind stand together, an
+  /// empty line between them and the next; what a heading stands over follows it.
   public func lines(_ style: TextStyle = TextStyle()) -> [String] {
     var result: [String] = []
     let titleWidth = entries.map { if case .fact(_, let title, _) = $0 { title.count } else { 0 } }.max() ?? 0

@@ -7,12 +7,17 @@ public struct TextStyle: Sendable {
   public var top: Int?
   /// Whether every row is shown on a line of its own.
   public var showsAll: Bool
+  /// How a reader gets the lines that are left out.
+  public var advice: String?
 
-  public init(width: Int? = nil, isColored: Bool = false, top: Int? = nil, showsAll: Bool = false) {
+  public init(
+    width: Int? = nil, isColored: Bool = false, top: Int? = nil, showsAll: Bool = false, advice: String? = nil
+  ) {
     self.width = width
     self.isColored = isColored
     self.top = top
     self.showsAll = showsAll
+    self.advice = advice
   }
 
   /// The narrowest screen that lines are fitted to.

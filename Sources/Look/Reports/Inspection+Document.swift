@@ -2,7 +2,6 @@ import BantamArchive
 import Documents
 import JSONText
 import ModelSources
-import Tensors
 
 extension Inspection {
   /// Components and tensors. People see the tensors folded by layer, or as a tree of names.

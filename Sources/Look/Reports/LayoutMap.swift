@@ -170,7 +170,7 @@ public struct LayoutMap: Sendable {
     }
     document.add(table)
     document.data("omitted", .int(omittedCount))
-    if omittedCount > 0 { document.note("\(omittedCount) more spans: --all") }
+    if omittedCount > 0 { document.note("\(omittedCount) more spans") }
     return document
   }
 }
