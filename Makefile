@@ -2,7 +2,7 @@
 # make build   the program and the library
 # make examples  programs that use the library, in examples/
 # make arrows  which target may stand on which
-# make demo    the main job on a sample that is made on the spot
+# make demo    the main job on a sample that is made on the spot, then a picture by the miniature and what it says about it
 # make test    all tests
 # make format  checks the layout of all Swift sources
 # make bench   measurements; see benchmarks/README.md

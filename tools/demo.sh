@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job on a sample that is made on the spot. Usage: demo.sh [SCALE]   (tiny, small, 4b, 8b)
+# The main job on a sample that is made on the spot, then a picture by the trained miniature.
+# Usage: demo.sh [SCALE]   (of the sample: tiny, small, 4b, 8b)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bantam=$PWD/.build/release/bantam
@@ -7,6 +8,7 @@ scale=${1:-small}
 work=$(mktemp -d "${TMPDIR:-/tmp}/bantam-demo.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 tools=$PWD/tools
+miniature=$PWD/miniature/model
 cd "$work"
 
 rows=()
@@ -41,20 +43,27 @@ echo "\$ bantam diff release int4.bantam | head -8"
 "$bantam" diff release int4.bantam --quiet | head -8
 echo
 
-"$bantam" convert release -o full.bantam --quiet >/dev/null
-paint=(--steps 8 --decoder-steps 4 --seed 1)
-step "paint in full precision" generate full.bantam "a photo of a cute cat" -o full.png "${paint[@]}"
-step "paint from int4, same noise" generate int4.bantam "a photo of a cute cat" -o int4.png "${paint[@]}"
-step "trace full precision" trace full.bantam --prompt "a photo of a cute cat" -o full.safetensors "${paint[@]}" --quiet
-step "trace int4" trace int4.bantam --prompt "a photo of a cute cat" -o int4.safetensors "${paint[@]}" --quiet
-echo "\$ bantam diff full.safetensors int4.safetensors | head -8"
-"$bantam" diff full.safetensors int4.safetensors --quiet | head -8
+# The miniature's weights are trained: it paints what a sentence says. See miniature/README.md.
+sentence="A red star above a blue ring on a white background."
+question="Describe the picture."
+paint=(--steps 20 --decoder-steps 20 --guidance 2 --seed 1)
+step "miniature: to one native file" convert "$miniature" -o mini.bantam
+step "miniature: to 4 bits" quantize "$miniature" -o mini-int4.bantam --encoding int4
+for name in mini mini-int4; do
+  step "$name: paint" generate $name.bantam "$sentence" -o $name.png "${paint[@]}"
+  step "$name: describe its picture" describe $name.bantam $name.png "$question" --greedy
+  "$bantam" describe $name.bantam $name.png "$question" --greedy --quiet >$name.txt
+  "$bantam" trace $name.bantam --prompt "$sentence" -o $name.safetensors "${paint[@]}" --quiet
+done
+echo "\$ bantam diff mini.safetensors mini-int4.safetensors | head -8"
+"$bantam" diff mini.safetensors mini-int4.safetensors --quiet | head -8
 echo
 
 echo "step                                    time"
 printf '%s\n' "${rows[@]}"
 echo
 size() { stat -c %s "$1"; }
+"$bantam" convert release -o full.bantam --quiet >/dev/null
 weights=$("$bantam" inspect full.bantam --json --quiet | awk -F'[ ,]+' '/"parameters"/ {sum += $3} END {print sum}')
 printf '%-16s %12s %8s  %s\n' "file" "bytes" "bits/w" "SQNR by component (dB; - is exact)"
 for name in full int8 int4; do
@@ -74,5 +83,13 @@ done
 printf 'tensors equal after the round trip: %s of %s\n' "$(comm -12 a.txt b.txt | wc -l)" "$(wc -l <a.txt)"
 
 picture=${BANTAM_DEMO_PICTURE:-${TMPDIR:-/tmp}/bantam-demo.png}
-python3 "$tools/side_by_side.py" "$picture" full.png int4.png
-echo "the picture in full precision and from int4, side by side (synthetic weights paint noise): $picture"
+python3 "$tools/side_by_side.py" "$picture" mini.png mini-int4.png
+echo
+echo "asked for:                  $sentence"
+echo "painted:                    $picture   (left: full precision, right: 4 bits, same noise)"
+echo "asked about each picture:   $question"
+echo "full precision says:        $(cat mini.txt)"
+echo "4 bits say:                 $(cat mini-int4.txt)"
+for name in mini mini-int4; do
+  [ "$(cat $name.txt)" = "$sentence" ] || { echo "$name does not see what it was asked to paint"; exit 1; }
+done
