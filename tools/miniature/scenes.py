@@ -110,9 +110,20 @@ def sentence(scene, with_size=True, with_ground=True):
 
 
 def full_sentence(scene):
-    """The answer to "Describe the picture.", and a caption that leaves nothing open."""
+    """A caption that leaves nothing open."""
     text = sentence(scene)
     return text[0].upper() + text[1:] + "."
+
+
+def description(scene):
+    """The answer to "Describe the picture.": the same scene told from left to right or from top to bottom.
+
+    A picture does not say which of two shapes was meant as the first; without a rule the answer would be a guess.
+    """
+    turned = {"right of": "left of", "below": "above"}.get(scene["relation"])
+    if turned:
+        scene = dict(scene, relation=turned, objects=scene["objects"][::-1])
+    return full_sentence(scene)
 
 
 def caption(scene, rng):
@@ -127,7 +138,7 @@ def caption(scene, rng):
 
 
 def describe_question(scene, rng):
-    return str(rng.choice(DESCRIBE)), full_sentence(scene)
+    return str(rng.choice(DESCRIBE)), description(scene)
 
 
 def short_question(scene, rng):

@@ -9,21 +9,28 @@ import torch.nn.functional as F
 import scenes
 import text
 
-PICTURES = 10000          # rendered once; shifted and made noisy at every use
-LOOKED_AT = 16            # pictures of one step, for the tower's own lesson
-ASKED_ABOUT = 6           # of these, with one description and one short question each; half as many before THAW
-CAPTIONS = 1000           # whose states the language model must keep
-KEPT = 4                  # of these in one step
-THAW = 0.25               # the language model learns only after this part of the clock
+PICTURES = 4000           # rendered once; shifted and made noisy at every use
+LOOKED_AT = 12            # pictures of one step, for the tower's own lesson
+DESCRIBED = 8             # of these, and half as many short questions
+CAPTIONS = 500            # whose states the language model must keep
+KEPT = 3                  # of these in one step
+THAW = 0.55               # the language model learns only after this part of the clock
+GLANCE = 4                # before, questions are asked at every fourth step only: the tower must not leave its language
+BACKGROUND = 0.3          # weight of tokens outside shapes, which are many and easy
 REACH = 0.1               # a token half a token's side away from a shape still tells it
 PLAIN = 0.1               # what lies deeper in a large shape sees one colour only, and is not asked for the shape
 NOTHING = 0
 SHAPE_NUMBERS = {shape: 1 + i for i, shape in enumerate(scenes.SHAPES)}
 COLOR_NUMBERS = {color: 1 + i for i, color in enumerate(scenes.COLORS)}
+STANDING_NUMBERS = {standing: 1 + i for i, standing in enumerate([*scenes.PLACES, "large", "small"])}
+CLASSES = [1 + len(numbers) for numbers in (SHAPE_NUMBERS, COLOR_NUMBERS, STANDING_NUMBERS)]
 
 
 class Lessons(nn.Module):
-    """The model, and a head that is thrown away: every token of the tower tells the shape and colour it lies in.
+    """The model, and a head that is thrown away: every token of the tower tells the shape it lies in.
+
+    It tells the kind of shape, its colour, and its standing: where it is beside the other, or how large where there is
+    no other.
 
     Rings, stars and circles differ by what is around a token, so this teaches attention more quickly than answers do.
     """
@@ -31,23 +38,35 @@ class Lessons(nn.Module):
     def __init__(self, model):
         super().__init__()
         self.model = model
-        self.head = nn.Linear(model.config["hidden_size"], 2 + len(scenes.SHAPES) + len(scenes.COLORS))
+        self.head = nn.Linear(model.config["hidden_size"], sum(CLASSES))
 
     def split(self, tokens):
-        return self.head(tokens).split([1 + len(scenes.SHAPES), 1 + len(scenes.COLORS)], -1)
+        return self.head(tokens).split(CLASSES, -1)
+
+
+def standings(scene):
+    """Where each shape stands beside the other; of a single one, its size."""
+    if not scene["relation"]:
+        return ["large" if scene["big"] else "small"]
+    opposite = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+    return [scene["relation"], opposite[scene["relation"]]]
 
 
 def token_labels(scene, side):
-    """Shape and colour of what each of side * side tokens lies in, as numbers; shapes may be `text.IGNORED`."""
+    """Shape, colour and standing of what each of side * side tokens lies in, as numbers (3, side * side).
+
+    Shapes may be `text.IGNORED`.
+    """
     y, x = (np.indices((side, side)) + 0.5) / side
-    shapes, colors = np.full((2, side, side), NOTHING)
-    for shape, color, at_x, at_y, r in scene["objects"]:
+    shapes, colors, places = labels = np.full((3, side, side), NOTHING)
+    for (shape, color, at_x, at_y, r), standing in zip(scene["objects"], standings(scene)):
         distance = np.hypot(x - at_x, y - at_y)
         inside = distance < r + REACH
         shapes[inside], colors[inside] = SHAPE_NUMBERS[shape], COLOR_NUMBERS[color]
+        places[inside] = STANDING_NUMBERS[standing]
         if scene["big"]:
             shapes[distance < r - PLAIN] = text.IGNORED
-    return shapes.flatten(), colors.flatten()
+    return labels.reshape(3, -1)
 
 
 class Gallery:
@@ -59,7 +78,7 @@ class Gallery:
         parts = [text.resized(scenes.pixels(self.scenes[i:i + 500])) for i in range(0, count, 500)]
         self.pictures = np.concatenate(parts)
         labels = [token_labels(scene, self.pictures.shape[1] // text.PATCH) for scene in self.scenes]
-        self.shapes, self.colors = (torch.from_numpy(np.stack(part)) for part in zip(*labels))
+        self.labels = torch.from_numpy(np.stack(labels, 1))
 
     def batch(self, rng, count):
         """Numbers of pictures, and the pictures: shifted by up to two pixels, with noise as a decoder leaves."""
@@ -71,15 +90,21 @@ class Gallery:
 
 
 def token_loss(lessons, tokens, gallery, chosen):
-    shapes, colors = lessons.split(tokens)
-    return (F.cross_entropy(shapes.flatten(0, 1), gallery.shapes[chosen].flatten())
-            + F.cross_entropy(colors.flatten(0, 1), gallery.colors[chosen].flatten()))
+    """What tokens tell of the shapes they lie in."""
+    loss = 0
+    for logits, labels in zip(lessons.split(tokens), gallery.labels):
+        weights = torch.ones(logits.shape[-1])
+        weights[NOTHING] = BACKGROUND
+        loss = loss + F.cross_entropy(logits.flatten(0, 1), labels[chosen].flatten(), weights)
+    return loss
 
 
 def questions_about(rng, chosen, gallery):
-    """One description and one short question for each picture."""
+    """A description of each picture, and a short question about every other; their pictures, questions and answers."""
+    pictures = [*range(len(chosen)), *range(0, len(chosen), 2)]
     asked = [scenes.describe_question(gallery.scenes[i], rng) for i in chosen]
-    return zip(*(asked + [scenes.short_question(gallery.scenes[i], rng) for i in chosen]))
+    asked += [scenes.short_question(gallery.scenes[i], rng) for i in chosen[::2]]
+    return pictures, *zip(*asked)
 
 
 class Keeper:
@@ -112,13 +137,12 @@ def losses_of(lessons, words, seed, pictures=PICTURES, captions=CAPTIONS):
             p.requires_grad_(thawed)
         chosen, pixels = gallery.batch(rng, LOOKED_AT)
         tokens = lessons.model.visual(pixels)
-        asked = ASKED_ABOUT if thawed else ASKED_ABOUT // 2
-        questions, answers = questions_about(rng, chosen[:asked], gallery)
-        about = tokens[:asked].repeat(2, 1, 1)
-        parts = dict(answers=text.answer_loss(lessons.model, words, about, questions, answers),
-                     tokens=0.5 * token_loss(lessons, tokens, gallery, chosen))
+        parts = dict(tokens=0.5 * token_loss(lessons, tokens, gallery, chosen))
+        if thawed or stage.step % GLANCE == 0:
+            about, questions, answers = questions_about(rng, chosen[:DESCRIBED], gallery)
+            parts["answers"] = text.answer_loss(lessons.model, words, tokens[about], questions, answers)
         if thawed:
-            parts["kept"] = 3 * keeper.loss(lessons.model, rng, KEPT)
+            parts["kept"] = 4 * keeper.loss(lessons.model, rng, KEPT)
         return parts
 
     return losses

@@ -45,8 +45,8 @@ class Work:
         weights = torch.load(path, weights_only=True)["result"]
         return {name[len(prefix):]: t for name, t in weights.items() if name.startswith(prefix)}
 
-    def stage(self, name, module, groups):
-        return Stage(self.path, name, module, groups, self.minutes, self.seed)
+    def stage(self, name, module, groups, matrices=()):
+        return Stage(self.path, name, module, groups, self.minutes, self.seed, matrices)
 
     def json(self, part):
         return folder.read_json(self.template / part / "config.json")
@@ -118,9 +118,10 @@ def see(work):
     module = seeing.Lessons(work.main(["t2i"]))
     # Before the stage goes on: what must be kept are the states from before it.
     losses = seeing.losses_of(module, work.words, work.seed, work.pictures)
-    groups = [group([*module.model.visual.parameters(), *module.head.parameters()], 2e-3),
-              group(module.model.language_parameters(), 5e-4)]
-    work.stage("see", module, groups).run(losses)
+    tower = list(module.model.visual.parameters())
+    matrices, others = [p for p in tower if p.ndim == 2], [p for p in tower if p.ndim != 2]
+    groups = [group([*others, *module.head.parameters()], 2e-3), group(module.model.language_parameters(), 1e-3)]
+    work.stage("see", module, groups, [group(matrices, 2e-3)]).run(losses)
 
 
 def export(work):
