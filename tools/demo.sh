@@ -83,7 +83,7 @@ done
 printf 'tensors equal after the round trip: %s of %s\n' "$(comm -12 a.txt b.txt | wc -l)" "$(wc -l <a.txt)"
 
 picture=${BANTAM_DEMO_PICTURE:-${TMPDIR:-/tmp}/bantam-demo.png}
-python3 "$tools/side_by_side.py" "$picture" mini.png mini-int4.png
+"$bantam" grid -o "$picture" mini.png mini-int4.png --labels "full precision,4 bits" --quiet
 echo
 echo "asked for:                  $sentence"
 echo "painted:                    $picture   (left: full precision, right: 4 bits, same noise)"
