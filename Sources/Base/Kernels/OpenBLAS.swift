@@ -20,6 +20,9 @@ public final class OpenBLAS: Sendable {
   private let product: Product
 
   private init?() {
+    guard Self.hasRoom else { return nil }
+    // It would make threads when it is loaded, and end the program where it is given none.
+    setenv("OPENBLAS_NUM_THREADS", "1", 1)
     if let core = Self.wantedCore { setenv("OPENBLAS_CORETYPE", core, 0) }
     guard let library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL),
       let product = dlsym(library, "cblas_sgemm"), let name = dlsym(library, "openblas_get_corename"),
@@ -29,6 +32,15 @@ public final class OpenBLAS: Sendable {
     coreName = String(cString: unsafeBitCast(name, to: (@convention(c) () -> UnsafePointer<CChar>).self)())
     // The callers share the work among their own threads.
     unsafeBitCast(setThreads, to: (@convention(c) (Int32) -> Void).self)(1)
+  }
+
+  /// The library takes 128 MB of addresses for each thread that calls it, and asks for them again and again, for ever, where it is
+  /// refused them: it is left alone where the system may refuse.
+  private static var hasRoom: Bool {
+    [__rlimit_resource_t(RLIMIT_AS.rawValue), __rlimit_resource_t(RLIMIT_DATA.rawValue)].allSatisfy { resource in
+      var limit = rlimit()
+      return getrlimit(resource, &limit) == 0 && limit.rlim_cur == ~0
+    }
   }
 
   /// What suits the instructions of this machine; nil leaves the choice to the library.
