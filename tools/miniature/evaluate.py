@@ -6,7 +6,8 @@
 Every model paints the same sentences from the same noise, and the judge says what each picture shows; every model
 answers the same questions about the same true pictures, one half descriptions, one half short. The first MODEL is what
 the others are compared with, picture by picture and answer by answer: exact test of McNemar, and the 95 % interval of
-the difference (Agresti and Min). Writes OUT/evaluation.json and OUT/evaluation.md, and keeps the pictures there.
+the difference (Agresti and Min). Writes OUT/evaluation.json and OUT/evaluation.md, and keeps the pictures there: an evaluation that was
+stopped goes on with them.
 """
 import argparse
 import json
@@ -21,6 +22,7 @@ from PIL import Image
 import judge
 import scenes
 
+SETTINGS = ("count", "held_out", "seed", "steps", "decoder_steps", "guidance")
 PAINTED = ("ground", "number", "color", "shape", "place", "all")
 
 
@@ -153,12 +155,16 @@ def main():
         parser.error("two models bear one name")
     tasks = make_tasks(options.count, options.seed, options.held_out)
     (options.out / "true").mkdir(parents=True, exist_ok=True)
+    settings = {name: getattr(options, name) for name in SETTINGS}
+    noted = options.out / "settings.json"
+    if noted.exists() and json.loads(noted.read_text()) != settings:
+        parser.error(f"{options.out} holds pictures of other settings")
+    noted.write_text(json.dumps(settings) + "\n")
     for number, task in enumerate(tasks):
         scenes.draw(task["scene"]).save(options.out / "true" / f"{number:04}.png")
     calibration = dict(judge.calibrate(options.count), one_wrong_word=judge.false_praise(options.count))
     results = {name: evaluate(options, model, tasks, options.out / name) for name, model in zip(names, options.models)}
     rows = summarise(tasks, results)
-    settings = {name: getattr(options, name) for name in ("count", "seed", "steps", "decoder_steps", "guidance")}
     document = dict(settings=settings, judge=calibration, rows=rows, tasks=tasks, results=results)
     (options.out / "evaluation.json").write_text(json.dumps(document, indent=1) + "\n")
     table = markdown(rows, names)
