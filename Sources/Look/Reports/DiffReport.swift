@@ -53,7 +53,7 @@ public struct DiffReport {
       columns: [
         .init("name", nil), .init("status", nil), .init(nil, ""), .init("note", ""), .init("shape", nil),
         .init("encodings", nil), .init("relative_frobenius", nil), .init("changed", nil),
-        .init("nonfinite_mismatches", nil), .init("worst_block_db", "worst block", fold: .lowest),
+        .init("nonfinite_mismatches", nil), .init("worst_block_db", "worst block", fold: .lowest, rank: 1),
       ])
     for row in rows {
       let status = row.status.rawValue

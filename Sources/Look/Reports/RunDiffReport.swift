@@ -92,10 +92,10 @@ public struct RunDiffReport {
     var table = Table(
       "samplers",
       [
-        .init("phase", "sampler"), .init("state", "state"), .init("steps", "steps"),
-        .init("first_changed_step", "differs from step"),
-        .init("first_step_below_40_db", "below \(Quantity.fixed(RunDiff.partingDecibels, 0)) dB from step"),
-        .init("sqnr_db", "SQNR at the end"),
+        .init("phase", "sampler"), .init("state", "state", rank: 2), .init("steps", "steps", rank: 1),
+        .init("first_changed_step", "differs at"),
+        .init("first_step_below_40_db", "< \(Quantity.fixed(RunDiff.partingDecibels, 0)) dB at"),
+        .init("sqnr_db", "in the end"),
       ])
     for parting in diff.partings {
       let sampler = parting.sampler
