@@ -34,8 +34,8 @@ public struct LogitsMeasure: Sendable {
         let logP = Double(p[index]) - a
         sum += exp(logP) * (logP - (Double(q[index]) - b))
       }
-      // Of equal logits exactly 0; rounding never makes a distance negative.
-      divergence = max(0, sum)
+      // Of equal logits exactly 0; rounding never makes a distance negative. NaN stays what it is.
+      divergence = sum < 0 ? 0 : sum
       let top = Self.top(p)
       isTopEqual = Self.top(q) == top
       // How many the model finds more likely; of equals the first comes first, as everywhere.
@@ -99,9 +99,15 @@ public struct LogitsMeasure: Sendable {
     return (documents / (documents - 1) * square).squareRoot() / Double(positionCount)
   }
 
+  /// All divergences in order; NaN alone where any is NaN, so that every figure of them is.
+  private var sorted: [Double] {
+    let all = divergences.flatMap(\.self)
+    return all.contains(where: \.isNaN) ? all.map { _ in .nan } : all.sorted()
+  }
+
   /// A quantile of the divergences, linear between neighbours as NumPy's; nil unless at least ten positions lie beyond it.
   public func quantile(_ part: Double) -> Double? {
-    let sorted = divergences.flatMap(\.self).sorted()
+    let sorted = sorted
     guard (1 - part) * Double(sorted.count) >= 10 - 1e-9 else { return nil }
     let place = part * Double(sorted.count - 1)
     let low = Int(place)
@@ -110,12 +116,12 @@ public struct LogitsMeasure: Sendable {
   }
 
   public var median: Double? {
-    let sorted = divergences.flatMap(\.self).sorted()
+    let sorted = sorted
     guard !sorted.isEmpty else { return nil }
     return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
 
-  public var largestKL: Double? { divergences.flatMap(\.self).max() }
+  public var largestKL: Double? { sorted.last }
 
   /// Part of the positions where both find the same token most likely.
   public var topAgreement: Double? { part(topCount) }

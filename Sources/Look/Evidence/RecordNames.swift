@@ -25,15 +25,20 @@ enum RecordName: Equatable {
     switch (parts.count, parts.count > 1 ? parts[1] : parts[0]) {
     case (1, "settings"): self = .settings
     case (3, "logits"):
-      guard let first = Int(parts[2]) else { return nil }
+      guard let first = Self.number(parts[2], below: 1 << 24) else { return nil }
       self = .logits(subject: parts[0], first: first)
     case (4, "state"):
-      guard let step = Int(parts[3]) else { return nil }
+      guard let step = Self.number(parts[3], below: 10_000) else { return nil }
       self = .state(subject: parts[0], phase: parts[2], step: step)
     case (2, "tokens"): self = .tokens(subject: parts[0])
     case (2, "answer"): self = .answer(subject: parts[0])
     case (2, "picture"): self = .picture(subject: parts[0])
     default: return nil
     }
+  }
+
+  /// A count as it is written here; nil for others, and for more than any text has tokens or sampler steps.
+  private static func number(_ text: String, below limit: Int) -> Int? {
+    Int(text).flatMap { (0..<limit).contains($0) && String($0) == text ? $0 : nil }
   }
 }

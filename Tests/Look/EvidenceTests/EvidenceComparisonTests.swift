@@ -102,6 +102,29 @@ import TestSupport
     }
   }
 
+  /// Names come from a file: numbers that no run has are not counted up to.
+  @Test(arguments: [
+    "painting.0/state/decoder/-1", "painting.0/state/decoder/1000000000", "text.0/logits/-5", "text.0/logits/01",
+    "text.0/logits/9223372036854775807", "text.0/logits", "a/b/c/d/e", "",
+  ]) func hostileNamesAreNotOfARecord(name: String) { #expect(RecordName(name) == nil) }
+
+  @Test(arguments: [
+    RecordName.settings, .logits(subject: "text.0", first: 32),
+    .state(subject: "painting.1", phase: "decoder", step: 3),
+    .tokens(subject: "answer.0"), .answer(subject: "answer.0"), .picture(subject: "painting.0"),
+  ]) func namesAreReadAsTheyAreWritten(name: RecordName) { #expect(RecordName(name.text) == name) }
+
+  /// A record may be another model's.
+  @Test(arguments: [[-1, 2], [3, 1 << 30], [1 << 30, 3]]) func tokensThatTheModelLacksAreRefused(ids: [Int]) throws {
+    let model = try Model(path: Self.folder["m"])
+    let picture = Picture(width: 60, height: 60, pixels: [UInt8](repeating: 9, count: 60 * 60 * 3))
+    #expect(throws: ModelError.self) { try ReadingRun(model, ids: ids + [3]).check() }
+    #expect(throws: ModelError.self) {
+      try ForcedAnswerRun(model, pictures: [picture], question: "What?", given: ids + [3], maxTokens: 2)
+        .run(observers: [])
+    }
+  }
+
   @Test func aModelIsNoRecord() throws {
     #expect(!EvidenceComparison.isRecord(Self.folder["m"]) && !EvidenceComparison.isRecord(Self.folder["int4"]))
   }

@@ -58,6 +58,13 @@ import Testing
     #expect(measure([(0..<99).map(Double.init)]).quantile(0.9) == nil)
   }
 
+  /// What cannot be compared must not look as if it were equal.
+  @Test func notANumberStaysSo() {
+    #expect(position(Self.reference, [1, .nan, 0, 0, 0, 0, 0]).divergence.isNaN)
+    let found = measure([[1, .nan], [2, 3]])
+    #expect(found.meanKL!.isNaN && found.median!.isNaN && found.largestKL!.isNaN)
+  }
+
   @Test func nothingMeasuredIsNoNumber() {
     let found = LogitsMeasure()
     #expect(found.meanKL == nil && found.median == nil && found.topAgreement == nil && found.perplexity == nil)

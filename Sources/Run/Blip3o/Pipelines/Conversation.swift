@@ -142,7 +142,13 @@ public final class Conversation {
 
   /// One pass over a prompt without a cache, for the observers.
   /// - Parameter first: the first token behind which logits are wanted; nil: behind the last alone.
+  /// - Throws: ``ModelError``, for tokens that come from elsewhere than the model's tokenizer too.
   func pass(_ prompt: Prompt, logitsFrom first: Int? = nil) throws {
+    let (limit, vocabulary) = (model.language.maxPositions, model.language.vocabularySize)
+    guard prompt.ids.count <= limit else { throw ModelError.promptTooLong(count: prompt.ids.count, limit: limit) }
+    if let bad = prompt.ids.first(where: { !(0..<vocabulary).contains($0) }) {
+      throw ModelError.option(name: "tokens", rule: "go up to \(vocabulary - 1), but one is \(bad)")
+    }
     try runner.stage("prompt") { run in
       runner.enter(run, "i2t")
       runner.progress(run, "prompt", step: 0, of: 1)

@@ -19,7 +19,7 @@ public struct ReadingRun: ObservedRun {
 
   public var mode: ComputeMode { runOptions.mode }
 
-  public var outline: PipelineOutline { PipelineOutline(logitsPath: "llm.lm_head") }
+  public var outline: PipelineOutline { .reading }
 
   public func check() throws {
     let conversation = try Conversation(model, run: runOptions)
@@ -32,8 +32,6 @@ public struct ReadingRun: ObservedRun {
   }
 
   private func read(_ conversation: Conversation) throws {
-    let limit = model.language.maxPositions
-    guard ids.count <= limit else { throw ModelError.promptTooLong(count: ids.count, limit: limit) }
     var prompt = Prompt(ids: Array(ids.dropLast()))
     prompt.positions.append(tokens: prompt.ids.count)
     try conversation.pass(prompt, logitsFrom: 0)
@@ -43,12 +41,8 @@ public struct ReadingRun: ObservedRun {
 /// Answering a question about pictures, and reading a given answer to it (teacher forcing) with others looking on at the logits before
 /// each of its tokens. So two models are compared on the same tokens, also where their own answers part.
 public struct ForcedAnswerRun: ObservedRun {
-  private let model: Model
-  private let pictures: [Picture]
-  private let question: String
+  private let asked: AskedQuestion
   private let given: [Int]?
-  private let maxTokens: Int
-  private let runOptions: RunOptions
 
   /// - Parameters:
   ///   - given: tokens of the answer that is read; nil: the model's own, the most likely one.
@@ -57,37 +51,29 @@ public struct ForcedAnswerRun: ObservedRun {
     _ model: Model, pictures: [Picture], question: String, given: [Int]? = nil, maxTokens: Int,
     run: RunOptions = .init()
   ) {
-    self.model = model
-    self.pictures = pictures
-    self.question = question
+    asked = AskedQuestion(model: model, pictures: pictures, question: question, maxTokens: maxTokens, runOptions: run)
     self.given = given
-    self.maxTokens = maxTokens
-    runOptions = run
   }
 
-  public var mode: ComputeMode { runOptions.mode }
+  public var mode: ComputeMode { asked.runOptions.mode }
 
-  public var outline: PipelineOutline { PipelineOutline(logitsPath: "llm.lm_head") }
-
-  private var messages: [ChatTemplate.Message] {
-    [.init(role: "user", content: String(repeating: ChatTemplate.image, count: pictures.count) + question)]
-  }
+  public var outline: PipelineOutline { .reading }
 
   public func check() throws {
-    let conversation = try Conversation(model, run: runOptions)
-    try conversation.runner.rehearse { try read(given ?? Array(repeating: 0, count: maxTokens), conversation) }
+    let conversation = try asked.conversation()
+    try conversation.runner.rehearse { try read(given ?? Array(repeating: 0, count: asked.maxTokens), conversation) }
   }
 
   public func run(observers: [any Observer]) throws -> RunResult {
-    let own = try Conversation(model, run: runOptions).answer(
-      messages, pictures: pictures, sampling: .greedy, maxTokens: maxTokens)
-    let answer = given ?? own.ids + (own.isComplete ? [model.tokens.endOfTurn] : [])
-    try read(answer, Conversation(model, run: runOptions, observers: observers))
+    let own = try asked.answer(ignoresEnd: false)
+    let answer = given ?? own.ids + (own.isComplete ? [asked.model.tokens.endOfTurn] : [])
+    try read(answer, asked.conversation(observers: observers))
     return RunResult(tokens: given == nil ? answer : own.ids, answer: own.text)
   }
 
   private func read(_ answer: [Int], _ conversation: Conversation) throws {
-    var prompt = try conversation.prompt(ChatTemplate.text(messages, addsGenerationPrompt: true), pictures)
+    var prompt = try conversation.prompt(
+      ChatTemplate.text(asked.messages, addsGenerationPrompt: true), asked.pictures)
     let first = prompt.ids.count - 1
     // Behind the answer's last token nothing is asked.
     prompt.ids += answer.dropLast()
