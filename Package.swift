@@ -208,7 +208,7 @@ let package = Package(
       "Evidence",
       [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "ModelSources", "Quantization", "Conversion",
-        "Samples", "NetworkRuntime", "Blip3o", "Evidence",
+        "Samples", "NetworkRuntime", "Observation", "Blip3o", "Evidence",
       ]),
     Floor.look.tests("Documents", ["TestSupport", "JSONText", "Documents"]),
     Floor.look.tests(

@@ -76,6 +76,7 @@
 @_exported import struct NetworkRuntime.ObservedValues
 @_exported import protocol NetworkRuntime.Observer
 @_exported import enum NetworkRuntime.RuntimeError
+@_exported import struct Observation.LogitsPosition
 @_exported import class Observation.Profiler
 @_exported import struct Observation.TracedTensor
 @_exported import struct Pictures.Picture

@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+import Observation
 
 /// How a model's logits differ from the reference's, over many documents. Sums are f64; each position's divergence is kept, 8 bytes.
 public struct LogitsMeasure: Sendable {
@@ -16,54 +16,7 @@ public struct LogitsMeasure: Sendable {
 
   mutating func begin() { divergences.append([]) }
 
-  /// One position.
-  struct Position: Sendable {
-    let divergence: Double
-    let isTopEqual: Bool
-    let isInTopFive: Bool
-    /// -log p of the token that came, by the reference and the model; nil where none came.
-    let surprise: (reference: Double, model: Double)?
-
-    /// - Parameters:
-    ///   - p, q: logits of the reference and the model, `[vocabulary]`.
-    ///   - target: the token that came.
-    init(_ p: UnsafeBufferPointer<Float>, _ q: UnsafeBufferPointer<Float>, target: Int?) {
-      let (a, b) = (Self.logSum(p), Self.logSum(q))
-      var sum = 0.0
-      for index in p.indices {
-        let logP = Double(p[index]) - a
-        sum += exp(logP) * (logP - (Double(q[index]) - b))
-      }
-      // Of equal logits exactly 0; rounding never makes a distance negative. NaN stays what it is.
-      divergence = sum < 0 ? 0 : sum
-      let top = Self.top(p)
-      isTopEqual = Self.top(q) == top
-      // How many the model finds more likely; of equals the first comes first, as everywhere.
-      var before = 0
-      for index in q.indices where q[index] > q[top] || q[index] == q[top] && index < top { before += 1 }
-      isInTopFive = before < 5
-      surprise = target.map { (a - Double(p[$0]), b - Double(q[$0])) }
-    }
-
-    /// A position of which only the divergence is known.
-    init(divergence: Double) {
-      self.divergence = divergence
-      (isTopEqual, isInTopFive, surprise) = (true, true, nil)
-    }
-
-    private static func logSum(_ x: UnsafeBufferPointer<Float>) -> Double {
-      let top = Double(x.max() ?? 0)
-      return top + log(x.reduce(0.0) { $0 + exp(Double($1) - top) })
-    }
-
-    private static func top(_ x: UnsafeBufferPointer<Float>) -> Int {
-      var best = 0
-      for index in x.indices where x[index] > x[best] { best = index }
-      return best
-    }
-  }
-
-  mutating func add(_ position: Position) {
+  mutating func add(_ position: LogitsPosition) {
     divergences[divergences.count - 1].append(position.divergence)
     if position.isTopEqual { topCount += 1 }
     if position.isInTopFive { topFiveCount += 1 }

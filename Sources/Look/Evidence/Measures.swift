@@ -45,14 +45,14 @@ public final class Measures: RunSink {
       .logits(subject: subject.name, first: first), count: values.count, of: subject, what: "logits")
     let targets = try targets(of: subject)
     let rowCount = values.count / max(1, width)
-    let found = Mutex([LogitsMeasure.Position?](repeating: nil, count: rowCount))
+    let found = Mutex([LogitsPosition?](repeating: nil, count: rowCount))
     nonisolated(unsafe) let values = values
     expected.withUnsafeBufferPointer { expected in
       nonisolated(unsafe) let expected = expected
       Workers.run(threadCount: threadCount, itemCount: rowCount) { _, row in
         let range = row * width..<(row + 1) * width
         let target = first + row < targets.count ? targets[first + row] : nil
-        let position = LogitsMeasure.Position(
+        let position = LogitsPosition(
           UnsafeBufferPointer(rebasing: expected[range]), UnsafeBufferPointer(rebasing: values[range]),
           target: target.flatMap { $0 < width ? $0 : nil })
         found.withLock { $0[row] = position }

@@ -118,25 +118,11 @@ public final class RunDiff {
     for row in 0..<first.rowCount {
       let p = UnsafeBufferPointer(start: first.base + row * first.channels, count: first.channels)
       let q = UnsafeBufferPointer(start: second.base + row * first.channels, count: first.channels)
-      let kl = Self.divergence(p, q)
+      let position = LogitsPosition(p, q)
       logits.count += 1
-      logits.meanKL += kl
-      logits.largestKL = max(logits.largestKL, kl)
-      func top(_ x: UnsafeBufferPointer<Float>) -> Int { x.indices.max { x[$0] < x[$1] } ?? 0 }
-      if top(p) == top(q) { logits.topAgreement += 1 }
-    }
-  }
-
-  /// Sum over p of p log(p / q), both softmaxes.
-  static func divergence(_ p: UnsafeBufferPointer<Float>, _ q: UnsafeBufferPointer<Float>) -> Double {
-    func logSum(_ x: UnsafeBufferPointer<Float>) -> Double {
-      let top = Double(x.max() ?? 0)
-      return top + log(x.reduce(0.0) { $0 + exp(Double($1) - top) })
-    }
-    let (a, b) = (logSum(p), logSum(q))
-    return p.indices.reduce(0.0) { sum, index in
-      let logP = Double(p[index]) - a
-      return sum + exp(logP) * (logP - (Double(q[index]) - b))
+      logits.meanKL += position.divergence
+      logits.largestKL = max(logits.largestKL, position.divergence)
+      if position.isTopEqual { logits.topAgreement += 1 }
     }
   }
 

@@ -1,12 +1,13 @@
 @testable import Evidence
+@testable import Observation
 import Testing
 
 @Suite struct LogitsMeasureTests {
   private static let reference: [Float] = [2, 1, 0.5, -1, 0.25, 3, -2]
   private static let model: [Float] = [1.5, 1.25, 0, -1, 0.75, 2.5, 0.5]
 
-  private func position(_ p: [Float], _ q: [Float], target: Int? = nil) -> LogitsMeasure.Position {
-    p.withUnsafeBufferPointer { p in q.withUnsafeBufferPointer { LogitsMeasure.Position(p, $0, target: target) } }
+  private func position(_ p: [Float], _ q: [Float], target: Int? = nil) -> LogitsPosition {
+    p.withUnsafeBufferPointer { p in q.withUnsafeBufferPointer { LogitsPosition(p, $0, target: target) } }
   }
 
   /// Known answers: numpy in float64, sum of exp(log p) (log p - log q).
@@ -37,7 +38,9 @@ import Testing
     var measure = LogitsMeasure()
     for document in documents {
       measure.begin()
-      for value in document { measure.add(.init(divergence: value)) }
+      for value in document {
+        measure.add(.init(divergence: value, isTopEqual: true, isInTopFive: true, surprise: nil))
+      }
     }
     return measure
   }
