@@ -1,22 +1,33 @@
-import Documents
 import ArgumentParser
+import Documents
 import Glibc
 import ModelSources
 import Tensors
 
-/// Options of commands that do long work.
-struct WorkOptions: ParsableArguments {
+/// How much of the machine a command takes, and whether it talks.
+struct EffortOptions: ParsableArguments {
   @Option(help: "Threads to use. (default: one a processor)")
   var threads: Int?
-
-  @Option(help: ArgumentHelp("Memory for buffers, such as 64M or 1G.", valueName: "size"))
-  var memory: String?
 
   @Flag(name: .shortAndLong, help: "No progress, no notes.")
   var quiet = false
 
   func validate() throws {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
+  }
+}
+
+/// Options of commands that do long work.
+struct WorkOptions: ParsableArguments {
+  @OptionGroup var effort: EffortOptions
+
+  @Option(help: ArgumentHelp("Memory for buffers, such as 64M or 1G.", valueName: "size"))
+  var memory: String?
+
+  var threads: Int? { effort.threads }
+  var quiet: Bool { effort.quiet }
+
+  func validate() throws {
     if let memory, Quantity.parseBytes(memory) == nil { throw ValidationError("--memory takes a size such as 64M") }
   }
 

@@ -54,7 +54,8 @@ struct Compare: ParsableCommand {
   @Option(help: ArgumentHelp("Keep what each model made: safetensors files in a folder.", valueName: "folder"))
   var saveRecords: String?
 
-  @Option(help: ArgumentHelp("Keep the pictures, and grids of them and their differences.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Keep the pictures, and grids of the first 12 and their differences.", valueName: "folder"))
   var savePictures: String?
 
   @Option(help: ArgumentHelp("text, md, csv or json.", valueName: "format"))
@@ -64,15 +65,15 @@ struct Compare: ParsableCommand {
 
   @OptionGroup var report: ReportOptions
 
-  @Option(help: "Threads to use. (default: one a processor)")
-  var threads: Int?
-
-  @Flag(name: .shortAndLong, help: "No progress, no notes.")
-  var quiet = false
+  @OptionGroup var effort: EffortOptions
 
   func validate() throws {
-    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
     guard !models.isEmpty else { throw ValidationError("name a model to hold against the reference") }
+    guard !modeNames.isEmpty else { throw ValidationError("--compute takes at least one mode") }
+    // Their records and pictures would have one name.
+    for list in [models, modeNames] where Set(list).count < list.count {
+      throw ValidationError("a model or a mode is named twice: \(list.joined(separator: ", "))")
+    }
     for mode in modeNames where ComputeMode(rawValue: mode) == nil {
       throw ValidationError("--compute takes f32, bf16, int8 and auto, with commas between: not '\(mode)'")
     }
@@ -82,12 +83,11 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let options = try painting.options()
-    let given = try subjects.read(options, noise: try painting.givenNoise(), quiet: quiet)
-    let meter = CompareMeter(isShown: !quiet)
+    let given = try subjects.read(options, noise: try painting.givenNoise(), quiet: effort.quiet)
+    let meter = CompareMeter(isShown: !effort.quiet)
     var run = RunOptions(
-      threadCount: threads ?? RunOptions.defaultThreadCount, progress: { meter.show($0) })
+      threadCount: effort.threads ?? RunOptions.defaultThreadCount, progress: { meter.show($0) })
     subjects.pixels.apply(to: &run)
-    let isRecord = EvidenceComparison.isRecord(reference)
     // What cannot be is told before the work: of models, modes, and where things are to be written.
     let candidates = try models.flatMap { path in
       let model = try Model(path: path)
@@ -96,30 +96,33 @@ struct Compare: ParsableCommand {
         return try given.candidate(model, path: path, run)
       }
     }
-    try candidates.forEach(EvidenceComparison.check)
-    let folders = try EvidenceFolders(records: saveRecords, pictures: savePictures)
+    run.mode = referenceCompute
+    let reference =
+      EvidenceComparison.isRecord(reference)
+      ? nil : try given.candidate(Model(path: reference), path: reference, run)
+    try (candidates + [reference].compactMap(\.self)).forEach(EvidenceComparison.check)
     if let saveReference {
-      guard !isRecord else { throw ValidationError("--save-reference: '\(reference)' is what was kept already") }
+      guard reference != nil else {
+        throw ValidationError("--save-reference: '\(self.reference)' is what was kept already")
+      }
       try OutputFile.check(saveReference, form: .safetensors)
     }
+    let folders = try EvidenceFolders(records: saveRecords, pictures: savePictures)
     let resources = Resources(threadCount: run.threadCount)
-    let settings = given.settings
     let total = candidates[0].subjects.count
     let willRun: (String, EvidenceSubject) -> Void = { meter.begin($0, $1, of: total) }
+    let keep = folders.keeping(EvidenceFolders.referenceLabel)
     let comparison: EvidenceComparison
-    if isRecord {
-      comparison = try EvidenceComparison(
-        reading: reference, settings: settings, subjects: candidates[0].subjects, resources: resources,
-        willRun: willRun, keep: folders.keeping("reference"))
-    } else {
-      run.mode = referenceCompute
-      let candidate = try given.candidate(Model(path: reference), path: reference, run)
-      try EvidenceComparison.check(candidate)
+    if let reference {
       let place = TemporaryRecord(keptAt: saveReference)
       defer { place.remove() }
       comparison = try EvidenceComparison(
-        running: candidate, settings: settings, recordPath: place.path, resources: resources, willRun: willRun,
-        keep: folders.keeping("reference"))
+        running: reference, settings: given.settings, recordPath: place.path, resources: resources, willRun: willRun,
+        keep: keep)
+    } else {
+      comparison = try EvidenceComparison(
+        reading: self.reference, settings: given.settings, subjects: candidates[0].subjects, resources: resources,
+        willRun: willRun, keep: keep)
     }
     for candidate in candidates {
       let label = EvidenceFolders.label(candidate, among: candidates)
@@ -135,47 +138,4 @@ struct Compare: ParsableCommand {
     for failure in failures { Terminal.say("bantam: \(failure)") }
     Glibc.exit(ExitStatus.differs.rawValue)
   }
-}
-
-/// Bounds that the models must keep.
-struct BoundOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Exit with 1 when a mean KL divergence is higher.", valueName: "nats"))
-  var maxKl: Double?
-
-  @Option(help: ArgumentHelp("Exit with 1 when fewer first choices agree, in percent.", valueName: "percent"))
-  var minTop1: Double?
-
-  @Option(help: ArgumentHelp("Exit with 1 when the features' SQNR is lower.", valueName: "dB"))
-  var minFeatures: Double?
-
-  @Option(help: ArgumentHelp("Exit with 1 when the latents' SQNR is lower.", valueName: "dB"))
-  var minLatents: Double?
-
-  @Option(help: ArgumentHelp("Exit with 1 when a picture's PSNR is lower.", valueName: "dB"))
-  var minPsnr: Double?
-
-  @Option(help: ArgumentHelp("Exit with 1 when a picture's SSIM is lower.", valueName: "0 to 1"))
-  var minSsim: Double?
-
-  var gates: EvidenceReport.Gates {
-    var gates = EvidenceReport.Gates()
-    (gates.maxKL, gates.minTop1) = (maxKl, minTop1.map { $0 / 100 })
-    (gates.minFeatures, gates.minLatents) = (minFeatures, minLatents)
-    (gates.minPSNR, gates.minSSIM) = (minPsnr, minSsim)
-    return gates
-  }
-}
-
-/// Where the reference's record goes: to a file that is kept, or one that is removed at the end.
-struct TemporaryRecord {
-  let path: String
-  private let isKept: Bool
-
-  init(keptAt path: String?) {
-    isKept = path != nil
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-    self.path = path ?? Folder.join(folder, "bantam-reference.\(getpid()).safetensors")
-  }
-
-  func remove() { if !isKept { unlink(path) } }
 }

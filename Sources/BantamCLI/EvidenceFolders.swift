@@ -12,6 +12,7 @@ final class EvidenceFolders {
   private var labels: [String] = []
   private var subjects: [(name: String, title: String)] = []
 
+  static let referenceLabel = "reference"
   /// Rows of a grid at the most: all of its pictures are in memory at once.
   private static let rowLimit = 12
 
@@ -26,7 +27,7 @@ final class EvidenceFolders {
   static func label(_ candidate: EvidenceComparison.Candidate, among all: [EvidenceComparison.Candidate]) -> String {
     let stem = candidate.name.hasSuffix(".bantam") ? String(candidate.name.dropLast(7)) : candidate.name
     let same = all.filter { $0.name == candidate.name }
-    if same.count == 1 { return stem }
+    if same.count == 1, stem != referenceLabel { return stem }
     if Set(same.map(\.path)).count == 1 { return "\(stem)-\(candidate.compute)" }
     let paths = same.map(\.path).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
     return "\(stem)-\(paths.firstIndex(of: candidate.path)! + 1)-\(candidate.compute)"

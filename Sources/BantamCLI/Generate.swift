@@ -163,17 +163,11 @@ struct PaintingOptions: ParsableArguments {
 
 /// Options of commands that run networks.
 struct RuntimeOptions: ParsableArguments {
-  @Option(help: "Threads to use. (default: one a processor)")
-  var threads: Int?
+  @OptionGroup var effort: EffortOptions
 
   @OptionGroup var compute: ComputeOptions
 
-  @Flag(name: .shortAndLong, help: "No progress, no notes.")
-  var quiet = false
-
-  func validate() throws {
-    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
-  }
+  var quiet: Bool { effort.quiet }
 
   /// How products are computed, in commands that choose the fastest where the user asks for none.
   var mode: ComputeMode { compute.compute ?? .auto }
@@ -181,7 +175,7 @@ struct RuntimeOptions: ParsableArguments {
   /// - Parameter mode: where the user asks for none.
   func options(_ meter: StepMeter, otherwise mode: ComputeMode = .auto) -> RunOptions {
     RunOptions(
-      threadCount: threads ?? RunOptions.defaultThreadCount, mode: compute.compute ?? mode,
+      threadCount: effort.threads ?? RunOptions.defaultThreadCount, mode: compute.compute ?? mode,
       progress: { meter.show($0) })
   }
 }

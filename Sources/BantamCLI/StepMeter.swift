@@ -1,5 +1,5 @@
-import Documents
 import Blip3o
+import Documents
 import Glibc
 import Synchronization
 import Tensors

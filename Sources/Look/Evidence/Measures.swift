@@ -93,9 +93,8 @@ public final class Measures: RunSink {
       try keep(subject, picture)
     }
     if subject.kind == .answer {
+      let isEqual = expected.tokens == result.tokens
       let parted = zip(expected.tokens, result.tokens).prefix { $0 == $1 }.count
-      // The reference's answer ends with the end of its turn, where it has come to one.
-      let isEqual = parted == result.tokens.count && parted + 1 >= expected.tokens.count
       answers.append(
         Answer(
           subject: subject.name, question: subject.title, reference: expected.answer ?? "", model: result.answer ?? "",

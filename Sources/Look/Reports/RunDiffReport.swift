@@ -59,7 +59,8 @@ public struct RunDiffReport {
     document.data("outlier_rows", .int(diff.outlierRowCount))
     guard diff.roundedRowCount > 0 else { return }
     document.note(
-      "8 bits: \(diff.outlierRowCount) of \(diff.roundedRowCount) rows of activations have a value over 64 times their rms"
+      "8 bits: \(diff.outlierRowCount) of \(diff.roundedRowCount) rows of activations have a value over "
+        + "\(ObservedValues.outlierRatio) times their rms"
     )
   }
 

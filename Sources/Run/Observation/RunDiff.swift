@@ -49,8 +49,8 @@ public final class RunDiff {
   public var made: [RunResult] { results.compactMap { $0 } }
   /// Whether every operation of the second model read what the first one's did.
   public let isLocal: Bool
-  /// Rows of the second run's activations that were rounded to 8 bits, and those of them whose largest value is over 64 times their
-  /// root mean square.
+  /// Rows of the second run's activations that were rounded to 8 bits, and those of them that 8 bits suit badly
+  /// (``ObservedValues/outlierRatio``).
   public private(set) var roundedRowCount = 0
   public private(set) var outlierRowCount = 0
   /// How each side's products were computed.

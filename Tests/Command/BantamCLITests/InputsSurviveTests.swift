@@ -59,7 +59,10 @@ import TestSupport
     (["encode", "tiny", "picture.png"], "-o", ["picture.png", "tiny/tokenizer.json"]),
     (["diff", "picture.png", "picture.png"], "-o", ["picture.png"]),
     (["grid", "picture.png"], "-o", ["picture.png"]),
-    (["trace", "m.bantam", "--prompt", "a"] + quick, "-o", ["m.bantam"]),
+    (
+      ["compare", "m.bantam", "tiny", "--text", "recipe.json"], "--save-reference",
+      ["m.bantam", "recipe.json", "tiny/config.json", "tiny/model-00001-of-00003.safetensors"]
+    ), (["trace", "m.bantam", "--prompt", "a"] + quick, "-o", ["m.bantam"]),
     (
       ["trace", "tiny", "--image", "picture.png", "--question", "a"], "-o",
       ["picture.png", "tiny/preprocessor_config.json"]

@@ -5,6 +5,7 @@ import Encodings
 import JSONText
 import ModelSources
 import NetworkRuntime
+import Observation
 import Pictures
 import Quantization
 @testable import Samples
@@ -113,6 +114,20 @@ import TestSupport
     .state(subject: "painting.1", phase: "decoder", step: 3),
     .tokens(subject: "answer.0"), .answer(subject: "answer.0"), .picture(subject: "painting.0"),
   ]) func namesAreReadAsTheyAreWritten(name: RecordName) { #expect(RecordName(name.text) == name) }
+
+  /// An answer that ends where the reference's goes on is another.
+  @Test(arguments: [([5, 6, 7], nil), ([5, 6], 2), ([5, 6, 7, 8], 3), ([5, 9, 7], 1), ([], 0)] as [([Int], Int?)])
+  func answersAreEqualTokenForToken(own: [Int], parts: Int?) throws {
+    let folder = TemporaryFolder()
+    let subject = EvidenceSubject(.answer, number: 0, title: "?") { _ in fatalError("is not run") }
+    let writer = try RecordWriter(path: folder["r.safetensors"], tensorCount: 8)
+    try writer.finish(subject, RunResult(tokens: [5, 6, 7], answer: "abc"))
+    try writer.finish(settings: .members(["schema": .string(Record.schema)]))
+    let measures = Measures(against: try Record(path: folder["r.safetensors"]), threadCount: 1)
+    try measures.finish(subject, RunResult(tokens: own, answer: "x"))
+    #expect(measures.answers.first?.firstDifferentToken == parts)
+    #expect(measures.answers.first?.reference == "abc")
+  }
 
   /// A record may be another model's.
   @Test(arguments: [[-1, 2], [3, 1 << 30], [1 << 30, 3]]) func tokensThatTheModelLacksAreRefused(ids: [Int]) throws {

@@ -66,9 +66,10 @@ public struct ForcedAnswerRun: ObservedRun {
 
   public func run(observers: [any Observer]) throws -> RunResult {
     let own = try asked.answer(ignoresEnd: false)
-    let answer = given ?? own.ids + (own.isComplete ? [asked.model.tokens.endOfTurn] : [])
-    try read(answer, asked.conversation(observers: observers))
-    return RunResult(tokens: given == nil ? answer : own.ids, answer: own.text)
+    // The end of the turn is a token like others: an answer that ends is not one that goes on.
+    let tokens = own.ids + (own.isComplete ? [asked.model.tokens.endOfTurn] : [])
+    try read(given ?? tokens, asked.conversation(observers: observers))
+    return RunResult(tokens: tokens, answer: own.text)
   }
 
   private func read(_ answer: [Int], _ conversation: Conversation) throws {
