@@ -108,7 +108,7 @@ public enum GroupKernels {
 }
 
 /// `10 log10(signal / noise)`, +infinity without noise.
-func decibels(_ signal: Double, over noise: Double) -> Double {
+public func decibels(_ signal: Double, over noise: Double) -> Double {
   if noise == 0 { return .infinity }
   return 10 * log10(signal / noise)
 }

@@ -45,6 +45,13 @@ public struct WeightDiff: Sendable {
     rows = pairs.indices.map { found[$0]! }
   }
 
+  /// Energy of the reference over that of the differences, in dB, over all rows that both sides have as numbers: infinite without
+  /// difference.
+  public static func sqnrDecibels(of rows: [Row]) -> Double {
+    let values = rows.compactMap(\.values)
+    return decibels(values.reduce(0) { $0 + $1.signalSquare }, over: values.reduce(0) { $0 + $1.errorSquare })
+  }
+
   struct Pair: Sendable {
     let name: TensorName
     let a: Int?

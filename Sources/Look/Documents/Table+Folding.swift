@@ -2,7 +2,7 @@ extension Table {
   /// A line for people: rows that were folded into one, or one row.
   struct Line {
     var cells: [String]
-    /// What the order looks at.
+    /// What the order looks at; nil for NaN, too.
     var sortKey: Double?
     let rowCount: Int
   }
@@ -15,9 +15,9 @@ extension Table {
     return lines.enumerated().sorted { a, b in
       let (x, y) = (a.element.sortKey, b.element.sortKey)
       // What has no value here comes first: it stands for something that could not be compared.
-      if x == y || (x?.isNaN ?? false) && (y?.isNaN ?? false) { return a.offset < b.offset }
-      guard let x, !x.isNaN else { return true }
-      guard let y, !y.isNaN else { return false }
+      if x == y { return a.offset < b.offset }
+      guard let x else { return true }
+      guard let y else { return false }
       return order.isAscending ? x < y : x > y
     }.map(\.element)
   }
@@ -37,6 +37,7 @@ extension Table {
     for column in columns.indices { cells.append(text(column, rows, members)) }
     let key = order.flatMap { order -> Double? in
       let values = rows.compactMap { $0[order.column].magnitude }
+      guard !values.contains(where: \.isNaN) else { return nil }
       if case .sum = columns[order.column].fold { return values.reduce(0, +) }
       return values.min { order.isAscending ? $0 < $1 : $0 > $1 }
     }
@@ -59,6 +60,8 @@ extension Table {
       guard
         let worst = found.min(by: {
           let (a, b) = (cells[$0].magnitude!, cells[$1].magnitude!)
+          // Nothing is worse than what is no number.
+          if a.isNaN || b.isNaN { return a.isNaN && !b.isNaN }
           return isLowest ? a < b : a > b
         })
       else { return "" }

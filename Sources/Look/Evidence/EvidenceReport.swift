@@ -23,10 +23,10 @@ public struct EvidenceReport {
     for fact in given { document.fact(fact.key, fact.title, fact.value) }
     document.add(models)
     if entries.count > 1 {
-      document.add(sizes)
+      document.add(screen(sizeFigures))
       if entries.contains(where: { !$0.measures.logits.isEmpty }) { document.add(language) }
       if entries.contains(where: { !$0.measures.states.isEmpty }) {
-        document.add(painting)
+        document.add(screen(paintingFigures))
         document.add(drift)
       }
       if entries.contains(where: { !$0.measures.pictures.isEmpty }) { document.add(pictures) }
@@ -40,65 +40,95 @@ public struct EvidenceReport {
 
   // MARK: Tables
 
+  /// A figure that each model has one of.
+  private struct Figure {
+    /// In JSON.
+    let key: String
+    /// On a screen, where columns are grouped and titles can be short; elsewhere.
+    let title: String
+    let wideTitle: String?
+    let rank: Int
+    let cell: (EvidenceComparison.Entry) -> Cell
+
+    init(
+      _ key: String, _ title: String, wide: String?, rank: Int = 0, _ cell: @escaping (EvidenceComparison.Entry) -> Cell
+    ) {
+      self.key = key
+      self.title = title
+      wideTitle = wide
+      self.rank = rank
+      self.cell = cell
+    }
+  }
+
+  private var sizeFigures: [Figure] {
+    [
+      .init("compute", "compute", wide: "compute") { .text($0.compute) },
+      .init("bytes", "bytes", wide: "bytes") { .of($0.weights?.byteCount) { .bytes($0) } },
+      .init("bits_per_weight", "bits/w", wide: "bits/w") { .of($0.weights?.bitsPerWeight) { .number($0, places: 2) } },
+      .init("bits_per_quantizable", "quantizable", wide: "of quantizable", rank: 1) {
+        .of($0.weights?.bitsPerQuantizable) { .number($0, places: 2) }
+      },
+      .init("weight_sqnr_db", "SQNR", wide: "weight SQNR") { .of($0.weights?.sqnrDecibels) { .decibels($0) } },
+      .init("seconds", "time", wide: "seconds") { .of($0.seconds) { .seconds($0) } },
+      .init("anonymous_bytes", "memory", wide: "memory", rank: 2) { .of($0.anonymousByteCount) { .bytes($0) } },
+      .init("file_bytes", "mapped", wide: "mapped", rank: 3) { .of($0.fileByteCount) { .bytes($0) } },
+    ]
+  }
+
+  private var paintingFigures: [Figure] {
+    [
+      .init("features_sqnr_db", "features", wide: "features") { .of(state($0, features)) { .decibels($0) } },
+      .init("latents_sqnr_db", "latents", wide: "latents") { .of(state($0, latents)) { .decibels($0) } },
+      .init("psnr_db", "PSNR", wide: "PSNR") { .of($0.measures.psnrDecibels) { .decibels($0) } },
+      .init("lowest_psnr_db", "lowest", wide: nil, rank: 1) { .of($0.measures.lowestPSNR) { .decibels($0) } },
+      .init("ssim", "SSIM", wide: "SSIM") { .of($0.measures.meanSSIM) { .number($0, places: 4) } },
+      .init("haarpsi", "HaarPSI", wide: "HaarPSI", rank: 2) {
+        .of($0.measures.meanHaarPSI) { .number($0, places: 4) }
+      },
+    ]
+  }
+
+  /// What has no place on a screen, or another one there.
+  private var otherFigures: [Figure] {
+    func logits(_ entry: EvidenceComparison.Entry) -> LogitsMeasure? {
+      mainKind(entry).flatMap { entry.measures.logits[$0] }
+    }
+    return [
+      .init("worst_tensor", "", wide: nil) { .of($0.weights?.worst?.name) { .name($0) } },
+      .init("worst_tensor_sqnr_db", "", wide: nil) { .of($0.weights?.worst?.sqnrDecibels) { .decibels($0) } },
+      .init("kl_kind", "", wide: nil) { .of(mainKind($0)) { .text($0.rawValue) } },
+      .init("mean_kl", "", wide: "KL") { .of(logits($0)?.meanKL) { .error($0) } },
+      .init("mean_kl_standard_error", "", wide: "+-") { .of(logits($0)?.standardError) { .error($0) } },
+      .init("top1_agreement", "", wide: "top-1") { .of(logits($0)?.topAgreement) { .fraction($0, places: 2) } },
+      .init("top5_agreement", "", wide: "top-5") { .of(logits($0)?.topFiveAgreement) { .fraction($0, places: 2) } },
+      .init("perplexity", "", wide: "perplexity") { .of(logits($0)?.perplexity) { .number($0, places: 4) } },
+      .init("answer_agreement", "", wide: "answers") { .of($0.measures.answerAgreement) { .fraction($0) } },
+      .init("lowest_ssim", "", wide: nil) { .of($0.measures.lowestSSIM) { .number($0, places: 4) } },
+    ]
+  }
+
   /// All of a model in one row.
   private var models: Table {
+    let figures = sizeFigures + otherFigures + paintingFigures
     var table = Table(
-      "models",
-      [
-        .init("name", "model"), .init("path", nil), .init("compute", "compute"), .init("bytes", "bytes"),
-        .init("bits_per_weight", "bits/w"), .init("bits_per_quantizable", "of quantizable"),
-        .init("weight_sqnr_db", "weight SQNR"), .init("worst_tensor", nil), .init("worst_tensor_sqnr_db", nil),
-        .init("kl_kind", nil), .init("mean_kl", "KL"), .init("mean_kl_standard_error", "+-"),
-        .init("top1_agreement", "top-1"), .init("top5_agreement", "top-5"), .init("perplexity", "perplexity"),
-        .init("answer_agreement", "answers"), .init("features_sqnr_db", "features"),
-        .init("latents_sqnr_db", "latents"), .init("psnr_db", "PSNR"), .init("lowest_psnr_db", nil),
-        .init("ssim", "SSIM"), .init("lowest_ssim", nil), .init("haarpsi", "HaarPSI"), .init("seconds", "seconds"),
-        .init("anonymous_bytes", "memory"), .init("file_bytes", "mapped"),
-      ])
+      "models", [.init("name", "model"), .init("path", nil)] + figures.map { .init($0.key, $0.wideTitle) })
     table.isWide = true
-    for entry in entries {
-      let kind = mainKind(entry)
-      let logits = kind.flatMap { entry.measures.logits[$0] }
-      table.add([
-        .name(entry.name), .name(entry.path), .text(entry.compute), .of(entry.weights?.byteCount) { .bytes($0) },
-        .of(entry.weights?.bitsPerWeight) { .number($0, places: 2) },
-        .of(entry.weights?.bitsPerQuantizable) { .number($0, places: 2) },
-        .of(entry.weights?.sqnrDecibels) { .decibels($0) }, .of(entry.weights?.worst?.name) { .name($0) },
-        .of(entry.weights?.worst?.sqnrDecibels) { .decibels($0) }, .of(kind) { .text($0.rawValue) },
-        .of(logits?.meanKL) { .error($0) }, .of(logits?.standardError) { .error($0) },
-        .of(logits?.topAgreement) { .fraction($0, places: 2) },
-        .of(logits?.topFiveAgreement) { .fraction($0, places: 2) },
-        .of(logits?.perplexity) { .number($0, places: 4) },
-        .of(entry.measures.answerAgreement) { .fraction($0) }, .of(state(entry, features)) { .decibels($0) },
-        .of(state(entry, latents)) { .decibels($0) }, .of(entry.measures.psnrDecibels) { .decibels($0) },
-        .of(entry.measures.lowestPSNR) { .decibels($0) },
-        .of(entry.measures.meanSSIM) { .number($0, places: 4) },
-        .of(entry.measures.lowestSSIM) { .number($0, places: 4) },
-        .of(entry.measures.meanHaarPSI) { .number($0, places: 4) }, .of(entry.seconds) { .seconds($0) },
-        .of(entry.anonymousByteCount) { .bytes($0) }, .of(entry.fileByteCount) { .bytes($0) },
-      ])
-    }
+    for entry in entries { table.add([.name(entry.name), .name(entry.path)] + figures.map { $0.cell(entry) }) }
     return table
   }
 
-  private var sizes: Table {
-    var table = Table(
-      nil,
-      [
-        .init(nil, "model"), .init(nil, "compute"), .init(nil, "bytes"), .init(nil, "bits/w"),
-        .init(nil, "quantizable", rank: 1), .init(nil, "SQNR"), .init(nil, "time"), .init(nil, "memory", rank: 2),
-        .init(nil, "mapped", rank: 3),
-      ])
-    for entry in entries {
-      table.add([
-        .name(entry.name), .text(entry.compute), .of(entry.weights?.byteCount) { .bytes($0) },
-        .of(entry.weights?.bitsPerWeight) { .number($0, places: 2) },
-        .of(entry.weights?.bitsPerQuantizable) { .number($0, places: 2) },
-        .of(entry.weights?.sqnrDecibels) { .decibels($0) }, .of(entry.seconds) { .seconds($0) },
-        .of(entry.anonymousByteCount) { .bytes($0) }, .of(entry.fileByteCount) { .bytes($0) },
-      ])
-    }
+  /// Some figures of all models, for a screen.
+  private func screen(_ figures: [Figure]) -> Table {
+    var table = Table(nil, [.init(nil, "model")] + figures.map { .init(nil, $0.title, rank: $0.rank) })
+    for entry in entries { table.add([label(entry)] + figures.map { $0.cell(entry) }) }
     return table
+  }
+
+  /// A model's name for people: with its mode where that is what tells it from another.
+  private func label(_ entry: EvidenceComparison.Entry) -> Cell {
+    let isOne = entries.count { $0.name == entry.name } == 1
+    return .name(isOne ? entry.name : "\(entry.name) \(entry.compute)")
   }
 
   /// A row a model and kind of subject.
@@ -106,7 +136,8 @@ public struct EvidenceReport {
     var table = Table(
       "language",
       [
-        .init("name", "model"), .init("compute", nil), .init("kind", "logits of"), .init("documents", nil),
+        .init("name", nil), .init("compute", nil), .init(nil, "model"), .init("kind", "logits of"),
+        .init("documents", nil),
         .init("positions", "positions", rank: 3), .init("mean_kl", "KL"),
         .init("mean_kl_standard_error", "+-"), .init("median_kl", "median", rank: 1), .init("p90_kl", nil),
         .init("p99_kl", "99 %", rank: 2), .init("p99_9_kl", nil), .init("max_kl", "largest", rank: 4),
@@ -117,7 +148,7 @@ public struct EvidenceReport {
       for entry in entries {
         guard let logits = entry.measures.logits[kind] else { continue }
         table.add([
-          .name(entry.name), .text(entry.compute), .text(Self.plural(kind)), .count(logits.documentCount),
+          .name(entry.name), .text(entry.compute), label(entry), .text(Self.plural(kind)), .count(logits.documentCount),
           .count(logits.positionCount), .of(logits.meanKL) { .error($0) }, .of(logits.standardError) { .error($0) },
           .of(logits.median) { .error($0) }, .of(logits.quantile(0.9)) { .error($0) },
           .of(logits.quantile(0.99)) { .error($0) }, .of(logits.quantile(0.999)) { .error($0) },
@@ -139,24 +170,6 @@ public struct EvidenceReport {
     }
   }
 
-  private var painting: Table {
-    var table = Table(
-      nil,
-      [
-        .init(nil, "model"), .init(nil, "features"), .init(nil, "latents"), .init(nil, "PSNR"),
-        .init(nil, "lowest", rank: 1), .init(nil, "SSIM"), .init(nil, "HaarPSI", rank: 2),
-      ])
-    for entry in entries {
-      table.add([
-        .name(entry.name), .of(state(entry, features)) { .decibels($0) }, .of(state(entry, latents)) { .decibels($0) },
-        .of(entry.measures.psnrDecibels) { .decibels($0) }, .of(entry.measures.lowestPSNR) { .decibels($0) },
-        .of(entry.measures.meanSSIM) { .number($0, places: 4) },
-        .of(entry.measures.meanHaarPSI) { .number($0, places: 4) },
-      ])
-    }
-    return table
-  }
-
   /// The states of samplers after each step: for people the first and last few.
   private var drift: Table {
     var table = Table(
@@ -164,7 +177,7 @@ public struct EvidenceReport {
       [
         .init("name", "model"), .init("compute", nil), .init("phase", "sampler"), .init("step", "step"),
         .init("sqnr_db", "SQNR"), .init("max_abs", "largest error"),
-      ], usualCount: 0)
+      ])
     table.isWide = true
     for entry in entries.dropFirst() {
       for sampler in outline.samplers {
@@ -183,14 +196,15 @@ public struct EvidenceReport {
     var table = Table(
       "pictures",
       [
-        .init("name", "model"), .init("compute", nil), .init("subject", "picture", rank: 1), .init("title", "prompt"),
+        .init("name", nil), .init("compute", nil), .init(nil, "model"), .init("subject", "picture", rank: 1),
+        .init("title", "prompt"),
         .init("psnr_db", "PSNR"), .init("ssim", "SSIM"), .init("haarpsi", "HaarPSI", rank: 2),
         .init("largest_error", nil), .init("changed_pixels", nil),
-      ], order: .init(4, ascending: true), usualCount: 8)
+      ], order: .init(5, ascending: true), usualCount: 8)
     for entry in entries.dropFirst() {
       for (subject, difference) in entry.measures.pictures {
         table.add([
-          .name(entry.name), .text(entry.compute), .text(subject.name), .name(subject.title),
+          .name(entry.name), .text(entry.compute), label(entry), .text(subject.name), .name(subject.title),
           .decibels(difference.psnrDecibels), .of(difference.ssim) { .number($0, places: 4) },
           .number(difference.haarPSI, places: 4), .count(difference.largestError?.value ?? 0),
           .count(difference.changedPixelCount),
@@ -227,7 +241,7 @@ public struct EvidenceReport {
       usualCount: 8, whenEmpty: "all models answer as the reference does")
     for entry in entries.dropFirst() {
       for answer in entry.measures.answers where answer.firstDifferentToken != nil {
-        table.add([.name(entry.name), .name(answer.question), .name(answer.reference), .name(answer.model)])
+        table.add([label(entry), .name(answer.question), .name(answer.reference), .name(answer.model)])
       }
     }
     return table

@@ -134,6 +134,6 @@ extension PictureDifference {
       square += pixels * pow(10, -difference.psnrDecibels / 10)
       count += pixels
     }
-    return square == 0 ? .infinity : -10 * log10(square / count)
+    return decibels(count, over: square)
   }
 }

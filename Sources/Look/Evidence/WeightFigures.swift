@@ -1,5 +1,4 @@
 import Comparison
-import Foundation
 import ModelSources
 import Tensors
 
@@ -56,10 +55,8 @@ public struct WeightFigures: Sendable, Equatable {
   /// Compares with the reference's, tensor by tensor.
   mutating func compare(with reference: ModelSource, _ source: ModelSource, _ resources: Resources) throws {
     let diff = try WeightDiff(reference, source, resources: resources)
+    sqnrDecibels = WeightDiff.sqnrDecibels(of: diff.rows)
     let rows = diff.rows.compactMap { row in row.values.map { (row.name, $0) } }
-    let signal = rows.reduce(0) { $0 + $1.1.signalSquare }
-    let error = rows.reduce(0) { $0 + $1.1.errorSquare }
-    sqnrDecibels = error > 0 ? 10 * log10(signal / error) : .infinity
     worst = rows.filter { $0.1.changedCount > 0 }.min { $0.1.sqnrDecibels < $1.1.sqnrDecibels }
       .map { Worst(name: $0.0.text, sqnrDecibels: $0.1.sqnrDecibels) }
   }

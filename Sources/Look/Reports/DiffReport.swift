@@ -79,9 +79,8 @@ public struct DiffReport {
       let number = count(status)
       return number > 0 || status == .equal || status == .changed ? "\(number) \(status.rawValue)" : nil
     }
-    let signal = rows.reduce(0) { $0 + ($1.values?.signalSquare ?? 0) }
-    let error = rows.reduce(0) { $0 + ($1.values?.errorSquare ?? 0) }
-    if error > 0 { parts.append("overall SQNR \(Quantity.decibels(10 * log10(signal / error)))") }
+    let overall = WeightDiff.sqnrDecibels(of: rows)
+    if overall < .infinity { parts.append("overall SQNR \(Quantity.decibels(overall))") }
     return "\(rows.count) tensors: " + parts.joined(separator: ", ")
   }
 

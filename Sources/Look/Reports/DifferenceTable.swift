@@ -13,7 +13,7 @@ struct DifferenceTable {
   init(_ key: String, _ title: String, columns: [Table.Column]) {
     table = Table(
       key,
-      [.init(nil, title), .init(nil, "count", fold: .sum)] + columns + [
+      [.init(nil, title), .init(nil, "count", fold: .count)] + columns + [
         .init("sqnr_db", "SQNR", fold: .lowest), .init("cosine", nil),
         .init(nil, "1 - cosine", fold: .highest, rank: 2),
         .init("max_abs", "largest error", fold: .highest), .init("max_abs_index", nil),
@@ -33,7 +33,7 @@ struct DifferenceTable {
     equalCount += isEqual ? 1 : 0
     let strange = values?.nonfiniteMismatchCount ?? 0
     table.add(
-      [.name(name), .count(1)] + cells + [
+      [.name(name), .absent] + cells + [
         values.map { .decibels($0.sqnrDecibels) } ?? (isEqual ? .decibels(.infinity) : .absent),
         values.map { .number($0.cosine, places: 6) } ?? .absent,
         values.map { .error(1 - $0.cosine) } ?? .absent, values.map { .error($0.largestError) } ?? .absent, index,

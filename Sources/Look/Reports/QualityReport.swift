@@ -1,6 +1,8 @@
 import BantamArchive
 import Documents
 import Encodings
+import Foundation
+import Kernels
 import Tensors
 
 /// What quantization cost, from the errors that a `.bantam` file records: by component, and tensors ranked worst first.
@@ -13,7 +15,7 @@ public struct QualityReport: Sendable {
     var signal: Double {
       (statistics.map { $0.rms * $0.rms } ?? 0) * Double(tensor.info.elementCount)
     }
-    var noise: Double { quality.sqnrDecibels.isFinite ? signal / power10(quality.sqnrDecibels / 10) : 0 }
+    var noise: Double { quality.sqnrDecibels.isFinite ? signal / pow(10, quality.sqnrDecibels / 10) : 0 }
   }
 
   private let inspection: Inspection
@@ -65,7 +67,7 @@ public struct QualityReport: Sendable {
         .bitsPerWeight(bytes: component.storedByteCount, parameters: component.parameterCount),
         .count(component.tensors.count), .count(own.count),
         .text(own.isEmpty ? (isExact(component) ? "exact" : "cast") : "quantized"),
-        own.isEmpty ? .absent : .decibels(noise > 0 ? 10 * log10(signal / noise) : .infinity),
+        own.isEmpty ? .absent : .decibels(decibels(signal, over: noise)),
         own.first.map { .decibels($0.quality.sqnrDecibels) } ?? .absent,
         own.first.map { .name($0.tensor.name.text) } ?? .absent,
       ])

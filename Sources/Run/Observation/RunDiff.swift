@@ -129,6 +129,6 @@ public final class RunDiff {
   static func psnr(_ a: [UInt8], _ b: [UInt8]) -> Double {
     guard a.count == b.count else { return -.infinity }
     let square = zip(a, b).reduce(0.0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }
-    return square == 0 ? .infinity : 10 * log10(255 * 255 * Double(a.count) / square)
+    return decibels(255 * 255 * Double(a.count), over: square)
   }
 }

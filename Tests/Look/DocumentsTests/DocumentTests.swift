@@ -28,6 +28,17 @@ private func comparison() -> Table {
     #expect(lines.count == 3)
   }
 
+  /// NaN hides neither in a fold nor in the order of lines.
+  @Test func whatIsNoNumberIsTheWorst() {
+    var table = comparison()
+    table.add([.name("model.layers.4.mlp.up_proj.weight"), .count(1), .decibels(.nan), .error(.nan), .bar(.nan)])
+    table.add([.name("model.embed.weight"), .count(1), .decibels(3), .error(0), .bar(0)])
+    let lines = table.lines()
+    #expect(
+      lines[1].contains("layers.{0-4}") && lines[1].contains("nan dB @4") && lines[1].contains("nan @4"), "\(lines)")
+    #expect(lines[2].hasPrefix("model.embed.weight"))
+  }
+
   @Test func allRowsAreShownWhereTheyAreAskedFor() {
     let lines = comparison().lines(TextStyle(showsAll: true))
     #expect(lines.count == 6)
