@@ -30,18 +30,16 @@ public struct EncodedValues: Sendable {
     }
     let height = encoding.grain.rows
     for row in stride(from: 0, to: shape.rows, by: height) {
-      for segment in 0..<shape.segmentCount {
-        let places = segment * shape.segmentColumns..<(segment + 1) * shape.segmentColumns
-        let piece = planes.indices.map { plane in
-          let range = encoding.byteRange(plane: plane, of: shape, stripe: row / height, columns: places)
-          return UnsafeMutableRawBufferPointer(rebasing: planes[plane].bytes[range])
-        }
-        ordered.withUnsafeBytes { bytes in
-          encoding.solver!.encode(
-            UnsafeRawBufferPointer(rebasing: bytes[(4 * (row * shape.columns + places.lowerBound))...]), dtype: .f32,
-            rowStride: shape.columns, rows: min(height, shape.rows - row), columns: places.count, into: piece,
-            sums: &sums)
-        }
+      let piece = planes.indices.map { plane in
+        let byteCount = encoding.byteCount(plane: plane, of: shape, columns: shape.columns)
+        return UnsafeMutableRawBufferPointer(
+          rebasing: planes[plane].bytes[row / height * byteCount..<(row / height + 1) * byteCount])
+      }
+      ordered.withUnsafeBytes { bytes in
+        encoding.solver!.encode(
+          UnsafeRawBufferPointer(rebasing: bytes[(4 * row * shape.columns)...]), dtype: .f32,
+          rowStride: shape.columns, rows: min(height, shape.rows - row), columns: shape.columns,
+          segmentColumns: shape.segmentColumns, into: piece, sums: &sums)
       }
     }
   }

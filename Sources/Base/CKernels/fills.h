@@ -14,6 +14,9 @@ void ck_fill_avx_vnni(ck_table *table);
 void ck_fill_avx512(ck_table *table);
 void ck_fill_avx512_packing(ck_table *table);
 void ck_fill_avx512_vnni(ck_table *table);
+void ck_fill_avx_vnni_books(ck_table *table);
+void ck_fill_avx512_books(ck_table *table);
+void ck_fill_avx2_books(ck_table *table);
 void ck_fill_avx512_bf16(ck_table *table);
 void ck_fill_sse42_crc32c(ck_table *table);
 

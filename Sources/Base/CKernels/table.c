@@ -33,14 +33,25 @@ static void fill_architecture(void) {
   ck_table *avx2 = add_level("avx2");
   ck_fill_avx2(avx2);
   ck_fill_avx2_dots(avx2);
+  ck_fill_avx2_books(avx2);
   if (found & CK_ISA_CRC32C) ck_fill_sse42_crc32c(avx2);
-  if (found & CK_ISA_AVX_VNNI) ck_fill_avx_vnni(add_level("avx-vnni"));
+  if (found & CK_ISA_AVX_VNNI) {
+    ck_table *vnni = add_level("avx-vnni");
+    ck_fill_avx_vnni(vnni);
+    ck_fill_avx_vnni_books(vnni);
+  }
   if (!(found & CK_ISA_AVX512)) return;
   ck_table *avx512 = add_level("avx512");
   ck_fill_avx512(avx512);
-  ck_fill_avx2_dots(avx512);  // better than what is compiled from plain C
+  // Better than what is compiled from plain C.
+  ck_fill_avx2_dots(avx512);
+  ck_fill_avx2_books(avx512);
   ck_fill_avx512_packing(avx512);
-  if (found & CK_ISA_AVX512_VNNI) ck_fill_avx512_vnni(add_level("avx512-vnni"));
+  if (found & CK_ISA_AVX512_VNNI) {
+    ck_table *vnni = add_level("avx512-vnni");
+    ck_fill_avx512_vnni(vnni);
+    ck_fill_avx512_books(vnni);
+  }
   if (found & CK_ISA_AVX512_BF16) ck_fill_avx512_bf16(add_level("avx512-bf16"));
 }
 #elif defined(__aarch64__)

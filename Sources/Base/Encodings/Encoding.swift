@@ -74,13 +74,16 @@ public protocol Solver: Sendable {
   var method: String { get }
   /// The signal-to-noise ratio in dB below which a tensor has values that the encoding does not suit; real weights are far above.
   var lowestDecibels: Double { get }
-  /// Encodes a piece.
+  /// Whether it has to see whole rows at once; else runs of columns will do.
+  var needsWholeRows: Bool { get }
+  /// Encodes whole segments of a stripe, or a run of the columns of one.
   /// - Parameters:
   ///   - values: `[rows, rowStride]` of a castable dtype, `columns` of each row used.
-  ///   - planes: the bytes of each plane of the piece, overwritten.
+  ///   - segmentColumns: a divisor of `columns`.
+  ///   - planes: the bytes of each plane, overwritten.
   ///   - sums: added to.
   func encode(
-    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int,
+    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
     into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums)
 }
 
@@ -110,6 +113,14 @@ extension Encoding {
     throw .unknownLayout
   }
 
+  /// Bytes that a stripe takes in a plane for whole segments, or for a run of the columns of one.
+  public func byteCount(plane: Int, of shape: EncodedShape, columns: Int) -> Int {
+    let segment = min(columns, shape.segmentColumns)
+    let first = byteRange(plane: plane, of: shape, stripe: 0, columns: 0..<segment)
+    let last = byteRange(plane: plane, of: shape, stripe: 0, columns: columns - segment..<columns)
+    return last.upperBound - first.lowerBound
+  }
+
   /// The bytes of a piece of a matrix that lies in memory.
   public func piece(_ matrix: EncodedMatrix, stripe: Int, columns: Range<Int>) -> PlaneBytes {
     var bytes = matrix.planes
@@ -118,6 +129,23 @@ extension Encoding {
       bytes[plane] = UnsafeRawBufferPointer(rebasing: bytes[plane][range])
     }
     return bytes
+  }
+
+  /// Packs outputs stripe by stripe: `decode` gets the bytes of one and its half of the panel.
+  func packStripes(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, inputs: Range<Int>, into panel: UnsafeMutablePointer<Float>,
+    decode: (_ piece: PlaneBytes, _ half: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    for first in stride(from: 0, to: PanelProduct.columns, by: grain.rows) {
+      guard first < outputs.count else {
+        for input in 0..<inputs.count {
+          (panel + input * PanelProduct.columns + first).update(repeating: 0, count: grain.rows)
+        }
+        continue
+      }
+      let stripe = (outputs.lowerBound + first) / grain.rows
+      decode(piece(matrix, stripe: stripe, columns: inputs), panel + first)
+    }
   }
 
   // MARK: Products by way of f32

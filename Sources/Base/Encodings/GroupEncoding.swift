@@ -72,16 +72,8 @@ public struct GroupEncoding: Encoding, Hashable {
     _ matrix: EncodedMatrix, outputs: Range<Int>, inputs: Range<Int>, into panel: UnsafeMutablePointer<Float>,
     scratch: Scratch
   ) {
-    for first in stride(from: 0, to: PanelProduct.columns, by: GroupTile.rows) {
-      guard first < outputs.count else {
-        for input in 0..<inputs.count {
-          (panel + input * PanelProduct.columns + first).update(repeating: 0, count: GroupTile.rows)
-        }
-        continue
-      }
-      let piece = piece(matrix, stripe: (outputs.lowerBound + first) / GroupTile.rows, columns: inputs)
-      GroupKernels.decodePanel(
-        codes: piece[0], scales: piece[1], columns: inputs.count, bits: bits, panel: panel + first)
+    packStripes(matrix, outputs: outputs, inputs: inputs, into: panel) { piece, half in
+      GroupKernels.decodePanel(codes: piece[0], scales: piece[1], columns: inputs.count, bits: bits, panel: half)
     }
   }
 }
@@ -131,14 +123,21 @@ private struct ScaleSearch: Solver {
     "scale search with least-squares refit, " + (bits == 8 ? "9 trials" : "10 refitted trials")
   }
   var lowestDecibels: Double { bits == 8 ? 20 : 10 }
+  var needsWholeRows: Bool { false }
 
   func encode(
-    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int,
+    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
     into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
   ) {
-    GroupKernels.quantize(
-      values, dtype: dtype, rowStride: rowStride, rows: rows, columns: columns, bits: bits, codes: planes[0],
-      scales: planes[1], sums: &sums)
+    let tiles = GroupTile.count(columns: segmentColumns)
+    for (segment, first) in stride(from: 0, to: columns, by: segmentColumns).enumerated() {
+      let done = segment * tiles
+      GroupKernels.quantize(
+        UnsafeRawBufferPointer(rebasing: values[(first * dtype.bitWidth / 8)...]), dtype: dtype, rowStride: rowStride,
+        rows: rows, columns: segmentColumns, bits: bits,
+        codes: .init(rebasing: planes[0][(done * GroupTile.codeByteCount(bits: bits))...]),
+        scales: .init(rebasing: planes[1][(done * GroupTile.scaleByteCount)...]), sums: &sums)
+    }
   }
 }
 

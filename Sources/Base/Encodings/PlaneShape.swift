@@ -6,6 +6,7 @@ public enum PlaneKind: Int, Sendable {
   case codes = 2
   case scales = 3
   case codebook = 4
+  case rowScales = 5
 }
 
 /// How the elements of a plane lie.

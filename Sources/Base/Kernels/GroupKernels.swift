@@ -16,6 +16,24 @@ public struct ErrorSums: Sendable, Equatable {
   public var sqnrDecibels: Double { decibels(sourceSquare, over: errorSquare) }
   /// Cosine between source and decoded values; 1 where both are zero.
   public var cosine: Double { cosineOf(product, sourceSquare, codedSquare) }
+
+  /// Calls a kernel that adds to the sums.
+  mutating func add(_ kernel: (inout ck_error_sums) -> Void) {
+    var found = ck_error_sums(
+      source_square: sourceSquare, coded_square: codedSquare, product: product, error_square: errorSquare,
+      largest_error: largestError)
+    kernel(&found)
+    sourceSquare = found.source_square
+    codedSquare = found.coded_square
+    product = found.product
+    errorSquare = found.error_square
+    largestError = found.largest_error
+  }
+}
+
+extension DType {
+  /// The number of a castable dtype in the kernels.
+  var kernelNumber: Int32 { Int32(self == .bf16 ? CK_BF16 : self == .f16 ? CK_F16 : CK_F32) }
 }
 
 /// Quantizing and decoding stripes of up to 16 rows, in groups of 32 columns. Format: formats/bantam.md, section 8.
@@ -37,19 +55,12 @@ public enum GroupKernels {
     precondition(values.count >= ((rows - 1) * rowStride + columns) * dtype.bitWidth / 8)
     precondition(
       codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
-    let kind = Int32(dtype == .bf16 ? CK_BF16 : dtype == .f16 ? CK_F16 : CK_F32)
-    var found = ck_error_sums(
-      source_square: sums.sourceSquare, coded_square: sums.codedSquare, product: sums.product,
-      error_square: sums.errorSquare, largest_error: sums.largestError)
-    ck_quantize_stripe(
-      values.baseAddress, kind, rowStride, rows, columns, Int32(bits),
-      codes.assumingMemoryBound(to: UInt8.self).baseAddress, scales.assumingMemoryBound(to: UInt16.self).baseAddress,
-      &found)
-    sums.sourceSquare = found.source_square
-    sums.codedSquare = found.coded_square
-    sums.product = found.product
-    sums.errorSquare = found.error_square
-    sums.largestError = found.largest_error
+    sums.add { found in
+      ck_quantize_stripe(
+        values.baseAddress, dtype.kernelNumber, rowStride, rows, columns, Int32(bits),
+        codes.assumingMemoryBound(to: UInt8.self).baseAddress,
+        scales.assumingMemoryBound(to: UInt16.self).baseAddress, &found)
+    }
   }
 
   /// Decodes a stripe to f32.

@@ -1,15 +1,16 @@
 import CKernels
 
-/// Activations of 8 bits in groups of 32: codes, a scale and the sum of the codes of each. Memory of the caller's.
+/// Activations of 8 bits in groups of 32: codes, a scale and the sums of the codes of each, of all and of the first half. Memory of the caller's.
 public struct QuantizedGroups: @unchecked Sendable {
   // Unchecked: written before it is read, each group by one thread.
   let codes: UnsafeMutablePointer<Int8>
   let scales: UnsafeMutablePointer<Float>
   let sums: UnsafeMutablePointer<Int32>
+  let halfSums: UnsafeMutablePointer<Int32>
   public let count: Int
 
   /// Bytes of a group.
-  public static let byteCount = GroupTile.columns + 8
+  public static let byteCount = GroupTile.columns + 12
 
   /// - Parameter memory: `count * byteCount` bytes, aligned to four.
   public init(_ memory: UnsafeMutableRawPointer, count: Int) {
@@ -17,6 +18,7 @@ public struct QuantizedGroups: @unchecked Sendable {
     codes = memory.assumingMemoryBound(to: Int8.self)
     scales = (memory + count * GroupTile.columns).assumingMemoryBound(to: Float.self)
     sums = (memory + count * (GroupTile.columns + 4)).assumingMemoryBound(to: Int32.self)
+    halfSums = (memory + count * (GroupTile.columns + 8)).assumingMemoryBound(to: Int32.self)
   }
 
   /// Quantizes rows that begin a group each; the last group of a row may be short.
@@ -25,7 +27,8 @@ public struct QuantizedGroups: @unchecked Sendable {
   ///   - first: the first row's first group.
   public func quantize(_ x: UnsafePointer<Float>, rowCount: Int, columns: Int, at first: Int) {
     precondition(first >= 0 && first + rowCount * GroupTile.count(columns: columns) <= count)
-    ck_quantize_activations(x, rowCount, columns, codes + first * GroupTile.columns, scales + first, sums + first)
+    ck_quantize_activations(
+      x, rowCount, columns, codes + first * GroupTile.columns, scales + first, sums + first, halfSums + first)
   }
 }
 
@@ -55,6 +58,27 @@ public struct QuantizedRows: @unchecked Sendable {
     self.runs = runs
     self.runGroups = runGroups
   }
+
+  /// A product of the rows, in which the weights' scales are still missing.
+  func job(
+    codes: UnsafePointer<UInt8>?, outputCount: Int, into output: UnsafeMutablePointer<Float>, stride: Int
+  ) -> ck_matmul {
+    var job = ck_matmul()
+    job.codes = codes
+    job.activations = UnsafePointer(groups.codes + first * GroupTile.columns)
+    job.activation_scales = UnsafePointer(groups.scales + first)
+    job.activation_sums = UnsafePointer(groups.sums + first)
+    job.activation_half_sums = UnsafePointer(groups.halfSums + first)
+    job.output = output
+    job.row_count = rowCount
+    job.row_stride = self.stride
+    job.run_count = runs.count
+    job.run_groups = runGroups
+    job.run_offsets = runs.baseAddress
+    job.output_count = outputCount
+    job.output_stride = stride
+    return job
+  }
 }
 
 /// Products of 8-bit activations with weights in a group encoding, read where they lie.
@@ -79,14 +103,11 @@ public enum DotProduct {
     precondition(
       codes.count >= tiles * groups * GroupTile.codeByteCount(bits: bits)
         && scales.count >= tiles * groups * GroupTile.scaleByteCount)
-    var job = ck_matmul(
-      codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
-      scales: scales.assumingMemoryBound(to: UInt16.self).baseAddress,
-      activations: rows.groups.codes + rows.first * GroupTile.columns,
-      activation_scales: rows.groups.scales + rows.first, activation_sums: rows.groups.sums + rows.first,
-      output: output, row_count: rows.rowCount, row_stride: rows.stride, run_count: rows.runs.count,
-      run_groups: rows.runGroups, run_offsets: rows.runs.baseAddress, output_count: outputCount,
-      output_stride: stride, bits: Int32(bits))
+    var job = rows.job(
+      codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress, outputCount: outputCount, into: output,
+      stride: stride)
+    job.scales = scales.assumingMemoryBound(to: UInt16.self).baseAddress
+    job.bits = Int32(bits)
     ck_matmul_tiles(&job, 0, tiles)
   }
 }

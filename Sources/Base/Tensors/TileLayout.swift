@@ -5,6 +5,8 @@
 /// tiles are padded with zero bits. Inside a tile come turns: a turn is `turnColumns` consecutive columns of each of the tile's
 /// rows, row after row. Where scales lie beside their tile, `tileScaleByteCount` bytes of them follow the tile's elements.
 ///
+/// Elements of 3 and 5 bits lie in slices of four, two and one bits: all that a tile has of one, then of the next.
+///
 /// Format: formats/bantam.md, section 7.
 public struct TileLayout: Hashable, Sendable {
   /// How two 4-bit elements share a byte.
@@ -39,8 +41,11 @@ public struct TileLayout: Hashable, Sendable {
     elementBits: Int, tileRows: Int, tileColumns: Int, turnColumns: Int, nibbleOrder: NibbleOrder = .pairs,
     tileScaleByteCount: Int = 0, columnOrder: ColumnOrder = .source, segmentColumns: Int = 0
   ) {
-    guard [4, 8, 16, 32, 64].contains(elementBits), (1...4096).contains(tileRows), (1...4096).contains(tileColumns),
-      (1...tileColumns).contains(turnColumns), tileColumns % turnColumns == 0, turnColumns * elementBits % 8 == 0,
+    guard [3, 4, 5, 8, 16, 32, 64].contains(elementBits), (1...4096).contains(tileRows),
+      (1...4096).contains(tileColumns),
+      (1...tileColumns).contains(turnColumns), tileColumns % turnColumns == 0,
+      Self.isSliced(elementBits)
+        ? Self.isSliceable(tileRows, tileColumns, turnColumns) : turnColumns * elementBits % 8 == 0,
       (0...65_535).contains(tileScaleByteCount), (0...Int(UInt32.max)).contains(segmentColumns)
     else { return nil }
     self.elementBits = elementBits
@@ -52,6 +57,16 @@ public struct TileLayout: Hashable, Sendable {
     self.columnOrder = columnOrder
     self.segmentColumns = segmentColumns
   }
+
+  private static func isSliced(_ bits: Int) -> Bool { bits == 3 || bits == 5 }
+
+  /// Eight turns, of whose elements each slice fills whole bytes.
+  private static func isSliceable(_ rows: Int, _ columns: Int, _ turn: Int) -> Bool {
+    columns == 8 * turn && rows * turn % 8 == 0
+  }
+
+  /// Whether elements lie in slices.
+  public var isSliced: Bool { Self.isSliced(elementBits) }
 
   /// Whether the columns are neither in the source's order nor in one run.
   public var isSegmented: Bool { columnOrder != .source || segmentColumns != 0 }
@@ -94,17 +109,46 @@ public struct TileLayout: Hashable, Sendable {
     }
   }
 
-  /// Where an element lies: byte offset in the plane, and the shift of its low bit in that byte (0 unless 4-bit).
-  /// - Parameter column: of the source.
-  /// - Precondition: ``fits(_:)``.
-  public func position(row: Int, column: Int, in shape: MatrixShape) -> (byteOffset: Int, shift: Int) {
+  /// The tile of an element, and its column there.
+  private func tile(row: Int, column: Int, in shape: MatrixShape) -> (tile: Int, column: Int) {
     let place = place(of: column, in: shape)
     let segment = segmentColumns == 0 ? max(1, shape.columns) : segmentColumns
     let inSegment = place % segment
     let tile =
       row / tileRows * tilesAcross(columns: shape.columns)
       + place / segment * tilesAlongSegment(columns: shape.columns) + inSegment / tileColumns
-    let inTile = inSegment % tileColumns
+    return (tile, inSegment % tileColumns)
+  }
+
+  /// Where the slices of an element lie, its lowest bits first: byte offset in the plane, the shift of the low bit in that byte, and
+  /// how many bits.
+  /// - Parameter column: of the source.
+  /// - Precondition: ``fits(_:)``, elements lie in slices.
+  public func slices(
+    row: Int, column: Int, in shape: MatrixShape
+  ) -> [(byteOffset: Int, shift: Int, bits: Int)] {
+    precondition(isSliced)
+    let (tile, inTile) = tile(row: row, column: column, in: shape)
+    let turnElements = tileRows * turnColumns
+    let (turn, place) = (inTile / turnColumns, row % tileRows * turnColumns + inTile % turnColumns)
+    var start = tile * tileByteCount
+    var slices: [(byteOffset: Int, shift: Int, bits: Int)] = []
+    for bits in [4, 2] where elementBits & bits != 0 {
+      // The turns that share a line of bytes.
+      let sharing = 8 / bits
+      slices.append((start + turn / sharing * turnElements + place, turn % sharing * bits, bits))
+      start += 8 / sharing * turnElements
+    }
+    slices.append((start + (turn * turnElements + place) / 8, place % 8, 1))
+    return slices
+  }
+
+  /// Where an element lies: byte offset in the plane, and the shift of its low bit in that byte (0 unless 4-bit).
+  /// - Parameter column: of the source.
+  /// - Precondition: ``fits(_:)``, elements do not lie in slices.
+  public func position(row: Int, column: Int, in shape: MatrixShape) -> (byteOffset: Int, shift: Int) {
+    precondition(!isSliced)
+    let (tile, inTile) = tile(row: row, column: column, in: shape)
     let turn = inTile / turnColumns
     let element = inTile % turnColumns
     let turnByteCount = turnColumns * elementBits / 8

@@ -167,8 +167,9 @@ private struct IndexDecoder {
     case 0:
       guard !checksReserved || isZero(from: 2) else { throw .reservedNotZero(path: path, part: "layout table") }
       return .rowMajor
-    case let kind where kind <= 2:
-      // Kind 2 is kind 1 with an order and segments of the columns; what kind 1 can say is not said in another way.
+    case let kind where kind <= 3:
+      // Kind 2 is kind 1 with an order and segments of the columns, kind 3 is for slices, with or without them; what one kind can
+      // say is not said in another way.
       guard !checksReserved || isZero(from: kind == 1 ? 14 : 20) else {
         throw .reservedNotZero(path: path, part: "layout table")
       }
@@ -177,7 +178,8 @@ private struct IndexDecoder {
         let tile = TileLayout(
           elementBits: record.u16(2), tileRows: record.u16(4), tileColumns: record.u16(6),
           turnColumns: record.u16(8), nibbleOrder: nibbles, tileScaleByteCount: record.u16(10), columnOrder: order,
-          segmentColumns: kind == 1 ? 0 : record.u32(16)), tile.isSegmented == (kind == 2)
+          segmentColumns: kind == 1 ? 0 : record.u32(16)),
+        tile.isSliced == (kind == 3), kind == 3 || tile.isSegmented == (kind == 2)
       else { throw .badLayout(path: path, index: number) }
       return .tiled(tile)
     default: return .unknown(kind: record.u16(0))

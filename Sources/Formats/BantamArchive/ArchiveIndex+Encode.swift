@@ -149,7 +149,7 @@ private struct IndexEncoder {
     case .rowMajor: out.put(UInt16(0))
     case .unknown(let kind): out.put(UInt16(kind))
     case .tiled(let tile):
-      out.put(UInt16(tile.isSegmented ? 2 : 1))
+      out.put(UInt16(tile.isSliced ? 3 : tile.isSegmented ? 2 : 1))
       for value in [
         tile.elementBits, tile.tileRows, tile.tileColumns, tile.turnColumns, tile.tileScaleByteCount,
         Int(tile.nibbleOrder.rawValue),

@@ -75,6 +75,14 @@ public struct LayoutMap: Sendable {
         ) { piece, _, _ in
           plane.offset + piece * tile.tileByteCount..<plane.offset + (piece + 1) * tile.tileByteCount
         }
+      case (.rowScales, _):
+        let (encoding, stored) = (encoded.encoding, encoded.shape)
+        spans.addPieces(
+          name, of: shape, (encoding.grain.rows, shape.columns), segment: shape.columns, isTapMajor: false
+        ) { stripe, _, _ in
+          let range = encoding.byteRange(plane: number, of: stored, stripe: stripe, columns: 0..<0)
+          return plane.offset + range.lowerBound..<plane.offset + range.upperBound
+        }
       case (.values, _): spans.addRows(name, of: shape, start: plane.offset, bits: tensor.info.dtype.bitWidth)
       default:
         let (encoding, stored) = (encoded.encoding, encoded.shape)

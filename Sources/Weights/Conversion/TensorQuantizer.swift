@@ -27,13 +27,13 @@ struct StripeWindow {
     // Values that no solver reads are widened to f32 first.
     let width = dtype.isCastable ? dtype.bitWidth / 8 : max(4, dtype.bitWidth / 8)
     let limit = Self.valueByteCount / (height * width) / grain * grain
-    let columns = shape.order == .source ? min(limit, shape.columns) : shape.columns
+    let isCut = shape.order == .source && encoding.solver?.needsWholeRows != true
+    let columns = isCut ? min(limit, shape.columns) : shape.columns
     self.columns = columns
     valueByteCount = height * columns * width
     needsCopy = !dtype.isCastable || shape.order != .source
-    let segment = min(columns, shape.segmentColumns)
     planeByteCounts = (encoding.planes(of: shape) ?? []).indices.map {
-      encoding.byteRange(plane: $0, of: shape, stripe: 0, columns: 0..<segment).count
+      encoding.byteCount(plane: $0, of: shape, columns: columns)
     }
   }
 
@@ -115,23 +115,19 @@ struct TensorQuantizer {
       statistics: .init(statistics), quality: quality)
   }
 
-  /// Encodes a run of columns of a stripe, segment after segment, and appends it to the planes.
+  /// Encodes a run of columns of a stripe, and appends it to the planes.
   private func encode(
     _ values: UnsafeRawBufferPointer, dtype: DType, rows: Int, columns: Int, _ planes: [PlaneSink],
     _ buffers: [AlignedBuffer], _ sums: inout ErrorSums
   ) throws {
-    let segment = min(columns, shape.segmentColumns)
-    for first in stride(from: 0, to: columns, by: segment) {
-      let width = min(segment, columns - first)
-      let piece = planes.indices.map { plane in
-        let range = encoding.byteRange(plane: plane, of: shape, stripe: 0, columns: 0..<width)
-        return UnsafeMutableRawBufferPointer(rebasing: buffers[plane].bytes[..<range.count])
-      }
-      solver.encode(
-        UnsafeRawBufferPointer(rebasing: values[(first * dtype.bitWidth / 8)...]), dtype: dtype, rowStride: columns,
-        rows: rows, columns: width, into: piece, sums: &sums)
-      for (sink, bytes) in zip(planes, piece) { try sink.append(UnsafeRawBufferPointer(bytes)) }
+    let piece = planes.indices.map { plane in
+      UnsafeMutableRawBufferPointer(
+        rebasing: buffers[plane].bytes[..<encoding.byteCount(plane: plane, of: shape, columns: columns)])
     }
+    solver.encode(
+      values, dtype: dtype, rowStride: columns, rows: rows, columns: columns,
+      segmentColumns: min(columns, shape.segmentColumns), into: piece, sums: &sums)
+    for (sink, bytes) in zip(planes, piece) { try sink.append(UnsafeRawBufferPointer(bytes)) }
   }
 
   /// Whole rows in the order in which the encoding takes their columns.

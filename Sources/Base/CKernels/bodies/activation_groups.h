@@ -2,7 +2,7 @@
 #include "tile.h"
 
 // A whole group; what is beyond the columns is 0.
-BODY void quantize_group(const float *group, int8_t *codes, float *scale, int32_t *sum) {
+BODY void quantize_group(const float *group, int8_t *codes, float *scale, int32_t *sum, int32_t *half_sum) {
   // Bits of magnitudes are in the order of the magnitudes. A NaN is the largest: it becomes the scale, and is not lost.
   uint32_t bits = 0;
   for (int c = 0; c < TILE_COLUMNS; c++) {
@@ -11,28 +11,31 @@ BODY void quantize_group(const float *group, int8_t *codes, float *scale, int32_
   }
   float largest = float_of_bits(bits);
   float inverse = largest > 0 ? 127.0f / largest : 0;
-  int32_t total = 0;
-  for (int c = 0; c < TILE_COLUMNS; c++) {
-    // The sum has no bits left for a fraction: it is rounded to the nearest integer, ties to even.
-    int32_t code = (int32_t)((group[c] * inverse + 12582912.0f) - 12582912.0f);
-    codes[c] = (int8_t)code;
-    total += code;
-  }
+  int32_t total[2] = {0};
+  for (int half = 0; half < 2; half++)
+    for (int c = half * TILE_COLUMNS / 2; c < (half + 1) * TILE_COLUMNS / 2; c++) {
+      // The sum has no bits left for a fraction: it is rounded to the nearest integer, ties to even.
+      int32_t code = (int32_t)((group[c] * inverse + 12582912.0f) - 12582912.0f);
+      codes[c] = (int8_t)code;
+      total[half] += code;
+    }
   *scale = largest / 127.0f;
-  *sum = total;
+  *sum = total[0] + total[1];
+  *half_sum = total[0];
 }
 
 static void quantize_activations(
-  const float *x, size_t row_count, size_t columns, int8_t *codes, float *scales, int32_t *sums) {
+  const float *x, size_t row_count, size_t columns, int8_t *codes, float *scales, int32_t *sums,
+  int32_t *half_sums) {
   for (size_t m = 0; m < row_count; m++, x += columns)
     for (size_t first = 0; first < columns; first += TILE_COLUMNS, codes += TILE_COLUMNS) {
       int width = tile_width(first, columns);
       if (width == TILE_COLUMNS) {
-        quantize_group(x + first, codes, scales++, sums++);
+        quantize_group(x + first, codes, scales++, sums++, half_sums++);
         continue;
       }
       float group[TILE_COLUMNS] = {0};
       memcpy(group, x + first, width * sizeof(float));
-      quantize_group(group, codes, scales++, sums++);
+      quantize_group(group, codes, scales++, sums++, half_sums++);
     }
 }

@@ -1,5 +1,6 @@
 // Quantizing stripes in groups of 32 columns.
 #include "group_search.h"
+#include "tile_loading.h"
 
 // Codes of a tile in the order of formats/bantam.md, section 8; sums of the errors. Words are stored as they lie in
 // memory on little-endian machines, the only ones that are built for.
@@ -42,45 +43,14 @@ BODY void write_tile(
   }
 }
 
-// NaN counts as 0, infinity as the largest finite value of its row of the tile, with its sign.
-BODY void tame(float *x, int columns) {
-  float largest[TILE_ROWS];
-  FOR_ROWS largest[r] = 0;
-  for (int c = 0; c < columns; c++) FOR_ROWS {
-    float magnitude = __builtin_fabsf(x[c * TILE_ROWS + r]);
-    largest[r] = magnitude < __builtin_inff() && magnitude > largest[r] ? magnitude : largest[r];
-  }
-  for (int c = 0; c < columns; c++) FOR_ROWS {
-    float value = x[c * TILE_ROWS + r];
-    value = value != value ? 0.0f : value;
-    value = value == __builtin_inff() ? largest[r] : value;
-    x[c * TILE_ROWS + r] = value == -__builtin_inff() ? -largest[r] : value;
-  }
-}
-
-// `width` elements of one row of a tile, widened. A whole row has a length that the compiler knows.
-BODY void load_row(const void *values, int dtype, size_t index, int width, uint32_t *row) {
-  if (width == TILE_COLUMNS)
-    for (int c = 0; c < TILE_COLUMNS; c++) row[c] = element_bits(values, dtype, index + c);
-  else
-    for (int c = 0; c < width; c++) row[c] = element_bits(values, dtype, index + c);
-}
-
 BODY void quantize_tiles(
   const void *values, int dtype, size_t row_stride, size_t rows, size_t columns, int bits, uint8_t *codes,
   uint16_t *scales, ck_error_sums *sums) {
   for (size_t first = 0; first < columns; first += TILE_COLUMNS, codes += tile_bytes(bits), scales += TILE_ROWS) {
-    uint32_t plain[TILE_ROWS][TILE_COLUMNS] __attribute__((aligned(64)));
     float x[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
     float scale[TILE_ROWS];
     int width = tile_width(first, columns);
-    memset(plain, 0, sizeof plain);
-    for (size_t r = 0; r < rows; r++) load_row(values, dtype, r * row_stride + first, width, plain[r]);
-    uint32_t special = 0;
-    FOR_ROWS for (int c = 0; c < TILE_COLUMNS; c++) special |= (plain[r][c] & 0x7F800000u) == 0x7F800000u;
-    turn_square(plain[0], TILE_COLUMNS, x, TILE_ROWS);
-    turn_square(&plain[0][16], TILE_COLUMNS, x + 16 * TILE_ROWS, TILE_ROWS);
-    if (special) tame(x, width);
+    load_tile(values, dtype, row_stride, rows, first, width, x);
     search_scales(x, width, bits, scale);
     write_tile(x, (int)rows, width, bits, scale, codes, scales, sums);
   }

@@ -1,6 +1,10 @@
 // All that is the same C for every processor and gains from being compiled for more instructions.
 #include "activation_functions.h"
 #include "activation_groups.h"
+#include "book_decoding.h"
+#include "book_product.h"
+#include "book_quantization.h"
+#include "book_row.h"
 #include "channels.h"
 #include "conversions.h"
 #include "differences.h"
@@ -52,6 +56,11 @@ static void fill_recompiled(ck_table *table) {
   table->quantize_activations = quantize_activations;
   table->matmul_tiles = matmul_tiles;
   table->multiply_row = multiply_row;
+  table->quantize_book_stripe = quantize_book_stripe;
+  table->decode_book_stripe = decode_book_stripe;
+  table->decode_book_panel = decode_book_panel;
+  table->book_tiles = book_tiles;
+  table->multiply_book_row = multiply_book_row;
   table->pack_rows = pack_rows;
   table->pack_columns = pack_columns;
   table->pair_product = pair_product;

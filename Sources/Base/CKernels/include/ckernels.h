@@ -37,6 +37,23 @@ typedef struct {
   double source_square, coded_square, product, error_square, largest_error;
 } ck_error_sums;
 
+// Codes with learned levels: value = row scale x (multiple x (level[code] + shift)). A group has a byte: the sign of its
+// multiple, which shift, the multiple's magnitude. At 8 bits level[code] is code - 128. Tiles as above; codes of 3 and 5
+// bits lie in slices.
+typedef struct ck_book {
+  int bits;            // 3, 4, 5 or 8
+  int group;           // 32 or 16 columns
+  int shift_bits;      // of the byte: 0, 1 or 2
+  int8_t shifts[4];
+  int8_t levels[64];   // sorted, 2^bits of them; those behind are read and not used
+} ck_book;
+
+typedef struct {
+  const uint8_t *codes;        // tiles of 16 outputs x 32 columns, along the columns first
+  const uint8_t *scales;       // [tiles down, groups, 16]
+  const uint16_t *row_scales;  // [tiles down, 16] bf16
+} ck_book_stripe;
+
 // A product of quantized activations with weights as quantize_stripe leaves them. Activations lie in groups of 32. A row
 // of the product is one run of groups, or several: the taps of a convolution, each at the same distance from the row's
 // first group.
@@ -46,12 +63,17 @@ typedef struct {
   const int8_t *activations;        // [groups, 32]
   const float *activation_scales;   // [groups]
   const int32_t *activation_sums;   // [groups]: of the codes
+  const int32_t *activation_half_sums;  // [groups]: of the first 16 codes
   float *output;                    // [row_count, output_stride], output_count of each row written
   size_t row_count, row_stride;     // the stride counts groups
   size_t run_count, run_groups;     // groups of a row of weights: run_count * run_groups
   const size_t *run_offsets;        // [run_count]: groups from the first of a row to the first of a run
   size_t output_count, output_stride;
   int bits;
+  // Of weights with learned levels, in place of the f16 scales: see ck_book_stripe.
+  const struct ck_book *book;
+  const uint8_t *byte_scales;
+  const uint16_t *row_scales;
 } ck_matmul;
 
 // The blocked product. A panel holds 32 outputs, input after input: panel[k * 32 + n].

@@ -1,9 +1,14 @@
 // AVX2 with FMA and F16C.
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #include "../bodies/common.h"
 #include "../fills.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+
+#include "lookup256.h"
+#include "unpack256.h"
 
 #include "../bodies/recompiled.h"
 

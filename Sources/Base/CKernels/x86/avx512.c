@@ -1,10 +1,15 @@
 // AVX-512 F, BW, VL and DQ, what the compiler makes of it.
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #include "../bodies/common.h"
 #include "../fills.h"
 
 #pragma clang attribute push( \
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c"))), apply_to = function)
+
+#include "lookup512.h"
+#include "unpack512.h"
 
 #include "../bodies/recompiled.h"
 

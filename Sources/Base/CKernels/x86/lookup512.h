@@ -1,0 +1,9 @@
+// Lookups of floats in vectors of 512 bits.
+#define HAS_LOOKUP
+#include "../bodies/lookup.h"
+
+// Elements of a table of 16 or 32.
+BODY float_lanes lookup(const float *table, int size, int_lanes index) {
+  if (size == 16) return (float_lanes)_mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
+  return (float_lanes)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)index, _mm512_loadu_ps(table + 16));
+}

@@ -1,0 +1,82 @@
+// Levels of a tile by lookups of bytes in vectors of 256 bits.
+#define HAS_UNPACK
+#include "../bodies/book_tile.h"
+
+BODY __m256i sixteen_levels(const int8_t *levels, int flip) {
+  __m128i table = _mm_xor_si128(_mm_loadu_si128((const __m128i *)levels), _mm_set1_epi8((char)flip));
+  return _mm256_broadcastsi128_si256(table);
+}
+
+// Each of 32 bits as a byte, all ones or zeros.
+BODY __m256i spread_bits(const uint8_t *bits) {
+  int32_t word;
+  memcpy(&word, bits, sizeof word);
+  const __m256i bytes = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i single = _mm256_set1_epi64x((long long)0x8040201008040201);
+  __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(word), bytes);
+  return _mm256_cmpeq_epi8(_mm256_and_si256(spread, single), single);
+}
+
+// Half a line: eight rows x four columns.
+BODY __m256i unpacked_half(
+  const uint8_t *codes, int bits, int flip, __m256i low, __m256i high, int line, int half) {
+  if (bits == 8)
+    return _mm256_xor_si256(
+      _mm256_loadu_si256((const __m256i *)(codes + line * LINE_BYTES + half * 32)),
+      _mm256_set1_epi8((char)(0x80 ^ flip)));
+  int sharing = bits == 3 ? 4 : 2, width = bits == 3 ? 2 : 4;
+  __m256i bytes = _mm256_loadu_si256((const __m256i *)(codes + line / sharing * LINE_BYTES + half * 32));
+  __m256i index = _mm256_and_si256(
+    _mm256_srli_epi16(bytes, line % sharing * width), _mm256_set1_epi8((char)((1 << width) - 1)));
+  __m256i levels = _mm256_shuffle_epi8(low, index);
+  if (bits % 2 == 0) return levels;
+  __m256i upper = spread_bits(codes + (bits - 1) * LINE_BYTES + line * 8 + half * 4);
+  return _mm256_blendv_epi8(levels, _mm256_shuffle_epi8(high, index), upper);
+}
+
+// The tables of a book: of codes below and above the upper bit.
+BODY void level_tables(const ck_book *book, int bits, int flip, __m256i *low, __m256i *high) {
+  *low = sixteen_levels(book->levels, flip);
+  *high = sixteen_levels(book->levels + (bits == 5 ? 16 : 4), flip);
+}
+
+// The shifts of eight rows of a group, each in four bytes. At 8 bits there are none.
+BODY __m256i shifts_of(const ck_book *book, const uint8_t *bytes) {
+  int32_t shift[8];
+  for (int i = 0; i < 8; i++) shift[i] = (uint8_t)book->shifts[i % 4] * 0x01010101;
+  __m256i magnitudes = _mm256_and_si256(
+    _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)), _mm256_set1_epi32(0x7F));
+  return _mm256_permutevar8x32_epi32(
+    _mm256_loadu_si256((const __m256i *)shift),
+    _mm256_srl_epi32(magnitudes, _mm_cvtsi32_si128(7 - book->shift_bits)));
+}
+
+// The multiples of eight rows of a group.
+BODY __m256 multiples_of(const ck_book *book, const uint8_t *bytes) {
+  __m256i byte = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes));
+  __m256i magnitude = _mm256_and_si256(byte, _mm256_set1_epi32(0x7F >> book->shift_bits));
+  // The sign of the byte, in a number that is not zero.
+  __m256i sign = _mm256_or_si256(_mm256_srai_epi32(_mm256_slli_epi32(byte, 24), 31), _mm256_set1_epi32(1));
+  return _mm256_cvtepi32_ps(_mm256_sign_epi32(magnitude, sign));
+}
+
+// Levels with their shifts; with 128 more where flip is 0x80.
+BODY void unpack_flipped(
+  const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, int flip, tile_levels *out) {
+  __m256i low, high;
+  level_tables(book, bits, flip, &low, &high);
+  for (int i = 0; i < 2; i++) {
+    __m256i shift[2];
+    for (int half = 0; half < book_halves(book); half++)
+      shift[half] = shifts_of(book, bytes + half * TILE_ROWS + i * 8);
+    for (int line = 0; line < TILE_LINES; line++) {
+      __m256i levels = unpacked_half(codes, bits, flip, low, high, line, i);
+      if (bits < 8) levels = _mm256_add_epi8(levels, shift[half_of_line(line, book_halves(book))]);
+      _mm256_store_si256((__m256i *)&out->line[line][i * 32], levels);
+    }
+  }
+}
+
+BODY void unpack_tile(const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, tile_levels *out) {
+  unpack_flipped(codes, bytes, book, bits, 0, out);
+}

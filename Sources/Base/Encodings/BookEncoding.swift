@@ -1,0 +1,210 @@
+import Kernels
+import Tensors
+
+/// Codes with learned levels in groups of 32 or 16 columns: a byte a group under one bf16 scale a row.
+///
+/// value = row scale x (multiple x (level[code] + shift)). The byte of a group holds the sign of its multiple, which of up to four
+/// shifts it takes, and the multiple's magnitude. At 8 bits the levels are all integers from -128 on, without shifts. Format:
+/// formats/bantam.md, section 9.
+public struct BookEncoding: Encoding, Hashable {
+  public let book: LevelBook
+
+  public init(_ book: LevelBook) { self.book = book }
+
+  private var stem: String { (book.bits == 8 ? "even" : "book") + "\(book.bits)" }
+  public var name: String { "\(stem)-g\(book.group)" }
+  public var shortName: String { book.group == GroupTile.columns ? stem : name }
+  public var isLossy: Bool { true }
+  public var hidesRoundedActivations: Bool { book.bits < 8 }
+  public var hasDots: Bool { true }
+  public var grain: (rows: Int, columns: Int) { (GroupTile.rows, GroupTile.columns) }
+  public var solver: (any Solver)? { BookSearch(book: book) }
+
+  public var parameters: String {
+    func list(_ numbers: [Int8]) -> String { "[" + numbers.map { "\($0)" }.joined(separator: ",") + "]" }
+    return
+      #"{"bits":\#(book.bits),"group":\#(book.group),"levels":\#(list(book.levels)),"row":"BF16","shifts":\#(list(book.shifts))}"#
+  }
+
+  /// The encoding that a file names; nil for parameters that are not written just so.
+  init?(name: String, parameters: String) {
+    func numbers(_ member: String) -> [Int8]? {
+      guard let start = parameters.firstRange(of: "\"\(member)\":[")?.upperBound,
+        let end = parameters[start...].firstIndex(of: "]")
+      else { return nil }
+      let parts = parameters[start..<end].split(separator: ",", maxSplits: 64, omittingEmptySubsequences: true)
+      let numbers = parts.compactMap { Int8($0) }
+      return numbers.count == parts.count ? numbers : nil
+    }
+    guard let levels = numbers("levels"), let shifts = numbers("shifts") else { return nil }
+    for bits in [3, 4, 5, 8] {
+      for group in [16, 32] {
+        guard let book = LevelBook(bits: bits, group: group, levels: levels, shifts: shifts) else { continue }
+        self.init(book)
+        if self.name == name && self.parameters == parameters { return }
+      }
+    }
+    return nil
+  }
+
+  // MARK: Where bytes lie
+
+  /// Columns of a row that is quantized as a whole.
+  private static let columnLimit = 1 << 20
+
+  /// Matrices and kernels of real numbers, with elements, whose rows can be held in memory.
+  public func shape(forWriting info: TensorInfo) -> EncodedShape? {
+    guard info.shape.count >= 2, info.elementCount > 0, info.dtype.isReal, info.matrix.columns <= Self.columnLimit
+    else {
+      return nil
+    }
+    return EncodedShape(info.matrix, dtype: .f32, order: .preferred(for: info.matrix))
+  }
+
+  /// Lines of 64 bytes, as ``GroupEncoding`` has them at 4 and 8 bits; slices at 3 and 5.
+  public func codeLayout(of shape: EncodedShape) -> TileLayout {
+    TileLayout(
+      elementBits: book.bits, tileRows: GroupTile.rows, tileColumns: GroupTile.columns,
+      turnColumns: book.bits == 4 ? 8 : 4, nibbleOrder: book.bits == 4 ? .halves : .pairs, columnOrder: shape.order,
+      segmentColumns: shape.order == .tapMajor ? shape.segmentColumns : 0)!
+  }
+
+  /// Bytes of a group's 16 rows side by side, groups in the order of the codes.
+  public static let multipleLayout = TileLayout(
+    elementBits: 8, tileRows: GroupTile.rows, tileColumns: 1, turnColumns: 1)!
+  /// The scales of 16 rows side by side.
+  public static let rowLayout = GroupEncoding.scaleLayout
+
+  public func planes(of shape: EncodedShape) -> [PlaneShape]? {
+    guard shape.order == .source || shape.segmentColumns <= Int(UInt32.max) else { return nil }
+    let layout = codeLayout(of: shape)
+    let (groups, overflow) = shape.groupCount(width: GroupTile.columns)
+      .multipliedReportingOverflow(by: book.groupsOfTile)
+    guard !overflow, let codes = layout.planeByteCount(shape.matrix),
+      let multiples = Self.multipleLayout.planeByteCount(MatrixShape(rows: shape.rows, columns: groups)),
+      let rows = Self.rowLayout.planeByteCount(MatrixShape(rows: shape.rows, columns: 1))
+    else { return nil }
+    return [
+      PlaneShape(kind: .codes, layout: .tiled(layout), byteCount: codes),
+      PlaneShape(kind: .scales, layout: .tiled(Self.multipleLayout), byteCount: multiples),
+      PlaneShape(kind: .rowScales, layout: .tiled(Self.rowLayout), byteCount: rows),
+    ]
+  }
+
+  public func byteRange(plane: Int, of shape: EncodedShape, stripe: Int, columns: Range<Int>) -> Range<Int> {
+    if plane == 2 { return stripe * GroupTile.rows * 2..<(stripe + 1) * GroupTile.rows * 2 }
+    let tile = plane == 0 ? book.codeByteCount : book.multipleByteCount
+    let first =
+      stripe * shape.groupCount(width: GroupTile.columns)
+      + shape.group(at: columns.lowerBound, width: GroupTile.columns)
+    return first * tile..<(first + GroupTile.count(columns: columns.count)) * tile
+  }
+
+  // MARK: What bytes mean
+
+  public func decode(
+    _ piece: PlaneBytes, dtype: DType, rows: Int, columns: Int, into out: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    BookKernels.decode(
+      BookPlanes(piece), book: book, rows: rows, columns: columns,
+      out: .init(start: out, count: (rows - 1) * stride + columns), rowStride: stride)
+  }
+
+  // MARK: Products
+
+  public func pack(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, inputs: Range<Int>, into panel: UnsafeMutablePointer<Float>,
+    scratch: Scratch
+  ) {
+    packStripes(matrix, outputs: outputs, inputs: inputs, into: panel) { piece, half in
+      BookKernels.decodePanel(BookPlanes(piece), book: book, columns: inputs.count, panel: half)
+    }
+  }
+
+  public func multiply(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, by rows: QuantizedRows, into out: UnsafeMutablePointer<Float>,
+    stride: Int
+  ) {
+    precondition(rows.runs.count * rows.runGroups == matrix.shape.groupCount(width: GroupTile.columns))
+    DotProduct.multiply(
+      rows, planes(of: matrix, from: outputs.lowerBound), book: book, outputCount: outputs.count, into: out,
+      stride: stride)
+  }
+
+  public func multiplyRow(
+    _ matrix: EncodedMatrix, outputs: Range<Int>, by x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
+    scratch: Scratch
+  ) {
+    BookKernels.multiplyRow(
+      planes(of: matrix, from: outputs.lowerBound), book: book, x: x, columns: matrix.shape.columns, out: out,
+      outputCount: outputs.count)
+  }
+
+  /// The planes from an output on, which begins a tile.
+  private func planes(of matrix: EncodedMatrix, from output: Int) -> BookPlanes {
+    precondition(output % GroupTile.rows == 0)
+    let stripe = output / GroupTile.rows
+    let first = stripe * matrix.shape.groupCount(width: GroupTile.columns)
+    return BookPlanes(
+      codes: .init(rebasing: matrix.planes[0][(first * book.codeByteCount)...]),
+      multiples: .init(rebasing: matrix.planes[1][(first * book.multipleByteCount)...]),
+      rowScales: .init(rebasing: matrix.planes[2][(stripe * GroupTile.rows * 2)...]))
+  }
+}
+
+extension BookPlanes {
+  init(_ piece: PlaneBytes) { self.init(codes: piece[0], multiples: piece[1], rowScales: piece[2]) }
+}
+
+/// Finds multiples, shifts and codes together, by trials that are judged by the error of the values as they will be decoded.
+private struct BookSearch: Solver {
+  let book: LevelBook
+
+  var method: String { "search of multiple, shift and codes" }
+  var lowestDecibels: Double { [3: 5, 4: 10, 5: 14, 8: 20][book.bits] ?? 10 }
+  var needsWholeRows: Bool { true }
+
+  func encode(
+    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
+    into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
+  ) {
+    BookKernels.quantize(
+      values, dtype: dtype, rowStride: rowStride, rows: rows, columns: columns, segmentColumns: segmentColumns,
+      book: book, codes: planes[0], multiples: planes[1], rowScales: planes[2], sums: &sums)
+  }
+}
+
+/// The books that quantizing uses unless it learns others: learned on normally distributed values.
+extension Encoding where Self == BookEncoding {
+  public static var book3: Self {
+    .learned(bits: 3, group: 32, levels: [-95, -62, -37, -15, 8, 31, 60, 103], shifts: [0, 8, 16, 24])
+  }
+  public static var book4: Self {
+    .learned(
+      bits: 4, group: 32, levels: [-117, -84, -67, -53, -40, -28, -17, -7, 4, 14, 25, 37, 50, 66, 85, 110],
+      shifts: [0, 5, 10, 15])
+  }
+  /// Groups of 16.
+  public static var book4Fine: Self {
+    .learned(
+      bits: 4, group: 16, levels: [-120, -82, -67, -52, -39, -28, -17, -7, 4, 14, 25, 38, 51, 66, 83, 112],
+      shifts: [0, 5, 10, 15])
+  }
+  public static var book5: Self {
+    .learned(
+      bits: 5, group: 32,
+      levels: [
+        -117, -95, -78, -69, -62, -55, -48, -43, -37, -32, -27, -22, -17, -13, -9, -4, 0, 5, 9, 14, 18, 23, 28, 33, 39,
+        45,
+        51, 57, 67, 78, 88, 117,
+      ], shifts: [0, 2, 4, 6])
+  }
+  /// All integers of 8 bits.
+  public static var even8: Self { .learned(bits: 8, group: 32, levels: [], shifts: [0]) }
+}
+
+extension BookEncoding {
+  fileprivate static func learned(bits: Int, group: Int, levels: [Int8], shifts: [Int8]) -> BookEncoding {
+    BookEncoding(LevelBook(bits: bits, group: group, levels: levels, shifts: shifts)!)
+  }
+}
