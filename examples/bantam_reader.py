@@ -22,7 +22,7 @@ DTYPES = [item.split(":") for item in (  # section 5: names and bits, in the ord
     "BOOL:8 F4:4 F6_E2M3:6 F6_E3M2:6 U8:8 I8:8 F8_E5M2:8 F8_E4M3:8 F8_E8M0:8 F8_E4M3FNUZ:8 F8_E5M2FNUZ:8 "
     "I16:16 U16:16 F16:16 BF16:16 I32:32 U32:32 F32:32 C64:64 F64:64 I64:64 U64:64").split()]
 MAGIC = b"\x89BTM\r\n\x1a\n\4\3\2\1\1\0"  # section 3: with the byte order, and the major version
-VALUES, ROW_MAJOR, TILED, SEGMENTED, HALVES, TAP_MAJOR = 1, 0, 1, 2, 1, 1
+VALUES, ROW_MAJOR, TILED, SEGMENTED, SLICED, HALVES, TAP_MAJOR = 1, 0, 1, 2, 3, 1, 1
 
 def need(condition, message):
     if not condition:
@@ -60,10 +60,10 @@ def row_major(layout, data, bits, shape):
 def padded_segments(layout, shape):
     """Section 7, kind 2: the matrix as one row of whole tiles for each segment, and where each column of the source lies."""
     columns = math.prod(shape[1:])
-    if layout["kind"] != SEGMENTED:
+    if layout["kind"] not in (SEGMENTED, SLICED):
         need(not layout["taps"] and not layout["segment"], "a layout of kind 0 or 1 has segments")
         return [shape[0], -(-columns // layout["C"]) * layout["C"]], range(columns)
-    need(layout["taps"] or layout["segment"], "a layout of kind 2 has neither an order nor segments")
+    need(layout["taps"] or layout["segment"] or layout["kind"] == SLICED, "a layout of kind 2 has neither an order nor segments")
     taps = math.prod(shape[2:]) if layout["taps"] == TAP_MAJOR and len(shape) == 4 else 1
     segment = layout["segment"] or columns
     need(layout["taps"] <= TAP_MAJOR and columns % segment == 0, "a layout's segments do not fit")
@@ -92,8 +92,54 @@ def decode_group(tensor, planes):  # section 8: rows of whole groups first, then
               for r in range(rows) for p in places)
     return struct.pack(f"<{rows * len(places)}f", *values)
 
+def joined_slices(layout, data, bits, rows, columns):
+    """Section 7, kind 3: elements of 3 or 5 bits of whole tiles, a byte each, row-major."""
+    R, C, T, S = (layout[key] for key in "RCTS")
+    need(bits in (3, 5) and T and C == 8 * T and R * T % 8 == layout["order"] == 0, "a layout does not fit")
+    turn, across = R * T, columns // C
+    tile = R * C * bits // 8 + S
+    need(len(data) == across * -(-rows // R) * tile, "a plane's size does not match its tensor's shape")
+    out = bytearray(rows * columns)
+    for r in range(rows):
+        for c in range(columns):
+            j, i = c % C // T, r % R * T + c % T
+            at, element, done = (r // R * across + c // C) * tile, 0, 0
+            for width in (4, 2):
+                if bits & width:
+                    sharing = 8 // width
+                    byte = data[at + j // sharing * turn + i]
+                    element |= (byte >> j % sharing * width & (1 << width) - 1) << done
+                    at, done = at + 8 // sharing * turn, done + width
+            element |= (data[at + (j * turn + i) // 8] >> (j * turn + i) % 8 & 1) << done
+            out[r * columns + c] = element
+    return bytes(out)
+
+def decode_book(tensor, planes):  # section 9
+    (_, code_layout, codes), (_, byte_layout, bytes_), (_, row_layout, row_scales) = planes
+    book = json.loads(tensor["parameters"])
+    (rows, columns), places = padded_segments(code_layout, tensor["shape"])
+    bits, group, levels, shifts = (book[key] for key in ("bits", "group", "levels", "shifts"))
+    need(code_layout["bits"] == bits and group in (16, 32) and len(shifts) in (1, 2, 4), "not the encoding's planes")
+    levels = levels or range(-128, 128)
+    need(len(levels) == 1 << bits, "a book has another number of levels")
+    if code_layout["kind"] == SLICED:
+        codes = joined_slices(code_layout, codes, bits, rows, columns)
+    else:
+        codes = row_major(code_layout | {"kind": TILED}, codes, bits, [rows, columns])
+        codes = codes if bits == 8 else bytes(nibble for byte in codes for nibble in (byte & 15, byte >> 4))
+    groups, most = columns // group, 127 // len(shifts)
+    multiples = row_major(byte_layout, bytes_, 8, [rows, groups])
+    scale = [struct.unpack("<f", b"\0\0" + row_scales[2 * r:2 * r + 2])[0] for r in range(rows)]
+    need(row_layout["kind"] == TILED and len(row_scales) == -(-rows // 16) * 32, "not a plane of row scales")
+    def value(r, p):
+        byte = multiples[r * groups + p // group]
+        magnitude, shift = byte & most, shifts[(byte & 127) // (most + 1)]
+        return scale[r] * ((-magnitude if byte & 128 else magnitude) * (levels[codes[r * columns + p]] + shift))
+    return struct.pack(f"<{rows * len(places)}f", *(value(r, p) for r in range(rows) for p in places))
+
 # Further encodings go here: functions of a tensor and its planes, each of which is (kind, layout, bytes).
-DECODERS = {"plain": decode_plain, "int8-g32": decode_group, "int4-g32": decode_group}
+DECODERS = {"plain": decode_plain, "int8-g32": decode_group, "int4-g32": decode_group} | dict.fromkeys(
+    ("book3-g32", "book4-g32", "book4-g16", "book5-g32", "even8-g32"), decode_book)
 
 class BantamFile:
     """An open file: `tensors`, `blobs` and `metadata`, and the bytes of a tensor by `plain_bytes`."""
@@ -187,7 +233,7 @@ class BantamFile:
     def plain_bytes(self, tensor):
         """The elements, row-major in the tensor's dtype; None where the encoding or a layout is unknown."""
         planes = [(p["kind"], *self.run("LAYT", p["layout"]), self.checked(p)) for p in tensor["planes"]]
-        known = tensor["encoding"] in DECODERS and all(layout["kind"] <= SEGMENTED for _, layout, _ in planes)
+        known = tensor["encoding"] in DECODERS and all(layout["kind"] <= SLICED for _, layout, _ in planes)
         return DECODERS[tensor["encoding"]](tensor, planes) if known else None
 
 def listing(file):

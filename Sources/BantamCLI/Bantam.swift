@@ -14,10 +14,10 @@ struct Bantam: ParsableCommand {
         bantam convert demo -o demo.bantam
         bantam inspect demo.bantam
         bantam verify demo.bantam --source demo
-        bantam quantize demo -o demo-int4.bantam --encoding int4
-        bantam diff demo demo-int4.bantam
-        bantam generate demo-int4.bantam "a photo of a cute cat" -o cat.png
-        bantam describe demo-int4.bantam cat.png "What is in the picture?"
+        bantam quantize demo -o demo-4bit.bantam --encoding book4
+        bantam diff demo demo-4bit.bantam
+        bantam generate demo-4bit.bantam "a photo of a cute cat" -o cat.png
+        bantam describe demo-4bit.bantam cat.png "What is in the picture?"
 
       EXIT CODES
         0 done   1 damaged or different   64 wrong use   65 bad input   66 missing input
@@ -26,7 +26,8 @@ struct Bantam: ParsableCommand {
       """,
     version: bantamVersion,
     subcommands: [
-      Sample.self, Convert.self, Quantize.self, Inspect.self, Diff.self, Compare.self, Verify.self, Export.self,
+      Sample.self, Convert.self, Quantize.self, EncodingsCommand.self, Inspect.self, Diff.self, Compare.self,
+      Verify.self, Export.self,
       Annotate.self, Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, GridCommand.self,
       TraceCommand.self,
       ProfileCommand.self, Bench.self, Doctor.self,

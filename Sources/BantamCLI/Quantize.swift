@@ -12,16 +12,17 @@ struct Quantize: ParsableCommand {
     abstract: "Turn any readable source into a small native file, in one pass.",
     discussion: """
       By default matrices and convolutions get the encoding asked for, and what is known to need more keeps more: the
-      model's family says by role what gets 8 bits and what stays as it is. --dry-run shows it.
+      model's family says by role what gets 8 bits and what stays as it is. --dry-run shows it. Patterns respect that, too, unless
+      --unprotect is given. 'bantam encodings' tells what each encoding costs and is worth.
 
       EXAMPLES
-        bantam quantize BLIP3o-Model-8B -o 8b-int4.bantam --encoding int4
-        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding int4 --encoding 'unet.*=int8' --keep 'dit.layers.0.*'
-        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding int4 --dry-run
+        bantam quantize BLIP3o-Model-8B -o 8b-4bit.bantam --encoding book4
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --encoding 'unet.*=even8' --keep 'dit.layers.0.*'
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --dry-run
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --recipe mine.json
       """)
 
-  private static let names = KnownEncodings.quantizing.map(\.shortName).joined(separator: " or ")
+  private static let names = KnownEncodings.quantizing.map(\.shortName).joined(separator: ", ")
 
   @Argument(help: "What to quantize.")
   var source: String
@@ -44,6 +45,12 @@ struct Quantize: ParsableCommand {
 
   @Option(help: ArgumentHelp("Write default and rules to a file.", valueName: "file"))
   var saveRecipe: String?
+
+  @Flag(
+    help:
+      "Let patterns reach also what the model needs precise: embedders and final layers, for example. Plain names always do."
+  )
+  var unprotect = false
 
   @Flag(help: "Quantize also what is quantized already: its errors add up.")
   var allowRequantize = false
@@ -81,6 +88,7 @@ struct Quantize: ParsableCommand {
       }
     }
     resolved.rules += keep.map { .init(pattern: $0, action: .keep) }
+    if unprotect { resolved.unprotects = true }
     return resolved
   }
 

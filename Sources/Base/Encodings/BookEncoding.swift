@@ -14,6 +14,16 @@ public struct BookEncoding: Encoding, Hashable {
   private var stem: String { (book.bits == 8 ? "even" : "book") + "\(book.bits)" }
   public var name: String { "\(stem)-g\(book.group)" }
   public var shortName: String { book.group == GroupTile.columns ? stem : name }
+  public var summary: String {
+    switch (book.bits, book.group) {
+    case (8, _): "hardly to be told from full precision"
+    case (5, _): "close to full precision"
+    case (4, 32): "the usual choice for small memory"
+    case (4, _): "a little more than \(BookEncoding.book4.shortName), and better"
+    default: "where nothing else fits"
+    }
+  }
+  public var codeBits: Int? { book.bits }
   public var isLossy: Bool { true }
   public var hidesRoundedActivations: Bool { book.bits < 8 }
   public var hasDots: Bool { true }

@@ -12,6 +12,10 @@ public protocol Encoding: Sendable {
   var shortName: String { get }
   /// What files say beside the name: JSON, or empty.
   var parameters: String { get }
+  /// What it suits, in a phrase.
+  var summary: String { get }
+  /// Bits of a code; nil where elements are stored as they are, or in blocks of another program.
+  var codeBits: Int? { get }
   /// Whether decoding gives other values than those that were encoded.
   var isLossy: Bool { get }
   var grain: (rows: Int, columns: Int) { get }
@@ -88,6 +92,9 @@ public protocol Solver: Sendable {
 }
 
 extension Encoding {
+  public var summary: String { "" }
+  public var codeBits: Int? { nil }
+
   /// Matrices and kernels of real numbers, with elements.
   public func shape(forWriting info: TensorInfo) -> EncodedShape? {
     guard solver != nil, info.shape.count >= 2, info.elementCount > 0, info.dtype.isReal else { return nil }

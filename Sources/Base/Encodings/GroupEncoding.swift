@@ -16,6 +16,11 @@ public struct GroupEncoding: Encoding, Hashable {
   public var parameters: String {
     #"{"bits":\#(bits),"group":\#(GroupTile.columns),"offset":\#(1 << (bits - 1)),"scale":"F16"}"#
   }
+  public var summary: String {
+    bits == 8
+      ? "as Q8_0: exports without rounding" : "as Q4_0: exports without rounding; fastest 4 bits with AVX2 alone"
+  }
+  public var codeBits: Int? { bits }
   public var isLossy: Bool { true }
   public var hidesRoundedActivations: Bool { bits == 4 }
   public var grain: (rows: Int, columns: Int) { (GroupTile.rows, GroupTile.columns) }

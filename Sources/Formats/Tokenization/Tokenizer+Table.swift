@@ -1,6 +1,6 @@
 import Tensors
 
-/// The tokenizer as a file that needs no building. Format: formats/bantam.md, section 9.
+/// The tokenizer as a file that needs no building. Format: formats/bantam.md, section 10.
 extension Tokenizer {
   /// The name of the file inside a `.bantam` file.
   public static let tableName = "tokenizer.table"

@@ -64,7 +64,9 @@ public struct LayoutMap: Sendable {
     for (number, plane) in archive.owner(of: tensor.number).planes.enumerated() {
       let name = plane.kind.map { "\($0)" } ?? "unknown"
       let layout = archive.index.layouts[plane.layout]
-      descriptions.append("\(name) as \(text(shape)): \(describe(layout))")
+      let book = (encoded?.encoding as? BookEncoding)?.book
+      let byte = plane.kind == .scales ? book.map { "; a byte: \(BookDescription.byte(of: $0))" } ?? "" : ""
+      descriptions.append("\(name) as \(text(shape)): \(describe(layout))\(byte)")
       guard let encoded else { continue }
       switch (plane.kind, layout) {
       case (.values, .tiled(let tile)):
@@ -148,6 +150,7 @@ public struct LayoutMap: Sendable {
     case .unknown(let kind): "unknown kind \(kind)"
     case .tiled(let tile):
       "tiles of \(tile.tileRows) x \(tile.tileColumns), turns of \(tile.turnColumns) columns, \(tile.elementBits) bits"
+        + (tile.isSliced ? " in slices of \(tile.elementBits / 2 * 2 % 8) and 1, lowest bits first" : "")
         + (tile.columnOrder == .tapMajor ? ", tap after tap" : "")
         + (tile.segmentColumns > 0 ? ", segments of \(tile.segmentColumns) columns" : "")
         + (tile.tileScaleByteCount > 0 ? ", \(tile.tileScaleByteCount) bytes of scales after each tile" : "")

@@ -51,6 +51,8 @@ public struct TensorDetails: Sendable {
       archive.owner(of: tensor.number).planes.map { Self.describe($0, archive.index.layouts[$0.layout]) }
     }
     add("planes", "planes", planes.map { .array($0.map(\.json)) } ?? .null, (planes ?? []).map(\.sentence))
+    let book = try source.archive?.encoded(tensor.number).flatMap { try BookDescription($0) }
+    add("book", "book", book?.json ?? .null, book?.sentences ?? [])
     let provenance = source.archive.flatMap { Self.provenance($0, tensor.number) }
     add("provenance", "made from", provenance?.json ?? .null, provenance.map { [$0.sentence] } ?? [])
     let statistics =

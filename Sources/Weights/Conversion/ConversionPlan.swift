@@ -100,6 +100,7 @@ public struct ConversionPlan: Sendable {
     var notes = map.notes
     notes += try CompanionFile.visit(source, map) { blobs.append(($0, $1)) }
     if let note = planner.growthNote { notes.append(note) }
+    notes += resolver?.notes ?? []
     self.notes = notes
     // A tokenizer of another kind is carried as its files only.
     let carried = blobs

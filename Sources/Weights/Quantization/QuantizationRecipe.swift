@@ -37,10 +37,13 @@ public struct QuantizationRecipe: Sendable, Equatable {
   /// Nil leaves tensors that no rule names as they are.
   public var defaultEncoding: (any Encoding)?
   public var rules: [Rule]
+  /// Whether patterns also reach what the family protects: embedders, norms and final layers, for example.
+  public var unprotects: Bool
 
-  public init(defaultEncoding: (any Encoding)?, rules: [Rule] = []) {
+  public init(defaultEncoding: (any Encoding)?, rules: [Rule] = [], unprotects: Bool = false) {
     self.defaultEncoding = defaultEncoding
     self.rules = rules
+    self.unprotects = unprotects
   }
 
   /// The last rule that matches a name.
@@ -57,6 +60,7 @@ public struct QuantizationRecipe: Sendable, Equatable {
     guard root["format"] == 1 else { throw bad("'format' is not 1") }
     defaultEncoding = nil
     rules = []
+    unprotects = false
     for member in members {
       switch member.key {
       case "format": break
@@ -64,6 +68,9 @@ public struct QuantizationRecipe: Sendable, Equatable {
         guard let name = member.value.string else { throw bad("'encoding' is not a string") }
         guard let encoding = Self.encoding(name) else { throw .unknownEncoding(name: name) }
         defaultEncoding = encoding
+      case "unprotect":
+        guard let value = member.value.bool else { throw bad("'unprotect' is neither true nor false") }
+        unprotects = value
       case "rules":
         guard let items = member.value.array else { throw bad("'rules' is not a list") }
         for item in items {
@@ -86,11 +93,11 @@ public struct QuantizationRecipe: Sendable, Equatable {
 
   /// An encoding that values can be quantized to.
   private static func encoding(_ name: String) -> (any Encoding)? {
-    KnownEncodings.quantizing.first { $0.shortName == name }
+    KnownEncodings.quantizing.first { $0.shortName == name || $0.name == name }
   }
 
   public static func == (a: QuantizationRecipe, b: QuantizationRecipe) -> Bool {
-    a.defaultEncoding?.name == b.defaultEncoding?.name && a.rules == b.rules
+    a.defaultEncoding?.name == b.defaultEncoding?.name && a.rules == b.rules && a.unprotects == b.unprotects
   }
 
   public var json: JSONValue {
@@ -100,6 +107,7 @@ public struct QuantizationRecipe: Sendable, Equatable {
       .members(["match": .string(rule.pattern), "encoding": .string(rule.action.name)])
     }
     members.append(.init("rules", .array(rules)))
+    if unprotects { members.append(.init("unprotect", true)) }
     return .object(members)
   }
 }

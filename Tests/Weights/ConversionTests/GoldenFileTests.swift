@@ -18,17 +18,14 @@ import Conversion
   private static let golden = try! ConfigJSON.parse(
     [UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/golden.json"))))
 
-  @Test(arguments: ["plain", "int8", "int4"], [1, 3]) func bytesAreThoseThatWerePinned(encoding: String, threads: Int)
+  @Test(arguments: ["plain", "int8", "int4", "even8", "book5", "book4-g16", "book4", "book3"], [1, 3])
+  func bytesAreThoseThatWerePinned(encoding: String, threads: Int)
     throws
   {
     let expected = try #require(Self.golden[encoding])
     let folder = TemporaryFolder()
-    let recipe: QuantizationRecipe? =
-      switch encoding {
-      case "int8": .init(defaultEncoding: .int8)
-      case "int4": .init(defaultEncoding: .int4)
-      default: nil
-      }
+    let recipe = KnownEncodings.quantizing.first { $0.shortName == encoding }
+      .map { QuantizationRecipe(defaultEncoding: $0) }
     let plan = try ConversionPlan(
       source: ModelSource(path: Self.folder + "/source.safetensors"),
       options: ConversionOptions(recipe: recipe, resources: Resources(threadCount: threads)))

@@ -59,10 +59,42 @@ import Conversion
       ])
     let found = encodings(try quantize(TinySample.path, to: folder["q"], recipe))
     #expect(found["unet.down_blocks.0.resnets.0.conv1.weight"] == "int8-g32")
-    #expect(found["unet.conv_out.weight"] == "int8-g32")
+    // A pattern leaves what is protected, a plain name does not.
+    #expect(found["unet.conv_out.weight"] == "plain")
     #expect(found["unet.conv_out.bias"] == "plain")
     #expect(found.filter { $0.key.hasPrefix("dit.") }.allSatisfy { $0.value == "plain" })
     #expect(found["vae.decoder.conv_in.weight"] == "int8-g32")
+  }
+
+  @Test func patternsRespectProtectionUnlessItIsLifted() throws {
+    let folder = TemporaryFolder()
+    var recipe = QuantizationRecipe(
+      defaultEncoding: nil,
+      rules: [
+        .init(pattern: "llm.*", action: .encode(.book4)), .init(pattern: "dit.norm_out.*", action: .encode(.even8)),
+      ]
+    )
+    let kept = try quantize(TinySample.path, to: folder["q"], recipe)
+    #expect(encodings(kept)["llm.embed_tokens.weight"] == "int8-g32")
+    #expect(encodings(kept)["dit.norm_out.linear_2.weight"] == "plain")
+    #expect(encodings(kept)["llm.layers.0.mlp.up_proj.weight"] == "book4-g32")
+    recipe.unprotects = true
+    let lifted = encodings(try quantize(TinySample.path, to: folder["r"], recipe))
+    #expect(lifted["llm.embed_tokens.weight"] == "book4-g32" && lifted["dit.norm_out.linear_2.weight"] == "even8-g32")
+    // What is overridden is told, and what is not.
+    func notes() throws -> [String] {
+      try ConversionPlan(source: ModelSource(path: TinySample.path), options: ConversionOptions(recipe: recipe)).notes
+    }
+    #expect(try notes().contains { $0.hasPrefix("less precise than the model needs it, as asked: 4 tensors") })
+    recipe.unprotects = false
+    #expect(try notes().contains { $0.hasPrefix("patterns also match what the model needs precise") })
+  }
+
+  /// Eight bits are enough for what is to have them.
+  @Test func eightBitsAreEightBits() throws {
+    let folder = TemporaryFolder()
+    let found = encodings(try quantize(TinySample.path, to: folder["q"], .init(defaultEncoding: .even8)))
+    #expect(found["llm.embed_tokens.weight"] == "even8-g32")
   }
 
   @Test func whatAShapeCannotMeetIsRefusedAndNothingWritten() throws {

@@ -18,7 +18,8 @@ BODY void decode_book_tile(
       memcpy(word, levels.line[line], sizeof word);
       for (int k = 0; k < 4; k++) FOR_ROWS {
         int32_t level = (int32_t)(word[r] << (24 - 8 * k)) >> 24;
-        value[line * 4 + k][r] = row[r] * (multiple[r] * (float)level);
+        // The product is an integer: of zeros there is one.
+        value[line * 4 + k][r] = row[r] * (multiple[r] * (float)level + 0.0f);
       }
     }
   }

@@ -1,4 +1,4 @@
-// A tile of codes with learned levels: codes to levels, bytes of scales to numbers. Format: formats/bantam.md, section 10.
+// A tile of codes with learned levels: codes to levels, bytes of scales to numbers. Format: formats/bantam.md, section 9.
 #ifndef CKERNELS_BOOK_TILE_H
 #define CKERNELS_BOOK_TILE_H
 
