@@ -22,6 +22,7 @@ void ck_fill_sse42_crc32c(ck_table *table);
 
 void ck_fill_neon(ck_table *table);
 void ck_fill_neon_dots(ck_table *table);
+void ck_fill_neon_books(ck_table *table);
 void ck_fill_neon_i8mm(ck_table *table);
 void ck_fill_arm_crc32c(ck_table *table);
 

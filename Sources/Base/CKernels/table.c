@@ -60,7 +60,9 @@ static void fill_architecture(void) {
   ck_fill_neon(neon);
   if (found & CK_ISA_CRC32C) ck_fill_arm_crc32c(neon);
   if (!(found & CK_ISA_NEON_DOTPROD)) return;
-  ck_fill_neon_dots(add_level("neon-dotprod"));
+  ck_table *dots = add_level("neon-dotprod");
+  ck_fill_neon_dots(dots);
+  ck_fill_neon_books(dots);
   if (found & CK_ISA_NEON_I8MM) ck_fill_neon_i8mm(add_level("neon-i8mm"));
 }
 #else
