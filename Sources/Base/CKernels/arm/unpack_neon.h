@@ -13,7 +13,7 @@ BODY uint8x16_t spread_bits(const uint8_t *line_bits, int quarter) {
   return vshlq_u8(vqtbl1q_u8(line, vaddq_u8(bytes, vdupq_n_u8((uint8_t)(quarter * 2)))), places);
 }
 
-// Codes of fewer than 8 bits: a slice of four or two, at 3 and 5 bits the slice of one above it.
+// Codes of fewer than 8 bits: a slice of four or two, at 6 bits a slice of two above it, at 3 and 5 bits one of one.
 BODY uint8x16_t sliced_codes(const uint8_t *codes, int bits, int line, int quarter) {
   int sharing = bits == 3 ? 4 : 2, width = bits == 3 ? 2 : 4;
   uint8x16_t bytes = vld1q_u8(codes + line / sharing * LINE_BYTES + quarter * QUARTER_BYTES);
@@ -23,22 +23,28 @@ BODY uint8x16_t sliced_codes(const uint8_t *codes, int bits, int line, int quart
     uint8x16_t upper = spread_bits(codes + (bits - 1) * LINE_BYTES + line * 8, quarter);
     code = bits == 3 ? vsliq_n_u8(code, upper, 2) : vsliq_n_u8(code, upper, 4);
   }
+  if (bits == 6) {
+    uint8x16_t pairs = vld1q_u8(codes + (4 + line / 4) * LINE_BYTES + quarter * QUARTER_BYTES);
+    code = vsliq_n_u8(code, vshlq_u8(pairs, vdupq_n_s8((int8_t)(-(line % 4) * 2))), 4);
+  }
   return vandq_u8(code, vdupq_n_u8((uint8_t)((1 << bits) - 1)));
 }
 
-// The levels of a book of at most 5 bits.
-BODY int8x16x2_t level_table(const ck_book *book) {
-  return (int8x16x2_t){{vld1q_s8(book->levels), vld1q_s8(book->levels + 16)}};
+// The levels of a book of at most 6 bits.
+BODY int8x16x4_t level_table(const ck_book *book) {
+  return (int8x16x4_t){{vld1q_s8(book->levels), vld1q_s8(book->levels + 16), vld1q_s8(book->levels + 32),
+    vld1q_s8(book->levels + 48)}};
 }
 
-BODY int8x16_t unpacked_quarter(const uint8_t *codes, int bits, int8x16x2_t table, int line, int quarter) {
+BODY int8x16_t unpacked_quarter(const uint8_t *codes, int bits, int8x16x4_t table, int line, int quarter) {
   if (bits == 8) {
     // Taking off the offset of 128 turns the upper bit.
     uint8x16_t bytes = vld1q_u8(codes + line * LINE_BYTES + quarter * QUARTER_BYTES);
     return vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(0x80)));
   }
   uint8x16_t code = sliced_codes(codes, bits, line, quarter);
-  return bits == 5 ? vqtbl2q_s8(table, code) : vqtbl1q_s8(table.val[0], code);
+  if (bits == 6) return vqtbl4q_s8(table, code);
+  return bits == 5 ? vqtbl2q_s8((int8x16x2_t){{table.val[0], table.val[1]}}, code) : vqtbl1q_s8(table.val[0], code);
 }
 
 // The shifts of a group's rows, each in four bytes. At 8 bits there are none.
@@ -74,7 +80,7 @@ BODY float32x4x4_t multiples_of(const ck_book *book, const uint8_t *bytes) {
 
 // Levels with their shifts.
 BODY void unpack_tile(const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, tile_levels *out) {
-  int8x16x2_t table = level_table(book);
+  int8x16x4_t table = level_table(book);
   int8x16x4_t shift[2];
   for (int half = 0; half < book_halves(book); half++) shift[half] = shifts_of(book, bytes + half * TILE_ROWS);
   for (int line = 0; line < TILE_LINES; line++)

@@ -161,13 +161,10 @@ BODY void quantize_book_tiles(
       group_choices choices;
       search_free_scales(&group, job->book, &job->tree, bits, &choices);
       FOR_ROWS {
-        float magnitude = __builtin_fabsf(choices.scale[0][r]);
+        float magnitude = __builtin_fabsf(choices.best_scale[r]);
         largest[r] = magnitude > largest[r] ? magnitude : largest[r];
       }
-      float *kept = work + number * 5 * TILE_ROWS;
-      memcpy(kept, choices.scale, 2 * sizeof(float_lanes));
-      memcpy(kept + 2 * TILE_ROWS, choices.shift, 2 * sizeof(float_lanes));
-      memcpy(kept + 4 * TILE_ROWS, choices.worth, sizeof(float_lanes));
+      memcpy(work + number * sizeof choices / sizeof *work, &choices, sizeof choices);
     }
     column += width;
   }
@@ -180,10 +177,7 @@ BODY void quantize_book_tiles(
     for (int half = 0; half < halves; half++, number++, scales += TILE_ROWS) {
       group_values group = group_of_tile(job, x, column, width, half);
       group_choices choices;
-      const float *kept = work + number * 5 * TILE_ROWS;
-      memcpy(choices.scale, kept, 2 * sizeof(float_lanes));
-      memcpy(choices.shift, kept + 2 * TILE_ROWS, 2 * sizeof(float_lanes));
-      memcpy(choices.worth, kept + 4 * TILE_ROWS, sizeof(float_lanes));
+      memcpy(&choices, work + number * sizeof choices / sizeof *work, sizeof choices);
       write_group(job, bits, &group, half, &choices, row, code, scales, sums);
     }
     write_slices(code, bits, codes);

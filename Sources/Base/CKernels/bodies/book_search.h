@@ -10,7 +10,7 @@
 // The levels of a book, and the places between them as a tree: a value goes from node i to node 2 i or, where it is above
 // the node's number, to 2 i + 1.
 typedef struct {
-  float level[32], middle[32];
+  float level[64], middle[64];
 } book_tree;
 
 BODY void fill_tree(const ck_book *book, int bits, book_tree *tree) {
@@ -48,17 +48,19 @@ BODY float_lanes rounded_between(float_lanes x, float low, float high) {
 }
 
 // The code of the nearest level; the lower one where two are as near. At 8 bits the levels are all integers.
+BODY int table_size(int bits) { return bits <= 4 ? 16 : 1 << bits; }
+
 BODY int_lanes nearest_code(const book_tree *tree, int bits, float_lanes value) {
   if (bits == 8) return __builtin_convertvector(rounded_between(value, -128.0f, 127.0f), int_lanes) + 128;
   int_lanes node = 2 - (value > tree->middle[1]);
   for (int depth = 1; depth < bits; depth++)
-    node = node + node - (value > lookup(tree->middle, bits == 5 ? 32 : 16, node));
+    node = node + node - (value > lookup(tree->middle, table_size(bits), node));
   return node - (1 << bits);
 }
 
 BODY float_lanes level_of(const book_tree *tree, int bits, int_lanes code) {
   return bits == 8 ? __builtin_convertvector(code - 128, float_lanes)
-                   : lookup(tree->level, bits == 5 ? 32 : 16, code);
+                   : lookup(tree->level, table_size(bits), code);
 }
 
 // 1 / x, 0 where x is 0.
@@ -106,16 +108,32 @@ BODY float_lanes error_of_scale(
 // need. At 8 bits the levels are so fine that the byte's own trials decide.
 static const float end_trials[] = {0.80f, 0.90f, 1.00f, 1.12f};
 static const float end_trials_5[] = {0.62f, 0.70f, 0.78f, 0.86f, 0.94f, 1.02f};
+static const float end_trials_6[] = {0.60f, 0.80f};
 static const float end_trials_8[] = {0.97f};
 
-// Two choices for a group, the better one first: scale, index of the shift, and what they are worth.
+// Choices for a group: scale and index of the shift. At 5 and 6 bits there is one for each shift and end of the book, since
+// how the values fall between so many levels cannot be told from free scales; else the two best, the better one first.
+enum { MOST_CHOICES = 8 };
+
 typedef struct {
-  float_lanes scale[2], shift[2], worth[2];
+  float_lanes scale[MOST_CHOICES], shift[MOST_CHOICES];
+  float_lanes worth[2];   // of the best two
+  float_lanes best_scale;
 } group_choices;
 
-// A choice that is better than the best takes its place; the second is always of another shift or sign.
-BODY void keep_choice(group_choices *kept, float_lanes scale, float shift, float_lanes worth) {
+BODY int choice_count(const ck_book *book, int bits) { return bits == 5 || bits == 6 ? 2 << book->shift_bits : 2; }
+
+// A choice that is better than the best takes its place; the second is always of another shift or end.
+BODY void keep_choice(
+  group_choices *kept, int bits, int number, float_lanes scale, float shift, float_lanes worth) {
   float_lanes index = everywhere(shift);
+  kept->best_scale = where(worth > kept->worth[0], scale, kept->best_scale);
+  if (bits == 5 || bits == 6) {
+    kept->scale[number] = scale;
+    kept->shift[number] = index;
+    kept->worth[0] = where(worth > kept->worth[0], worth, kept->worth[0]);
+    return;
+  }
   int_lanes first = worth > kept->worth[0], second = ~first & (worth > kept->worth[1]);
   kept->scale[1] = where(first, kept->scale[0], where(second, scale, kept->scale[1]));
   kept->shift[1] = where(first, kept->shift[0], where(second, index, kept->shift[1]));
@@ -134,8 +152,8 @@ BODY void search_free_scales(
     extreme = where(magnitude_of(x) > magnitude_of(extreme), x, extreme);
   }
   memset(kept, 0, sizeof *kept);
-  const float *trials = bits == 8 ? end_trials_8 : bits == 5 ? end_trials_5 : end_trials;
-  int trial_count = bits == 8 ? 1 : bits == 5 ? 6 : 4;
+  const float *trials = bits == 8 ? end_trials_8 : bits == 6 ? end_trials_6 : bits == 5 ? end_trials_5 : end_trials;
+  int trial_count = bits == 8 ? 1 : bits == 6 ? 2 : bits == 5 ? 6 : 4;
   for (int index = 0; index < 1 << book->shift_bits; index++)
     for (int end = 0; end < 2; end++) {
       float shift = (float)book->shifts[index];
@@ -148,11 +166,11 @@ BODY void search_free_scales(
         best_scale = where(better, scale, best_scale);
         best_worth = where(better, worth, best_worth);
       }
-      keep_choice(kept, best_scale, (float)index, best_worth);
+      keep_choice(kept, bits, index * 2 + end, best_scale, (float)index, best_worth);
     }
 }
 
-// The byte that gives the least error of those near a group's two choices; the first where several are as good.
+// The byte that gives the least error of those near a group's choices; the first where several are as good.
 BODY void search_bytes(
   const group_values *group, const ck_book *book, const book_tree *tree, int bits, const group_choices *choices,
   float_lanes row, float_lanes *best_scale, float_lanes *best_shift, uint8_t *byte) {
@@ -160,8 +178,8 @@ BODY void search_bytes(
   float_lanes inverse = reciprocals(row), least = {0}, best = {0};
   *best_scale = *best_shift = least;
   // Magnitudes of each choice: the nearest, and some on both sides.
-  int nearby = bits == 8 ? 17 : 3;
-  for (int trial = 0; trial < 2 * nearby; trial++) {
+  int nearby = bits == 8 ? 17 : bits == 6 ? 11 : 3;
+  for (int trial = 0; trial < choice_count(book, bits) * nearby; trial++) {
     float_lanes scale = choices->scale[trial / nearby], index = choices->shift[trial / nearby], shift;
     float away = (float)(trial % nearby - nearby / 2);
     float_lanes magnitude = rounded_between(magnitude_of(scale) * inverse + away, 1.0f, (float)most);

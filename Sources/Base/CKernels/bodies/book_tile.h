@@ -58,6 +58,7 @@ BODY int32_t half_sum(const ck_matmul *p, size_t at, int halves, int half) {
     case 3: CALL(3);                \
     case 4: CALL(4);                \
     case 5: CALL(5);                \
+    case 6: CALL(6);                \
     default: CALL(8);               \
   }
 

@@ -38,15 +38,18 @@ typedef struct {
 } ck_error_sums;
 
 // Codes with learned levels: value = row scale x (multiple x (level[code] + shift)). A group has a byte: the sign of its
-// multiple, which shift, the multiple's magnitude. At 8 bits level[code] is code - 128. Tiles as above; codes of 3 and 5
+// multiple, which shift, the multiple's magnitude. At 8 bits level[code] is code - 128. Tiles as above; codes of 3, 5 and 6
 // bits lie in slices.
 typedef struct ck_book {
-  int bits;            // 3, 4, 5 or 8
+  int bits;            // 3, 4, 5, 6 or 8
   int group;           // 32 or 16 columns
   int shift_bits;      // of the byte: 0, 1 or 2
   int8_t shifts[4];
   int8_t levels[64];   // sorted, 2^bits of them; those behind are read and not used
 } ck_book;
+
+// Floats that quantizing keeps of a group of 16 rows.
+enum { CK_BOOK_WORK = 19 * CK_TILE_ROWS };
 
 typedef struct {
   const uint8_t *codes;        // tiles of 16 outputs x 32 columns, along the columns first

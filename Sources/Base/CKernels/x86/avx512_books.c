@@ -142,8 +142,7 @@ BODY void all_rows(const ck_matmul *p, size_t tile, int tiles, int bits, block_f
 BODY void one_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves) {
   const ck_book *book = p->book;
   size_t groups = p->run_count * p->run_groups;
-  __m512i low, high;
-  level_tables(book, bits, 0x80, &low, &high);
+  level_tables tables = tables_of(book, bits, 0x80);
   __m512 total[4];
   for (int t = 0; t < tiles; t++) total[t] = _mm512_setzero_ps();
   const uint8_t *codes = p->codes + t0 * groups * tile_bytes(bits);
@@ -164,7 +163,7 @@ BODY void one_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves
           __m512 multiple = multiples_of(book, half_bytes);
           __m512i shift = shifts_of(book, half_bytes), sum = start_of(half_sum(p, at, halves, half));
           for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
-            __m512i levels = unpacked_line(tile_codes, bits, 0x80, low, high, line);
+            __m512i levels = unpacked_line(tile_codes, bits, 0x80, &tables, line);
             if (bits < 8) levels = _mm512_add_epi8(levels, shift);
             sum = _mm512_dpbusd_epi32(sum, levels, four_everywhere(activations + line * 4));
           }
@@ -197,6 +196,7 @@ BODY void one_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves
 ONE_ROW(3)
 ONE_ROW(4)
 ONE_ROW(5)
+ONE_ROW(6)
 ONE_ROW(8)
 #undef ONE_ROW
 

@@ -136,8 +136,7 @@ BODY void all_rows(const ck_matmul *p, size_t tile, int bits) {
 BODY void one_book_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves) {
   const ck_book *book = p->book;
   size_t groups = p->run_count * p->run_groups;
-  __m256i low, high;
-  level_tables(book, bits, FLIP, &low, &high);
+  level_tables tables = tables_of(book, bits, FLIP);
   __m256 total[4][TILE_HALVES];
   for (int t = 0; t < tiles; t++) total[t][0] = total[t][1] = _mm256_setzero_ps();
   const uint8_t *codes = p->codes + t0 * groups * tile_bytes(bits);
@@ -158,7 +157,7 @@ BODY void one_book_row(const ck_matmul *p, size_t t0, int tiles, int bits, int h
             __m256 multiple = multiples_of(book, half_bytes);
             __m256i shift = shifts_of(book, half_bytes), sum = start_of(half_sum(p, at, halves, half));
             for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
-              __m256i levels = unpacked_half(tile_codes, bits, FLIP, low, high, line, i);
+              __m256i levels = unpacked_half(tile_codes, bits, FLIP, &tables, line, i);
               if (bits < 8) levels = _mm256_add_epi8(levels, shift);
               sum = add_products(sum, levels, four_everywhere(activations + line * 4));
             }
@@ -192,6 +191,7 @@ BODY void one_book_row(const ck_matmul *p, size_t t0, int tiles, int bits, int h
 ONE_ROW(3)
 ONE_ROW(4)
 ONE_ROW(5)
+ONE_ROW(6)
 ONE_ROW(8)
 #undef ONE_ROW
 

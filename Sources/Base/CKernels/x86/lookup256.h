@@ -9,18 +9,24 @@ BODY __m256 lookup_half(const float *table, __m256i index) {
   return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
 }
 
-// Elements of a table of 16 or 32.
-BODY float_lanes lookup(const float *table, int size, int_lanes index) {
+// Sixteen elements of a table of 16.
+BODY float_lanes lookup_16(const float *table, int_lanes index) {
   __m256i part[2];
   __m256 found[2];
   float_lanes out;
   memcpy(part, &index, sizeof part);
-  for (int half = 0; half < 2; half++) {
-    found[half] = lookup_half(table, part[half]);
-    if (size == 32)
-      found[half] = _mm256_blendv_ps(
-        found[half], lookup_half(table + 16, part[half]), _mm256_castsi256_ps(_mm256_slli_epi32(part[half], 27)));
-  }
+  for (int half = 0; half < 2; half++) found[half] = lookup_half(table, part[half]);
   memcpy(&out, found, sizeof out);
   return out;
+}
+
+BODY float_lanes lookup_32(const float *table, int_lanes index) {
+  return chosen(index, 16, lookup_16(table, index), lookup_16(table + 16, index));
+}
+
+// Elements of a table of 16, 32 or 64.
+BODY float_lanes lookup(const float *table, int size, int_lanes index) {
+  if (size == 16) return lookup_16(table, index);
+  if (size == 32) return lookup_32(table, index);
+  return chosen(index, 32, lookup_32(table, index), lookup_32(table + 32, index));
 }

@@ -17,9 +17,21 @@ BODY __m256i spread_bits(const uint8_t *bits) {
   return _mm256_cmpeq_epi8(_mm256_and_si256(spread, single), single);
 }
 
+// A book as tables of 16 bytes: one of all levels, or one for each value of the upper bits.
+typedef struct {
+  __m256i part[4];
+} level_tables;
+
+BODY level_tables tables_of(const ck_book *book, int bits, int flip) {
+  int step = bits == 3 ? 4 : 16;
+  level_tables tables;
+  for (int i = 0; i < 4; i++) tables.part[i] = sixteen_levels(book->levels + i * step, flip);
+  return tables;
+}
+
 // Half a line: eight rows x four columns.
 BODY __m256i unpacked_half(
-  const uint8_t *codes, int bits, int flip, __m256i low, __m256i high, int line, int half) {
+  const uint8_t *codes, int bits, int flip, const level_tables *tables, int line, int half) {
   if (bits == 8)
     return _mm256_xor_si256(
       _mm256_loadu_si256((const __m256i *)(codes + line * LINE_BYTES + half * 32)),
@@ -28,16 +40,18 @@ BODY __m256i unpacked_half(
   __m256i bytes = _mm256_loadu_si256((const __m256i *)(codes + line / sharing * LINE_BYTES + half * 32));
   __m256i index = _mm256_and_si256(
     _mm256_srli_epi16(bytes, line % sharing * width), _mm256_set1_epi8((char)((1 << width) - 1)));
-  __m256i levels = _mm256_shuffle_epi8(low, index);
-  if (bits % 2 == 0) return levels;
-  __m256i upper = spread_bits(codes + (bits - 1) * LINE_BYTES + line * 8 + half * 4);
-  return _mm256_blendv_epi8(levels, _mm256_shuffle_epi8(high, index), upper);
-}
-
-// The tables of a book: of codes below and above the upper bit.
-BODY void level_tables(const ck_book *book, int bits, int flip, __m256i *low, __m256i *high) {
-  *low = sixteen_levels(book->levels, flip);
-  *high = sixteen_levels(book->levels + (bits == 5 ? 16 : 4), flip);
+  __m256i levels = _mm256_shuffle_epi8(tables->part[0], index);
+  if (bits == 4) return levels;
+  __m256i others = _mm256_shuffle_epi8(tables->part[1], index);
+  if (bits == 6) {
+    // A bit is shifted to the top of its byte, by which a blend chooses.
+    __m256i pairs = _mm256_loadu_si256((const __m256i *)(codes + (4 + line / 4) * LINE_BYTES + half * 32));
+    __m256i lower = _mm256_slli_epi16(pairs, 7 - line % 4 * 2), upper = _mm256_slli_epi16(pairs, 6 - line % 4 * 2);
+    __m256i above = _mm256_blendv_epi8(
+      _mm256_shuffle_epi8(tables->part[2], index), _mm256_shuffle_epi8(tables->part[3], index), lower);
+    return _mm256_blendv_epi8(_mm256_blendv_epi8(levels, others, lower), above, upper);
+  }
+  return _mm256_blendv_epi8(levels, others, spread_bits(codes + (bits - 1) * LINE_BYTES + line * 8 + half * 4));
 }
 
 // The shifts of eight rows of a group, each in four bytes. At 8 bits there are none.
@@ -63,14 +77,13 @@ BODY __m256 multiples_of(const ck_book *book, const uint8_t *bytes) {
 // Levels with their shifts; with 128 more where flip is 0x80.
 BODY void unpack_flipped(
   const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, int flip, tile_levels *out) {
-  __m256i low, high;
-  level_tables(book, bits, flip, &low, &high);
+  level_tables tables = tables_of(book, bits, flip);
   for (int i = 0; i < 2; i++) {
     __m256i shift[2];
     for (int half = 0; half < book_halves(book); half++)
       shift[half] = shifts_of(book, bytes + half * TILE_ROWS + i * 8);
     for (int line = 0; line < TILE_LINES; line++) {
-      __m256i levels = unpacked_half(codes, bits, flip, low, high, line, i);
+      __m256i levels = unpacked_half(codes, bits, flip, &tables, line, i);
       if (bits < 8) levels = _mm256_add_epi8(levels, shift[half_of_line(line, book_halves(book))]);
       _mm256_store_si256((__m256i *)&out->line[line][i * 32], levels);
     }

@@ -17,21 +17,36 @@ BODY __m512i lower_bits(const uint8_t *codes, int bits, int line) {
   return _mm512_and_si512(_mm512_srli_epi16(bytes, line % 2 * 4), _mm512_set1_epi8(15));
 }
 
-BODY __m512i unpacked_line(const uint8_t *codes, int bits, int flip, __m512i low, __m512i high, int line) {
+// A book as tables of 16 bytes: one of all levels, or one for each value of the upper bits.
+typedef struct {
+  __m512i part[4];
+} level_tables;
+
+BODY level_tables tables_of(const ck_book *book, int bits, int flip) {
+  int step = bits == 3 ? 4 : 16;
+  level_tables tables;
+  for (int i = 0; i < 4; i++) tables.part[i] = sixteen_levels(book->levels + i * step, flip);
+  return tables;
+}
+
+BODY __m512i unpacked_line(const uint8_t *codes, int bits, int flip, const level_tables *tables, int line) {
   if (bits == 8)
     return _mm512_xor_si512(
       _mm512_loadu_si512(codes + line * LINE_BYTES), _mm512_set1_epi8((char)(0x80 ^ flip)));
-  __m512i index = lower_bits(codes, bits, line), levels = _mm512_shuffle_epi8(low, index);
-  if (bits % 2 == 0) return levels;
+  __m512i index = lower_bits(codes, bits, line), levels = _mm512_shuffle_epi8(tables->part[0], index);
+  if (bits == 4) return levels;
+  if (bits == 6) {
+    __m512i pairs = _mm512_loadu_si512(codes + (4 + line / 4) * LINE_BYTES);
+    __mmask64 lower = _mm512_test_epi8_mask(pairs, _mm512_set1_epi8((char)(1 << line % 4 * 2)));
+    __mmask64 upper = _mm512_test_epi8_mask(pairs, _mm512_set1_epi8((char)(2 << line % 4 * 2)));
+    levels = _mm512_mask_shuffle_epi8(levels, lower, tables->part[1], index);
+    __m512i above = _mm512_shuffle_epi8(tables->part[2], index);
+    above = _mm512_mask_shuffle_epi8(above, lower, tables->part[3], index);
+    return _mm512_mask_blend_epi8(upper, levels, above);
+  }
   uint64_t upper;
   memcpy(&upper, codes + (bits - 1) * LINE_BYTES + line * 8, sizeof upper);
-  return _mm512_mask_shuffle_epi8(levels, upper, high, index);
-}
-
-// The tables of a book: of codes below and above the upper bit.
-BODY void level_tables(const ck_book *book, int bits, int flip, __m512i *low, __m512i *high) {
-  *low = sixteen_levels(book->levels, flip);
-  *high = sixteen_levels(book->levels + (bits == 5 ? 16 : 4), flip);
+  return _mm512_mask_shuffle_epi8(levels, upper, tables->part[1], index);
 }
 
 // The shifts of a group's rows, each in four bytes. At 8 bits there are none.
@@ -55,11 +70,11 @@ BODY __m512 multiples_of(const ck_book *book, const uint8_t *bytes) {
 // Levels with their shifts; with 128 more where flip is 0x80.
 BODY void unpack_flipped(
   const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, int flip, tile_levels *out) {
-  __m512i low, high, shift[2];
-  level_tables(book, bits, flip, &low, &high);
+  level_tables tables = tables_of(book, bits, flip);
+  __m512i shift[2];
   for (int half = 0; half < book_halves(book); half++) shift[half] = shifts_of(book, bytes + half * TILE_ROWS);
   for (int line = 0; line < TILE_LINES; line++) {
-    __m512i levels = unpacked_line(codes, bits, flip, low, high, line);
+    __m512i levels = unpacked_line(codes, bits, flip, &tables, line);
     if (bits < 8) levels = _mm512_add_epi8(levels, shift[half_of_line(line, book_halves(book))]);
     _mm512_store_si512(out->line[line], levels);
   }
