@@ -65,7 +65,7 @@ extension EncodedValues {
   @Test func allBitsCountedTheQualityIsThatOfTheGoals() throws {
     var generator = SeededGenerator(22)
     // The sum of twelve uniform deviates has lighter tails than N(0,1); this generator is Box and Muller's.
-    let values = boxMuller(64 * 4096, &generator)
+    let values = generator.boxMullerNormals(64 * 4096)
     let (int8, int4) = (
       try EncodedValues(values, rows: 64, columns: 4096, .int8),
       try EncodedValues(values, rows: 64, columns: 4096, .int4)
@@ -187,7 +187,8 @@ extension EncodedValues {
     var sums = ErrorSums()
     narrow.withUnsafeBytes { values in
       expected.encoding.solver!.encode(
-        values, dtype: dtype, rowStride: 64, rows: 16, columns: 64, into: planes.map(\.bytes), sums: &sums)
+        values, dtype: dtype, rowStride: 64, rows: 16, columns: 64, segmentColumns: 64, into: planes.map(\.bytes),
+        sums: &sums)
     }
     for (plane, bytes) in planes.enumerated() { #expect([UInt8](bytes.bytes) == expected.bytes(plane)) }
     #expect(sums == expected.sums)
@@ -204,13 +205,5 @@ extension EncodedValues {
       }
     }
     for (place, byte) in coded.bytes(0).enumerated() where !inside.contains(place) { #expect(byte == 0) }
-  }
-
-  private func boxMuller(_ count: Int, _ generator: inout SeededGenerator) -> [Float] {
-    (0..<count).map { _ in
-      let u = (Double(generator.next() >> 11) + 0.5) / Double(1 << 53)
-      let v = Double(generator.next() >> 11) / Double(1 << 53)
-      return Float((-2 * log(u)).squareRoot() * cos(2 * Double.pi * v))
-    }
   }
 }

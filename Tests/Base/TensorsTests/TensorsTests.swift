@@ -132,6 +132,75 @@ import TestSupport
     #expect(layout.position(row: 16, column: 32, in: shape).byteOffset == 3 * 512)
   }
 
+  /// Two rows and turns of four columns: eight turns of eight elements. At 3 bits four turns share each of 16 bytes, and a byte for
+  /// each turn follows; at 5 bits two turns share each of 32 bytes.
+  @Test func elementsOfThreeAndFiveBitsLieInSlices() throws {
+    let (three, five) = (
+      try #require(TileLayout(elementBits: 3, tileRows: 2, tileColumns: 32, turnColumns: 4)),
+      try #require(TileLayout(elementBits: 5, tileRows: 2, tileColumns: 32, turnColumns: 4))
+    )
+    let shape = MatrixShape(rows: 4, columns: 64)
+    #expect(three.tileByteCount == 24 && five.tileByteCount == 40)
+    #expect(three.planeByteCount(shape) == 96 && five.planeByteCount(shape) == 160)
+    func slices(_ layout: TileLayout, _ row: Int, _ column: Int) -> [[Int]] {
+      layout.slices(row: row, column: column, in: shape).map { [$0.byteOffset, $0.shift, $0.bits] }
+    }
+    #expect(slices(three, 0, 0) == [[0, 0, 2], [16, 0, 1]])
+    #expect(slices(five, 0, 0) == [[0, 0, 4], [32, 0, 1]])
+    // Row 1, column 13: turn 3, of which it is element 5.
+    #expect(slices(three, 1, 13) == [[5, 6, 2], [16 + 3, 5, 1]])
+    #expect(slices(five, 1, 13) == [[8 + 5, 4, 4], [32 + 3, 5, 1]])
+    // The last element of the first tile.
+    #expect(slices(three, 1, 31) == [[15, 6, 2], [23, 7, 1]])
+    #expect(slices(five, 1, 31) == [[31, 4, 4], [39, 7, 1]])
+    // Row 3, column 40: the fourth tile, turn 2, element 4.
+    #expect(slices(three, 3, 40) == [[72 + 4, 4, 2], [72 + 16 + 2, 4, 1]])
+    #expect(slices(five, 3, 40) == [[120 + 8 + 4, 0, 4], [120 + 32 + 2, 4, 1]])
+  }
+
+  /// No two elements share a bit, and together they fill the elements of their tiles.
+  @Test(arguments: [3, 5], [(16, 4), (2, 4), (1, 8), (8, 1), (24, 2)]) func slicesFillTheirTiles(
+    bits: Int, tile: (rows: Int, turn: Int)
+  ) throws {
+    for (order, taps, scales) in [(TileLayout.ColumnOrder.source, 1, 0), (.source, 1, 6), (.tapMajor, 3, 0)] {
+      let columns = 16 * tile.turn * taps
+      let layout = try #require(
+        TileLayout(
+          elementBits: bits, tileRows: tile.rows, tileColumns: 8 * tile.turn, turnColumns: tile.turn,
+          tileScaleByteCount: scales, columnOrder: order, segmentColumns: taps == 1 ? 0 : columns / taps))
+      let shape = MatrixShape(rows: 2 * tile.rows, columns: columns, taps: taps)
+      #expect(layout.fits(shape) && layout.isSliced)
+      var seen: Set<Int> = []
+      for row in 0..<shape.rows {
+        for column in 0..<columns {
+          let slices = layout.slices(row: row, column: column, in: shape)
+          #expect(slices.reduce(0) { $0 + $1.bits } == bits)
+          for slice in slices {
+            #expect(slice.byteOffset % layout.tileByteCount < layout.tileElementByteCount)
+            #expect(slice.shift + slice.bits <= 8)
+            for bit in 0..<slice.bits { #expect(seen.insert(slice.byteOffset * 8 + slice.shift + bit).inserted) }
+          }
+        }
+      }
+      let tiles = 4 * taps
+      #expect(layout.planeByteCount(shape) == tiles * layout.tileByteCount)
+      #expect(seen.count == tiles * layout.tileElementByteCount * 8)
+      #expect(seen.allSatisfy { (0..<tiles * layout.tileByteCount * 8).contains($0) })
+    }
+  }
+
+  @Test func tilesThatSlicesDoNotFillAreRefused() {
+    for bits in [3, 5] {
+      #expect(TileLayout(elementBits: bits, tileRows: 16, tileColumns: 32, turnColumns: 8) == nil)
+      #expect(TileLayout(elementBits: bits, tileRows: 16, tileColumns: 16, turnColumns: 4) == nil)
+      #expect(TileLayout(elementBits: bits, tileRows: 1, tileColumns: 32, turnColumns: 4) == nil)
+      #expect(TileLayout(elementBits: bits, tileRows: 3, tileColumns: 8, turnColumns: 1) == nil)
+    }
+    for bits in [0, 1, 2, 6, 7] {
+      #expect(TileLayout(elementBits: bits, tileRows: 16, tileColumns: 32, turnColumns: 4) == nil)
+    }
+  }
+
   @Test func parametersOutOfRangeAreRefused() {
     #expect(TileLayout(elementBits: 5, tileRows: 1, tileColumns: 8, turnColumns: 8) == nil)
     #expect(TileLayout(elementBits: 8, tileRows: 0, tileColumns: 8, turnColumns: 8) == nil)

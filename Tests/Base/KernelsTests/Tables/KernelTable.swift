@@ -25,3 +25,9 @@ func sameBits(_ a: [Float], _ b: [Float]) -> Bool {
 func within(_ found: [Float], _ expected: [Double], _ bound: (Double) -> Double) -> Bool {
   found.count == expected.count && zip(found, expected).allSatisfy { abs(Double($0) - $1) <= bound($1) }
 }
+
+func sameBits(_ a: ck_error_sums, _ b: ck_error_sums) -> Bool {
+  [\ck_error_sums.source_square, \.coded_square, \.product, \.error_square, \.largest_error].allSatisfy {
+    a[keyPath: $0].bitPattern == b[keyPath: $0].bitPattern
+  }
+}

@@ -1,21 +1,29 @@
 extension Twin {
-  /// Activations `[rowCount, groups, 32]` as codes, a scale and a sum of codes a group.
+  struct QuantizedActivations {
+    var codes: [Int8] = []
+    var scales: [Float] = []
+    var sums: [Int32] = []
+    var halfSums: [Int32] = []
+  }
+
+  /// Activations `[rowCount, groups, 32]` as codes; a scale and sums of codes a group: of all, and of the first 16.
   static func quantizeActivations(
     _ x: [Float], rowCount: Int, columns: Int
-  ) -> (codes: [Int8], scales: [Float], sums: [Int32]) {
-    var (codes, scales, sums): ([Int8], [Float], [Int32]) = ([], [], [])
+  ) -> QuantizedActivations {
+    var out = QuantizedActivations()
     for row in 0..<rowCount {
       for first in stride(from: 0, to: columns, by: 32) {
         let group = x[(row * columns + first)..<(row * columns + min(first + 32, columns))]
         let largest = group.map(\.magnitude).max() ?? 0
         let inverse = largest > 0 ? 127 / largest : 0
         let found = group.map { Int8(($0 * inverse).rounded(.toNearestOrEven)) }
-        codes += found + [Int8](repeating: 0, count: 32 - found.count)
-        scales.append(largest / 127)
-        sums.append(found.reduce(0) { $0 + Int32($1) })
+        out.codes += found + [Int8](repeating: 0, count: 32 - found.count)
+        out.scales.append(largest / 127)
+        out.sums.append(found.reduce(0) { $0 + Int32($1) })
+        out.halfSums.append(found.prefix(16).reduce(0) { $0 + Int32($1) })
       }
     }
-    return (codes, scales, sums)
+    return out
   }
 
   /// One output of one row: groups are exact integers, added up in order by fused multiply-adds.

@@ -21,17 +21,16 @@ extension Twin {
           let place = codePlace(row: row, column: group * 32 + offset, bits: bits)
           codes[place.byte] |= UInt8(Int(code) + 1 << (bits - 1)) << UInt8(place.shift)
         }
-        addErrors(search.values, found.map { $0 * scale }, to: &sums)
+        addErrors(search.values.map { Double($0) }, found.map { Double($0 * scale) }, to: &sums)
       }
     }
     return (codes, scales, sums)
   }
 
   /// The errors of one group of a row are summed first, then added.
-  private static func addErrors(_ values: [Float], _ decoded: [Float], to sums: inout ck_error_sums) {
+  static func addErrors(_ values: [Double], _ decoded: [Double], to sums: inout ck_error_sums) {
     var group = ck_error_sums()
-    for (value, other) in zip(values, decoded) {
-      let (exact, coded) = (Double(value), Double(other))
+    for (exact, coded) in zip(values, decoded) {
       group.source_square += exact * exact
       group.coded_square += coded * coded
       group.product += exact * coded

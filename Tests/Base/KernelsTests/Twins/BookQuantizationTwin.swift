@@ -1,0 +1,103 @@
+import CKernels
+
+extension Twin {
+  /// The planes of a stripe.
+  struct BookPlanes: Equatable {
+    var codes: [UInt8]
+    var multiples: [UInt8]
+    var rowScales: [UInt16]
+  }
+
+  /// A group of one row: its first column in the stripe, the place of that in the planes, where tiles begin anew in each segment,
+  /// and its width.
+  private struct Group {
+    var column: Int
+    var place: Int
+    var width: Int
+  }
+
+  /// Groups in the order of the planes; beyond the columns they are empty.
+  private static func groupsOfRow(columns: Int, segment: Int, width: Int) -> [Group] {
+    stride(from: 0, to: columns, by: segment).enumerated().flatMap { number, first in
+      let padded = (segment + 31) / 32 * 32
+      return stride(from: 0, to: padded, by: width).map { column in
+        Group(column: first + column, place: number * padded + column, width: max(0, min(width, segment - column)))
+      }
+    }
+  }
+
+  /// Quantizes a stripe `[rows, columns]`, row after row: scales are found freely, the largest of a row gives the row's, and bytes are
+  /// sought near what was found. Errors are added group after group, in each row after row.
+  static func quantizeBookStripe(
+    _ values: [Float], rows: Int, columns: Int, segment: Int, _ book: BookTwin, importance: [Float]?,
+    sums: ck_error_sums
+  ) -> (planes: BookPlanes, sums: ck_error_sums) {
+    let groups = groupsOfRow(columns: columns, segment: segment, width: book.group)
+    var planes = BookPlanes(
+      codes: [UInt8](repeating: 0, count: groups.count / book.groupsOfTile * book.codeByteCount),
+      multiples: [UInt8](repeating: 0, count: groups.count * 16), rowScales: [UInt16](repeating: 0, count: 16))
+    var errors = [[ErrorPairs]](repeating: [], count: groups.count)
+    for row in 0..<rows {
+      let plain = tamedByTile(Array(values[row * columns..<(row + 1) * columns]), segment: segment)
+      let unit = unitOfRow(plain)
+      let normal = plain.map { $0 * (1 / unit) }
+      let searches = groups.map { group in
+        let used = group.column..<group.column + group.width
+        return BookSearchTwin(
+          values: group.width == 0 ? [] : Array(normal[used]),
+          importance: group.width == 0 ? nil : importance.map { Array($0[used]) }, book: book)
+      }
+      let choices = searches.map { $0.freeChoices() }
+      let largest = choices.reduce(0) { max($0, $1[0].scale.magnitude) }
+      let rowScale = bf16Above(largest / Float(book.largestMultiple) * unit)
+      planes.rowScales[row] = narrowBF16(rowScale)
+      for (number, group) in groups.enumerated() {
+        let search = searches[number]
+        let found = search.byte(near: choices[number], rowScale: rowScale * (1 / unit))
+        planes.multiples[number * 16 + row] = found.byte
+        let codes = search.codes(scale: found.scale, shift: found.shift)
+        for (offset, code) in codes.enumerated() {
+          let places = bookPlaces(row: row, column: group.place + offset, bits: book.bits)
+          for (bit, place) in places.enumerated() {
+            planes.codes[place.byte] |= UInt8(code >> bit & 1) << UInt8(place.bit)
+          }
+        }
+        let levels = search.levels(codes, shift: found.shift)
+        errors[number].append(
+          ErrorPairs(
+            values: search.values.map { Double($0) * Double(unit) },
+            decoded: levels.map { Double($0 * found.scale) * Double(unit) }))
+      }
+    }
+    var sums = sums
+    for pairs in errors.joined() { addErrors(pairs.values, pairs.decoded, to: &sums) }
+    return (planes, sums)
+  }
+
+  private struct ErrorPairs {
+    var values: [Double]
+    var decoded: [Double]
+  }
+
+  /// What is not finite goes by its row of a tile of 32 columns, however wide groups are.
+  private static func tamedByTile(_ row: [Float], segment: Int) -> [Float] {
+    stride(from: 0, to: row.count, by: segment).flatMap { first in
+      stride(from: first, to: first + segment, by: 32).flatMap { column in
+        GroupSearchTwin.tamed(Array(row[column..<min(column + 32, first + segment)]))
+      }
+    }
+  }
+
+  /// The power of two at or below the largest magnitude of a row, held where it and its reciprocal are normal numbers of f32.
+  private static func unitOfRow(_ row: [Float]) -> Float {
+    let largest = row.map(\.magnitude).max() ?? 0
+    if largest == 0 { return 1 }
+    return Float(sign: .plus, exponent: min(max(Int(largest.exponent), -125), 125), significand: 1)
+  }
+
+  /// The least number of bf16 that is not below, or the greatest that there is.
+  private static func bf16Above(_ value: Float) -> Float {
+    let cut = UInt16(value.bitPattern >> 16)
+    return widenBF16(min(widenBF16(cut) < value ? cut + 1 : cut, 0x7F7F))
+  }
+}
