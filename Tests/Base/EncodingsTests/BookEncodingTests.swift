@@ -205,11 +205,36 @@ extension EncodedValues {
     #expect(try EncodedValues(values, rows: 4, columns: 40, encoding).decoded()[..<32].allSatisfy { $0 == 0 })
   }
 
-  /// The ends of f32's range are held as well as the scales allow, and never become infinite.
+  /// At the end of f32's range levels of the book's ends would be infinite under a scale that suits the largest value.
   @Test(arguments: encodings) func theLargestValuesStayFinite(encoding: BookEncoding) throws {
-    for value in [Float.greatestFiniteMagnitude, -.greatestFiniteMagnitude] {
-      let decoded = try EncodedValues([Float](repeating: value, count: 40), rows: 1, columns: 40, encoding).decoded()
-      #expect(decoded.allSatisfy { $0.isFinite && abs($0 / value - 1) < 0.02 })
+    var generator = SeededGenerator(62)
+    for size in [Float(0x1p126), 0x1p127, .greatestFiniteMagnitude] {
+      for values in [
+        [Float](repeating: size, count: 40), [Float](repeating: -size, count: 40),
+        generator.normals(40).map { size * max(-1, min(1, $0)) },
+      ] {
+        let decoded = try EncodedValues(values, rows: 1, columns: 40, encoding).decoded()
+        #expect(zip(values, decoded).allSatisfy { $1.isFinite && abs($1 / size - $0 / size) < 0.3 })
+      }
+    }
+  }
+
+  /// A group far smaller than another of its row becomes zeros rather than the smallest step of the row.
+  @Test(arguments: encodings, [Float(1e-2), 1e-3, 1e-4, 1e-6, 1e-30]) func noGroupIsWorseThanZeros(
+    encoding: BookEncoding, size: Float
+  ) throws {
+    var generator = SeededGenerator(63)
+    var values = generator.normals(16 * 96)
+    for row in 0..<16 { for column in 32..<64 { values[row * 96 + column] *= size } }
+    let decoded = try EncodedValues(values, rows: 16, columns: 96, encoding).decoded()
+    for row in 0..<16 {
+      let group = row * 96 + 32..<row * 96 + 64
+      let source = group.reduce(0.0) { $0 + Double(values[$1]) * Double(values[$1]) }
+      let error = group.reduce(0.0) { sum, index in
+        let difference = Double(values[index]) - Double(decoded[index])
+        return sum + difference * difference
+      }
+      #expect(error <= source * 1.0001, "row \(row): \(error) of \(source)")
     }
   }
 

@@ -56,14 +56,24 @@ BODY group_values group_of_tile(const book_job *job, const float *x, size_t colu
     x + first * TILE_ROWS, job->importance ? job->importance + column + first : NULL, columns};
 }
 
-// The scales of rows, of which the largest scale of a group is the largest multiple: rounded up, so that it is not cut.
+// The largest magnitude of a level with its shift.
+BODY float end_of_book(const ck_book *book) {
+  if (book->bits == 8) return 128;
+  float low = (float)(book->levels[0] + book->shifts[0]);
+  float high = (float)(book->levels[(1 << book->bits) - 1] + book->shifts[(1 << book->shift_bits) - 1]);
+  return -low > high ? -low : high;
+}
+
+// The scales of rows, of which the largest scale of a group is the largest multiple: rounded up, so that it is not cut; held
+// where nothing that a row can say is infinite.
 BODY float_lanes row_scales_of(const book_job *job, float_lanes largest, uint16_t *stored) {
   float_lanes row;
   int most = 0x7F >> job->book->shift_bits;
+  uint32_t limit = bits_of_float(0x1.fffffep127f / ((float)most * end_of_book(job->book))) & 0xFFFF0000u;
   FOR_ROWS {
     float exact = largest[r] / (float)most * job->from_normal[r];
     uint32_t bits = bits_of_float(exact) + 0xFFFF;
-    bits = bits > 0x7F7F0000u ? 0x7F7F0000u : bits & 0xFFFF0000u;
+    bits = bits > limit ? limit : bits & 0xFFFF0000u;
     stored[r] = r < (int)job->rows ? (uint16_t)(bits >> 16) : 0;
     row[r] = float_of_bits(bits) * job->to_normal[r];
   }

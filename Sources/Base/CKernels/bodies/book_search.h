@@ -177,12 +177,13 @@ BODY void search_bytes(
   int most = 0x7F >> book->shift_bits;
   float_lanes inverse = reciprocals(row), least = {0}, best = {0};
   *best_scale = *best_shift = least;
-  // Magnitudes of each choice: the nearest, and some on both sides.
+  // Magnitudes of each choice: the nearest, and some on both sides. 0 is one of them: beside a row's largest groups the
+  // smallest are better zeros than what one step gives.
   int nearby = bits == 8 ? 17 : bits == 6 ? 11 : 3;
   for (int trial = 0; trial < choice_count(book, bits) * nearby; trial++) {
     float_lanes scale = choices->scale[trial / nearby], index = choices->shift[trial / nearby], shift;
     float away = (float)(trial % nearby - nearby / 2);
-    float_lanes magnitude = rounded_between(magnitude_of(scale) * inverse + away, 1.0f, (float)most);
+    float_lanes magnitude = rounded_between(magnitude_of(scale) * inverse + away, 0.0f, (float)most);
     FOR_ROWS shift[r] = (float)book->shifts[(int)index[r]];
     float_lanes tried = where(scale < 0.0f, -magnitude, magnitude) * row;
     float_lanes error = error_of_scale(group, tree, bits, shift, tried);

@@ -107,7 +107,7 @@ import TestSupport
       for column in 0..<10 { values[index * 10 + column] = generator.normals(1)[0] * size }
     }
     expectTwin(Elements(values), book.twin, rows: 6, columns: 70, "sizes of one row")
-    for value in [Float.greatestFiniteMagnitude, -3e38, 0x1p-149] {
+    for value in [Float.greatestFiniteMagnitude, -3e38, 2e38, 0x1p-149] {
       expectTwin(
         Elements([Float](repeating: value, count: 48)), book.twin, rows: 1, columns: 48, "all \(value)")
     }

@@ -49,7 +49,7 @@ extension Twin {
       }
       let choices = searches.map { $0.freeChoices() }
       let largest = choices.reduce(0) { max($0, $1[0].scale.magnitude) }
-      let rowScale = bf16Above(largest / Float(book.largestMultiple) * unit)
+      let rowScale = rowScale(atLeast: largest / Float(book.largestMultiple) * unit, book)
       planes.rowScales[row] = narrowBF16(rowScale)
       for (number, group) in groups.enumerated() {
         let search = searches[number]
@@ -95,9 +95,13 @@ extension Twin {
     return Float(sign: .plus, exponent: min(max(Int(largest.exponent), -125), 125), significand: 1)
   }
 
-  /// The least number of bf16 that is not below, or the greatest that there is.
-  private static func bf16Above(_ value: Float) -> Float {
+  /// The least number of bf16 that is not below; at most the greatest under which nothing that a row can say is infinite.
+  private static func rowScale(atLeast value: Float, _ book: BookTwin) -> Float {
     let cut = UInt16(value.bitPattern >> 16)
-    return widenBF16(min(widenBF16(cut) < value ? cut + 1 : cut, 0x7F7F))
+    let above = widenBF16(widenBF16(cut) < value ? cut + 1 : cut)
+    let greatest = Double(book.largestMultiple * book.end)
+    var limit = UInt16(0x7F7F)
+    while Double(widenBF16(limit)) * greatest > Double(Float.greatestFiniteMagnitude) { limit -= 1 }
+    return min(above, widenBF16(limit))
   }
 }

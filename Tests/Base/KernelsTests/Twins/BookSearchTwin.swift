@@ -92,7 +92,7 @@ struct BookSearchTwin {
       let reach = book.bits == 8 ? 8 : 1
       for away in -reach...reach {
         let exact = choice.scale.magnitude * reciprocal(rowScale) + Float(away)
-        let magnitude = Int(min(max(exact.rounded(.toNearestOrEven), 1), Float(book.largestMultiple)))
+        let magnitude = Int(min(max(exact.rounded(.toNearestOrEven), 0), Float(book.largestMultiple)))
         let isNegative = choice.scale < 0
         let scale = Float(isNegative ? -magnitude : magnitude) * rowScale
         let found = error(scale: scale, shift: choice.shift)

@@ -17,6 +17,9 @@ struct BookTwin: Sendable {
   var codeByteCount: Int { 64 * bits }
   var largestMultiple: Int { 128 / shifts.count - 1 }
 
+  /// The largest magnitude of a level with its shift.
+  var end: Int { max(abs(levels.first! + shifts.first!), abs(levels.last! + shifts.last!)) }
+
   func multiple(_ byte: UInt8) -> Int {
     let magnitude = Int(byte) % (largestMultiple + 1)
     return byte < 128 ? magnitude : -magnitude
