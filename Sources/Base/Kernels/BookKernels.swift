@@ -106,9 +106,9 @@ public enum BookKernels {
 extension DotProduct {
   /// `output[m, n] = sum over k of rows[m, k] * weights[n, k]`.
   ///
-  /// Sums over a group's levels are exact integers. Their products with the multiples, which f32 may have to round, are added up over
-  /// the groups of a tile; tiles are added up in f32, in order, by fused multiply-adds; the row's scale comes last. Every instruction
-  /// set gives the same bits.
+  /// Sums over a group's levels are exact integers. Their products with the multiples, which f32 may have to round, are
+  /// added up over the groups of a tile; tiles are added up in f32, in order, by fused multiply-adds; the row's scale comes
+  /// last. Every instruction set gives the same bits.
   /// - Parameters:
   ///   - planes: whole tiles of the outputs, as ``BookKernels`` leaves them.
   ///   - output: `[rowCount, stride]` f32, `outputCount` of each row overwritten.

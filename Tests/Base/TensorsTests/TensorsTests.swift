@@ -132,8 +132,8 @@ import TestSupport
     #expect(layout.position(row: 16, column: 32, in: shape).byteOffset == 3 * 512)
   }
 
-  /// Two rows and turns of four columns: eight turns of eight elements. At 3 bits four turns share each of 16 bytes, and a byte for
-  /// each turn follows; at 5 bits two turns share each of 32 bytes.
+  /// Two rows and turns of four columns: eight turns of eight elements. At 3 bits four turns share each of 16 bytes, and a
+  /// byte for each turn follows; at 5 bits two turns share each of 32 bytes.
   @Test func elementsOfThreeAndFiveBitsLieInSlices() throws {
     let (three, five) = (
       try #require(TileLayout(elementBits: 3, tileRows: 2, tileColumns: 32, turnColumns: 4)),

@@ -2,7 +2,8 @@ import CKernels
 import Testing
 import TestSupport
 
-/// Codes with learned levels: the search, the layout and the order of the sums are documented, and every table gives the same bits.
+/// Codes with learned levels: the search, the layout and the order of the sums are documented, and every table gives
+/// the same bits.
 @Suite struct BookTableTests {
   struct Book: Sendable, CustomTestStringConvertible {
     var name: String
@@ -15,7 +16,8 @@ import TestSupport
       45, 51, 57, 67, 78, 88, 117,
     ]
 
-    /// Those that are built in, and some that only files have: other numbers of shifts, levels on one side, sums at the ends.
+    /// Those that are built in, and some that only files have: other numbers of shifts, levels on one side, sums at the
+    /// ends.
     static let all = [
       Book(
         name: "3 bits",
@@ -234,8 +236,8 @@ import TestSupport
     }
   }
 
-  /// Levels at either end, under every shift and sign of the multiple, times activations at either end: nothing saturates, and sums
-  /// that f32 has to round are rounded alike.
+  /// Levels at either end, under every shift and sign of the multiple, times activations at either end: nothing
+  /// saturates, and sums that f32 has to round are rounded alike.
   @Test(arguments: KernelTable.all, Book.all) func theLargestSumsAreExact(table: KernelTable, book: Book) {
     let twin = book.twin
     for c in [ProductCase(rows: 1, outputs: 32, groups: 2), ProductCase(rows: 5, outputs: 32, groups: 2)] {

@@ -1,6 +1,6 @@
 extension Twin {
-  /// Where the bits of a code of a stripe lie, the lowest first. What a tile has of each slice lies together: 8 or 4 bits of a
-  /// code, then 2, then 1. Elements lie in eight turns of 16 rows x 4 columns.
+  /// Where the bits of a code of a stripe lie, the lowest first. What a tile has of each slice lies together: 8 or 4
+  /// bits of a code, then 2, then 1. Elements lie in eight turns of 16 rows x 4 columns.
   static func bookPlaces(row: Int, column: Int, bits: Int) -> [(byte: Int, bit: Int)] {
     let (turn, place) = (column % 32 / 4, row * 4 + column % 4)
     var start = column / 32 * 64 * bits

@@ -1,6 +1,6 @@
 extension Twin {
-  /// One output of one row of quantized activations. The groups of a tile are added up under its activations' scale, tiles in order,
-  /// all by fused multiply-adds; the row's scale comes last.
+  /// One output of one row of quantized activations. The groups of a tile are added up under its activations' scale,
+  /// tiles in order, all by fused multiply-adds; the row's scale comes last.
   /// - Parameters:
   ///   - levels: with their shifts, one for each activation.
   ///   - multiples: of the groups, `32 / group` of them for each scale of the activations.
@@ -19,8 +19,8 @@ extension Twin {
     return total * rowScale
   }
 
-  /// One output of a row of exact activations: in each group a chain over the levels with their shifts, then the multiple; the row's
-  /// scale comes last.
+  /// One output of a row of exact activations: in each group a chain over the levels with their shifts, then the
+  /// multiple; the row's scale comes last.
   static func multiplyBookRow(_ x: [Float], levels: [Int], multiples: [Int], group: Int, rowScale: Float) -> Float {
     var total: Float = 0
     for (number, multiple) in multiples.enumerated() {

@@ -8,8 +8,8 @@ extension Twin {
     var rowScales: [UInt16]
   }
 
-  /// A group of one row: its first column in the stripe, the place of that in the planes, where tiles begin anew in each segment,
-  /// and its width.
+  /// A group of one row: its first column in the stripe, the place of that in the planes, where tiles begin anew in
+  /// each segment, and its width.
   private struct Group {
     var column: Int
     var place: Int
@@ -26,8 +26,8 @@ extension Twin {
     }
   }
 
-  /// Quantizes a stripe `[rows, columns]`, row after row: scales are found freely, the largest of a row gives the row's, and bytes are
-  /// sought near what was found. Errors are added group after group, in each row after row.
+  /// Quantizes a stripe `[rows, columns]`, row after row: scales are found freely, the largest of a row gives the
+  /// row's, and bytes are sought near what was found. Errors are added group after group, in each row after row.
   static func quantizeBookStripe(
     _ values: [Float], rows: Int, columns: Int, segment: Int, _ book: BookTwin, importance: [Float]?,
     sums: ck_error_sums
@@ -88,14 +88,16 @@ extension Twin {
     }
   }
 
-  /// The power of two at or below the largest magnitude of a row, held where it and its reciprocal are normal numbers of f32.
+  /// The power of two at or below the largest magnitude of a row, held where it and its reciprocal are normal numbers
+  /// of f32.
   private static func unitOfRow(_ row: [Float]) -> Float {
     let largest = row.map(\.magnitude).max() ?? 0
     if largest == 0 { return 1 }
     return Float(sign: .plus, exponent: min(max(Int(largest.exponent), -125), 125), significand: 1)
   }
 
-  /// The least number of bf16 that is not below; at most the greatest under which nothing that a row can say is infinite.
+  /// The least number of bf16 that is not below; at most the greatest under which nothing that a row can say is
+  /// infinite.
   private static func rowScale(atLeast value: Float, _ book: BookTwin) -> Float {
     let cut = UInt16(value.bitPattern >> 16)
     let above = widenBF16(widenBF16(cut) < value ? cut + 1 : cut)

@@ -1,4 +1,5 @@
-/// The search for the scale, the shift and the codes of one group: finite values of one row, the row's magnitudes near 1.
+/// The search for the scale, the shift and the codes of one group: finite values of one row, the row's magnitudes near
+/// 1.
 struct BookSearchTwin {
   let values: [Float]
   /// What an error counts, for each value; nil where all count the same.
@@ -14,8 +15,8 @@ struct BookSearchTwin {
 
   private func reciprocal(_ x: Float) -> Float { x == 0 ? 0 : 1 / x }
 
-  /// Codes are found by counting the places between levels that lie below; those are halves, exact in f32. NaN, which a scale
-  /// too small for its reciprocal gives, lies above none.
+  /// Codes are found by counting the places between levels that lie below; those are halves, exact in f32. NaN, which a
+  /// scale too small for its reciprocal gives, lies above none.
   private func code(_ value: Float) -> Int {
     guard book.bits == 8 else {
       return zip(book.levels, book.levels.dropFirst()).prefix { value > Float($0 + $1) / 2 }.count
@@ -83,7 +84,8 @@ struct BookSearchTwin {
     return sum
   }
 
-  /// The byte of least error among those near the choices, with the scale that it stands for. A group of zeros has no multiple.
+  /// The byte of least error among those near the choices, with the scale that it stands for. A group of zeros has no
+  /// multiple.
   func byte(near choices: [Choice], rowScale: Float) -> (byte: UInt8, scale: Float, shift: Int) {
     if choices[0].worth == 0 || rowScale == 0 { return (0, 0, 0) }
     var best: (byte: UInt8, scale: Float, shift: Int) = (0, 0, 0)
