@@ -105,7 +105,7 @@ import TestSupport
     for index in 70..<102 { values[index] = index == 75 ? -.infinity : values[index] * 1e-3 }
     expectTwin(Elements(values), book.twin, rows: 6, columns: 70, "not finite")
     // Groups of one row whose sizes are far apart.
-    for (index, size) in [Float(1), 1e-3, 1e-20, 1e-42, 0, 1e3, 1e38].enumerated() {
+    for (index, size) in [Float(1), 1e-3, 1e-20, 0x1p-140, 0, 1e3, 1e38].enumerated() {
       for column in 0..<10 { values[index * 10 + column] = generator.normals(1)[0] * size }
     }
     expectTwin(Elements(values), book.twin, rows: 6, columns: 70, "sizes of one row")
