@@ -93,9 +93,9 @@ def decode_group(tensor, planes):  # section 8: rows of whole groups first, then
     return struct.pack(f"<{rows * len(places)}f", *values)
 
 def joined_slices(layout, data, bits, rows, columns):
-    """Section 7, kind 3: elements of 3 or 5 bits of whole tiles, a byte each, row-major."""
+    """Section 7, kind 3: elements of 3, 5 or 6 bits of whole tiles, a byte each, row-major."""
     R, C, T, S = (layout[key] for key in "RCTS")
-    need(bits in (3, 5) and T and C == 8 * T and R * T % 8 == layout["order"] == 0, "a layout does not fit")
+    need(bits in (3, 5, 6) and T and C == 8 * T and R * T % 8 == layout["order"] == 0, "a layout does not fit")
     turn, across = R * T, columns // C
     tile = R * C * bits // 8 + S
     need(len(data) == across * -(-rows // R) * tile, "a plane's size does not match its tensor's shape")
@@ -110,7 +110,8 @@ def joined_slices(layout, data, bits, rows, columns):
                     byte = data[at + j // sharing * turn + i]
                     element |= (byte >> j % sharing * width & (1 << width) - 1) << done
                     at, done = at + 8 // sharing * turn, done + width
-            element |= (data[at + (j * turn + i) // 8] >> (j * turn + i) % 8 & 1) << done
+            if bits & 1:
+                element |= (data[at + (j * turn + i) // 8] >> (j * turn + i) % 8 & 1) << done
             out[r * columns + c] = element
     return bytes(out)
 
@@ -139,7 +140,7 @@ def decode_book(tensor, planes):  # section 9
 
 # Further encodings go here: functions of a tensor and its planes, each of which is (kind, layout, bytes).
 DECODERS = {"plain": decode_plain, "int8-g32": decode_group, "int4-g32": decode_group} | dict.fromkeys(
-    ("book3-g32", "book4-g32", "book4-g16", "book5-g32", "even8-g32"), decode_book)
+    ("book3-g32", "book4-g32", "book4-g16", "book5-g32", "book6-g32", "even8-g32"), decode_book)
 
 class BantamFile:
     """An open file: `tensors`, `blobs` and `metadata`, and the bytes of a tensor by `plain_bytes`."""

@@ -224,7 +224,7 @@ static void quantized_books(const ck_table *plain, const ck_table *table, int bi
   if (dtype == CK_BF16) plain->narrow_f32_bf16(narrow, values, rows * row_stride);
   else plain->narrow_f32_f16(narrow, values, rows * row_stride);
   const void *source = dtype == CK_F32 ? (const void *)values : narrow;
-  float *work = malloc(tiles * (32 / group) * 5 * 16 * sizeof(float));
+  float *work = malloc(tiles * (32 / group) * CK_BOOK_WORK * sizeof(float));
   uint8_t *codes[2], *bytes[2];
   uint16_t row_scales[2][16];
   ck_error_sums sums[2] = {{0}};
@@ -249,7 +249,7 @@ int main(int argument_count, char **arguments) {
   for (size_t level = 1; level < ck_table_count(); level++) {
     const ck_table *table = ck_table_at(level);
     for (int trial = 0; trial < 400; trial++) groups(plain, table, trial % 2 ? 8 : 4, 1 + trial / 2 % 20);
-    static const int widths[] = {3, 4, 5, 8}, dtypes[] = {CK_F32, CK_F16, CK_BF16};
+    static const int widths[] = {3, 4, 5, 6, 8}, dtypes[] = {CK_F32, CK_F16, CK_BF16};
     for (int trial = 0; trial < 8 * 13 * 4; trial++)
       books(plain, table, widths[trial % 4], trial / 4 % 2 ? 32 : 16, 1 + trial / 8 % 13);
     for (int trial = 0; trial < 8 * 3 * 3; trial++)

@@ -17,6 +17,7 @@ public struct BookEncoding: Encoding, Hashable {
   public var summary: String {
     switch (book.bits, book.group) {
     case (8, _): "hardly to be told from full precision"
+    case (6, _): "very close to full precision"
     case (5, _): "close to full precision"
     case (4, 32): "the usual choice for small memory"
     case (4, _): "a little more than \(BookEncoding.book4.shortName), and better"
@@ -47,7 +48,7 @@ public struct BookEncoding: Encoding, Hashable {
       return numbers.count == parts.count ? numbers : nil
     }
     guard let levels = numbers("levels"), let shifts = numbers("shifts") else { return nil }
-    for bits in [3, 4, 5, 8] {
+    for bits in [3, 4, 5, 6, 8] {
       for group in [16, 32] {
         guard let book = LevelBook(bits: bits, group: group, levels: levels, shifts: shifts) else { continue }
         self.init(book)
@@ -71,7 +72,7 @@ public struct BookEncoding: Encoding, Hashable {
     return EncodedShape(info.matrix, dtype: .f32, order: .preferred(for: info.matrix))
   }
 
-  /// Lines of 64 bytes, as ``GroupEncoding`` has them at 4 and 8 bits; slices at 3 and 5.
+  /// Lines of 64 bytes, as ``GroupEncoding`` has them at 4 and 8 bits; else slices.
   public func codeLayout(of shape: EncodedShape) -> TileLayout {
     TileLayout(
       elementBits: book.bits, tileRows: GroupTile.rows, tileColumns: GroupTile.columns,
@@ -171,7 +172,7 @@ private struct BookSearch: Solver {
   let book: LevelBook
 
   var method: String { "search of multiple, shift and codes" }
-  var lowestDecibels: Double { [3: 5, 4: 10, 5: 14, 8: 20][book.bits] ?? 10 }
+  var lowestDecibels: Double { [3: 5, 4: 10, 5: 14, 6: 18, 8: 20][book.bits] ?? 10 }
   var needsWholeRows: Bool { true }
 
   func encode(
@@ -184,37 +185,48 @@ private struct BookSearch: Solver {
   }
 }
 
-/// The books that quantizing uses unless it learns others: learned on normally distributed values.
+/// The books that quantizing uses: learned on normally distributed values (tools/books), so that every shift makes one level zero.
+///
+/// Weights that are far smaller than their neighbours often meet activations that are far larger: what such a weight is rounded to
+/// must not be larger than itself.
 extension Encoding where Self == BookEncoding {
   public static var book3: Self {
-    .learned(bits: 3, group: 32, levels: [-95, -62, -37, -15, 8, 31, 60, 103], shifts: [0, 8, 16, 24])
+    .learned(bits: 3, group: 32, levels: [-79, -51, -34, -17, 0, 19, 41, 74], shiftStep: 17)
   }
   public static var book4: Self {
     .learned(
-      bits: 4, group: 32, levels: [-117, -84, -67, -53, -40, -28, -17, -7, 4, 14, 25, 37, 50, 66, 85, 110],
-      shifts: [0, 5, 10, 15])
+      bits: 4, group: 32, levels: [-96, -75, -60, -48, -37, -27, -18, -9, 0, 10, 19, 30, 42, 55, 70, 95], shiftStep: 9)
   }
   /// Groups of 16.
   public static var book4Fine: Self {
     .learned(
-      bits: 4, group: 16, levels: [-120, -82, -67, -52, -39, -28, -17, -7, 4, 14, 25, 38, 51, 66, 83, 112],
-      shifts: [0, 5, 10, 15])
+      bits: 4, group: 16, levels: [-101, -73, -59, -47, -37, -27, -18, -9, 0, 10, 20, 30, 42, 55, 69, 97], shiftStep: 9)
   }
   public static var book5: Self {
     .learned(
       bits: 5, group: 32,
       levels: [
-        -117, -95, -78, -69, -62, -55, -48, -43, -37, -32, -27, -22, -17, -13, -9, -4, 0, 5, 9, 14, 18, 23, 28, 33, 39,
-        45,
-        51, 57, 67, 78, 88, 117,
-      ], shifts: [0, 2, 4, 6])
+        -119, -91, -78, -68, -60, -53, -47, -41, -36, -31, -26, -21, -16, -12, -8, -4, 0, 5, 9, 13, 18, 23, 28, 33, 38,
+        44, 51, 58, 66, 76, 89, 113,
+      ], shiftStep: 4)
+  }
+  public static var book6: Self {
+    .learned(
+      bits: 6, group: 32,
+      levels: [
+        -123, -100, -88, -82, -76, -70, -65, -61, -58, -54, -51, -47, -45, -42, -39, -37, -34, -32, -30, -27, -25, -23,
+        -21, -19, -17, -15, -13, -11, -8, -6, -4, -2, -1, 0, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 26, 28, 30, 33, 35,
+        37, 40, 43, 47, 50, 53, 57, 61, 65, 70, 76, 86, 97, 115,
+      ], shiftStep: 2)
   }
   /// All integers of 8 bits.
-  public static var even8: Self { .learned(bits: 8, group: 32, levels: [], shifts: [0]) }
+  public static var even8: Self { BookEncoding(LevelBook(bits: 8, group: 32)!) }
 }
 
 extension BookEncoding {
-  fileprivate static func learned(bits: Int, group: Int, levels: [Int8], shifts: [Int8]) -> BookEncoding {
-    BookEncoding(LevelBook(bits: bits, group: group, levels: levels, shifts: shifts)!)
+  /// A book with four shifts.
+  fileprivate static func learned(bits: Int, group: Int, levels: [Int8], shiftStep: Int8) -> BookEncoding {
+    BookEncoding(
+      LevelBook(bits: bits, group: group, levels: levels, shifts: [0, shiftStep, 2 * shiftStep, 3 * shiftStep])!)
   }
 }

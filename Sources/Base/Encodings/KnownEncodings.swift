@@ -1,6 +1,6 @@
 /// The encodings of `.bantam` files, by name.
 public enum KnownEncodings {
-  public static let all: [any Encoding] = [.plain, .int8, .int4, .even8, .book5, .book4Fine, .book4, .book3]
+  public static let all: [any Encoding] = [.plain, .int8, .int4, .even8, .book6, .book5, .book4Fine, .book4, .book3]
 
   /// Those that values can be quantized to.
   public static var quantizing: [any Encoding] { all.filter { $0.solver != nil } }

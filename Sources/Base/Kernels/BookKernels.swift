@@ -54,9 +54,8 @@ public enum BookKernels {
     BookPlanes(
       codes: .init(codes), multiples: .init(multiples), rowScales: .init(rowScales)
     ).check(book, tiles: tiles, stripes: 1)
-    let choices = 5 * GroupTile.rows
     withUnsafeTemporaryAllocation(
-      byteCount: tiles * book.groupsOfTile * choices * MemoryLayout<Float>.stride, alignment: 64
+      byteCount: tiles * book.groupsOfTile * Int(CK_BOOK_WORK) * MemoryLayout<Float>.stride, alignment: 64
     ) { work in
       var book = book.raw
       sums.add { found in

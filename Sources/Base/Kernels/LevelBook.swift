@@ -5,7 +5,7 @@ import CKernels
 /// value = row scale x (multiple x (level[code] + shift)). At 8 bits level[code] is code - 128 and there is no shift. Format:
 /// formats/bantam.md, section 9.
 public struct LevelBook: Sendable, Hashable {
-  /// 3, 4, 5 or 8.
+  /// 3, 4, 5, 6 or 8.
   public let bits: Int
   /// Columns of a group: 32 or 16.
   public let group: Int
@@ -18,7 +18,7 @@ public struct LevelBook: Sendable, Hashable {
   /// Fails for numbers that the format does not allow: levels with their shifts stay within -127...127.
   public init?(bits: Int, group: Int, levels: [Int8] = [], shifts: [Int8] = [0]) {
     func isAscending(_ numbers: [Int8]) -> Bool { zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 } }
-    guard [3, 4, 5, 8].contains(bits), group == 32 || group == 16, [1, 2, 4].contains(shifts.count),
+    guard [3, 4, 5, 6, 8].contains(bits), group == 32 || group == 16, [1, 2, 4].contains(shifts.count),
       isAscending(levels), isAscending(shifts)
     else { return nil }
     if bits == 8 {

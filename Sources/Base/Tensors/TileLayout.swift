@@ -5,7 +5,7 @@
 /// tiles are padded with zero bits. Inside a tile come turns: a turn is `turnColumns` consecutive columns of each of the tile's
 /// rows, row after row. Where scales lie beside their tile, `tileScaleByteCount` bytes of them follow the tile's elements.
 ///
-/// Elements of 3 and 5 bits lie in slices of four, two and one bits: all that a tile has of one, then of the next.
+/// Elements of 3, 5 and 6 bits lie in slices of four, two and one bits: all that a tile has of one, then of the next.
 ///
 /// Format: formats/bantam.md, section 7.
 public struct TileLayout: Hashable, Sendable {
@@ -41,7 +41,7 @@ public struct TileLayout: Hashable, Sendable {
     elementBits: Int, tileRows: Int, tileColumns: Int, turnColumns: Int, nibbleOrder: NibbleOrder = .pairs,
     tileScaleByteCount: Int = 0, columnOrder: ColumnOrder = .source, segmentColumns: Int = 0
   ) {
-    guard [3, 4, 5, 8, 16, 32, 64].contains(elementBits), (1...4096).contains(tileRows),
+    guard [3, 4, 5, 6, 8, 16, 32, 64].contains(elementBits), (1...4096).contains(tileRows),
       (1...4096).contains(tileColumns),
       (1...tileColumns).contains(turnColumns), tileColumns % turnColumns == 0,
       Self.isSliced(elementBits)
@@ -58,7 +58,7 @@ public struct TileLayout: Hashable, Sendable {
     self.segmentColumns = segmentColumns
   }
 
-  private static func isSliced(_ bits: Int) -> Bool { bits == 3 || bits == 5 }
+  private static func isSliced(_ bits: Int) -> Bool { [3, 5, 6].contains(bits) }
 
   /// Eight turns, of whose elements each slice fills whole bytes.
   private static func isSliceable(_ rows: Int, _ columns: Int, _ turn: Int) -> Bool {
@@ -139,7 +139,7 @@ public struct TileLayout: Hashable, Sendable {
       slices.append((start + turn / sharing * turnElements + place, turn % sharing * bits, bits))
       start += 8 / sharing * turnElements
     }
-    slices.append((start + (turn * turnElements + place) / 8, place % 8, 1))
+    if elementBits & 1 != 0 { slices.append((start + (turn * turnElements + place) / 8, place % 8, 1)) }
     return slices
   }
 

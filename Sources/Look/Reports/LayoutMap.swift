@@ -150,7 +150,9 @@ public struct LayoutMap: Sendable {
     case .unknown(let kind): "unknown kind \(kind)"
     case .tiled(let tile):
       "tiles of \(tile.tileRows) x \(tile.tileColumns), turns of \(tile.turnColumns) columns, \(tile.elementBits) bits"
-        + (tile.isSliced ? " in slices of \(tile.elementBits / 2 * 2 % 8) and 1, lowest bits first" : "")
+        + (tile.isSliced
+          ? " in slices of \([4, 2, 1].filter { tile.elementBits & $0 != 0 }.map { "\($0)" }.joined(separator: " and ")), lowest bits first"
+          : "")
         + (tile.columnOrder == .tapMajor ? ", tap after tap" : "")
         + (tile.segmentColumns > 0 ? ", segments of \(tile.segmentColumns) columns" : "")
         + (tile.tileScaleByteCount > 0 ? ", \(tile.tileScaleByteCount) bytes of scales after each tile" : "")

@@ -52,7 +52,7 @@ extension EncodedValues {
       let rowPlace = BookEncoding.rowLayout.position(
         row: row, column: 0, in: MatrixShape(rows: shape.rows, columns: 1))
       let stored = UInt32(rowScales[rowPlace.byteOffset]) << 16 | UInt32(rowScales[rowPlace.byteOffset + 1]) << 24
-      return Float(bitPattern: stored) * (Float(byte & 0x80 == 0 ? magnitude : -magnitude) * Float(level))
+      return Float(bitPattern: stored) * Float((byte & 0x80 == 0 ? magnitude : -magnitude) * level)
     }
   }
 }
@@ -60,9 +60,10 @@ extension EncodedValues {
 @Suite struct BookEncodingTests {
   static let encodings = KnownEncodings.all.compactMap { $0 as? BookEncoding }
 
-  @Test func fiveBooksAreBuiltIn() {
-    #expect(Self.encodings.map(\.name) == ["even8-g32", "book5-g32", "book4-g16", "book4-g32", "book3-g32"])
-    #expect(Self.encodings == [.even8, .book5, .book4Fine, .book4, .book3])
+  @Test func sixBooksAreBuiltIn() {
+    #expect(
+      Self.encodings.map(\.name) == ["even8-g32", "book6-g32", "book5-g32", "book4-g16", "book4-g32", "book3-g32"])
+    #expect(Self.encodings == [.even8, .book6, .book5, .book4Fine, .book4, .book3])
   }
 
   // MARK: Values
@@ -133,7 +134,8 @@ extension EncodedValues {
   // MARK: Quality
 
   static let goals: [(encoding: BookEncoding, decibels: Double, bits: Double)] = [
-    (.book3, 16.8, 3.25), (.book4, 23.1, 4.25), (.book4Fine, 24.5, 4.5), (.book5, 29.0, 5.25), (.even8, 46.0, 8.25),
+    (.book3, 16.5, 3.25), (.book4, 22.95, 4.25), (.book4Fine, 24.35, 4.5), (.book5, 28.95, 5.25), (.book6, 34.6, 6.25),
+    (.even8, 46.0, 8.25),
   ]
 
   @Test(arguments: goals.indices) func allBitsCountedTheQualityIsThatOfTheGoals(number: Int) throws {
@@ -214,7 +216,10 @@ extension EncodedValues {
         generator.normals(40).map { size * max(-1, min(1, $0)) },
       ] {
         let decoded = try EncodedValues(values, rows: 1, columns: 40, encoding).decoded()
-        #expect(zip(values, decoded).allSatisfy { $1.isFinite && abs($1 / size - $0 / size) < 0.3 })
+        #expect(
+          zip(values, decoded).allSatisfy {
+            $1.isFinite && abs($1 / size - $0 / size) < (encoding.book.bits == 3 ? 0.5 : 0.3)
+          })
       }
     }
   }
@@ -313,12 +318,24 @@ extension EncodedValues {
     #expect(coded.bytes(2)[10...].allSatisfy { $0 == 0 })
   }
 
+  /// What is far smaller than its neighbours is not rounded to something larger: activations may be large just there.
+  @Test(arguments: encodings) func whatIsTinyBesideOthersBecomesZero(encoding: BookEncoding) throws {
+    for shift in encoding.book.shifts where encoding.book.bits < 8 {
+      #expect(encoding.book.levels.contains(-shift), "a shift of \(shift)")
+    }
+    var generator = SeededGenerator(56)
+    var values = generator.boxMullerNormals(16 * 512)
+    for index in stride(from: 0, to: values.count, by: 32) { values[index] *= 1e-4 }
+    let decoded = try EncodedValues(values, rows: 16, columns: 512, encoding).decoded()
+    for index in stride(from: 0, to: values.count, by: 32) { #expect(decoded[index] == 0) }
+  }
+
   // MARK: Parameters
 
   @Test func parametersAreThoseOfTheFormat() {
     #expect(
       BookEncoding.book3.parameters
-        == #"{"bits":3,"group":32,"levels":[-95,-62,-37,-15,8,31,60,103],"row":"BF16","shifts":[0,8,16,24]}"#)
+        == #"{"bits":3,"group":32,"levels":[-79,-51,-34,-17,0,19,41,74],"row":"BF16","shifts":[0,17,34,51]}"#)
     #expect(BookEncoding.even8.parameters == #"{"bits":8,"group":32,"levels":[],"row":"BF16","shifts":[0]}"#)
   }
 
@@ -390,7 +407,7 @@ extension EncodedValues {
     parameters(group: "0"), parameters().replacing("BF16", with: "F16"),
     parameters().replacing("BF16", with: "bf16"), parameters().replacing("levels", with: "Levels"),
     parameters().replacing("}", with: #","x":1}"#), parameters().replacing("{", with: #"{"a":1,"#),
-    #"{"group":32,"bits":3,"levels":[-95,-62,-37,-15,8,31,60,103],"row":"BF16","shifts":[0,8,16,24]}"#,
+    #"{"group":32,"bits":3,"levels":[-79,-51,-34,-17,0,19,41,74],"row":"BF16","shifts":[0,17,34,51]}"#,
     #"{"bits":3,"group":32,"levels":[-95,-62,-37,-15,8,31,60,103],"shifts":[0,8,16,24],"row":"BF16"}"#,
     #"{"bits":3,"group":32,"shifts":[0,8,16,24],"levels":[-95,-62,-37,-15,8,31,60,103],"row":"BF16"}"#,
     "", "{}", "[]", "null", "\"levels\":[", "\"levels\":[]\"shifts\":[]", "\"shifts\":[\"levels\":[",

@@ -18,7 +18,7 @@ import Conversion
   private static let golden = try! ConfigJSON.parse(
     [UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/golden.json"))))
 
-  @Test(arguments: ["plain", "int8", "int4", "even8", "book5", "book4-g16", "book4", "book3"], [1, 3])
+  @Test(arguments: ["plain", "int8", "int4", "even8", "book6", "book5", "book4-g16", "book4", "book3"], [1, 3])
   func bytesAreThoseThatWerePinned(encoding: String, threads: Int)
     throws
   {

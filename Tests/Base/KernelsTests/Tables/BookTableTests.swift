@@ -25,6 +25,10 @@ import TestSupport
       Book(name: "4 bits", twin: BookTwin(bits: 4, group: 32, levels: sixteen, shifts: [0, 5, 10, 15])),
       Book(name: "4 bits, fine", twin: BookTwin(bits: 4, group: 16, levels: sixteen, shifts: [0, 5, 10, 15])),
       Book(name: "5 bits", twin: BookTwin(bits: 5, group: 32, levels: thirtyTwo, shifts: [0, 2, 4, 6])),
+      Book(
+        name: "6 bits",
+        twin: BookTwin(bits: 6, group: 32, levels: Array(stride(from: -120, to: 72, by: 3)), shifts: [0, 1, 2, 3])),
+      Book(name: "6 bits, fine, one shift", twin: BookTwin(bits: 6, group: 16, levels: Array(-30..<34), shifts: [2])),
       Book(name: "8 bits", twin: BookTwin(bits: 8, group: 32)),
       Book(name: "8 bits, fine", twin: BookTwin(bits: 8, group: 16)),
       Book(
@@ -59,7 +63,7 @@ import TestSupport
         codes: [UInt8](repeating: 0xEE, count: tiles * book.codeByteCount),
         multiples: [UInt8](repeating: 0xEE, count: tiles * book.groupsOfTile * 16),
         rowScales: [UInt16](repeating: 0xEEEE, count: 16))
-      var work = [Float](repeating: .nan, count: tiles * book.groupsOfTile * 5 * 16)
+      var work = [Float](repeating: .nan, count: tiles * book.groupsOfTile * Int(CK_BOOK_WORK))
       // An array where none is asked for would be one of no elements.
       (importance ?? []).withUnsafeBufferPointer { counts in
         table.functions.quantize_book_stripe(

@@ -36,7 +36,7 @@ extension Twin {
       (0..<columns).map { column in
         let multiple = book.multiple(multiples[column / book.group * 16 + row])
         let level = bookLevel(codes, multiples, book, row: row, column: column)
-        return widenBF16(rowScales[row]) * (Float(multiple) * Float(level))
+        return widenBF16(rowScales[row]) * Float(multiple * level)
       }
     }
   }

@@ -48,7 +48,7 @@ extension Twin {
           importance: group.width == 0 ? nil : importance.map { Array($0[used]) }, book: book)
       }
       let choices = searches.map { $0.freeChoices() }
-      let largest = choices.reduce(0) { max($0, $1[0].scale.magnitude) }
+      let largest = choices.reduce(0) { max($0, BookSearchTwin.best(of: $1).scale.magnitude) }
       let rowScale = rowScale(atLeast: largest / Float(book.largestMultiple) * unit, book)
       planes.rowScales[row] = narrowBF16(rowScale)
       for (number, group) in groups.enumerated() {

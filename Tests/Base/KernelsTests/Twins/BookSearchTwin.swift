@@ -46,17 +46,18 @@ struct BookSearchTwin {
     return Choice(scale: best, shift: shift, worth: product * best)
   }
 
-  /// The two best choices, of which each is the best of its shift and end, where the scale can be any.
+  /// The best choice of each shift and end, where the scale can be any: all of them at 5 and 6 bits, else the best two.
   func freeChoices() -> [Choice] {
     var extreme: Float = 0
     for value in values where value.magnitude > extreme.magnitude { extreme = value }
     let trials: [Float] =
       switch book.bits {
       case 8: [0.97]
+      case 6: [0.60, 0.80]
       case 5: [0.62, 0.70, 0.78, 0.86, 0.94, 1.02]
       default: [0.80, 0.90, 1.00, 1.12]
       }
-    var kept = [Choice(), Choice()]
+    var (all, kept) = ([Choice](), [Choice(), Choice()])
     for shift in book.shifts.indices {
       for end in [book.levels.first!, book.levels.last!] {
         var best = Choice(shift: shift)
@@ -65,6 +66,7 @@ struct BookSearchTwin {
           let found = refitted(scale, shift: shift)
           if found.worth > best.worth { best = found }
         }
+        all.append(best)
         if best.worth > kept[0].worth {
           kept = [best, kept[0]]
         } else if best.worth > kept[1].worth {
@@ -72,7 +74,12 @@ struct BookSearchTwin {
         }
       }
     }
-    return kept
+    return book.bits == 5 || book.bits == 6 ? all : kept
+  }
+
+  /// The first choice of those that are worth most.
+  static func best(of choices: [Choice]) -> Choice {
+    choices.dropFirst().reduce(choices[0]) { $1.worth > $0.worth ? $1 : $0 }
   }
 
   private func error(scale: Float, shift: Int) -> Float {
@@ -87,11 +94,11 @@ struct BookSearchTwin {
   /// The byte of least error among those near the choices, with the scale that it stands for. A group of zeros has no
   /// multiple.
   func byte(near choices: [Choice], rowScale: Float) -> (byte: UInt8, scale: Float, shift: Int) {
-    if choices[0].worth == 0 || rowScale == 0 { return (0, 0, 0) }
+    if Self.best(of: choices).worth == 0 || rowScale == 0 { return (0, 0, 0) }
     var best: (byte: UInt8, scale: Float, shift: Int) = (0, 0, 0)
     var least: Float?
     for choice in choices {
-      let reach = book.bits == 8 ? 8 : 1
+      let reach = [8: 8, 6: 5][book.bits] ?? 1
       for away in -reach...reach {
         let exact = choice.scale.magnitude * reciprocal(rowScale) + Float(away)
         let magnitude = Int(min(max(exact.rounded(.toNearestOrEven), 0), Float(book.largestMultiple)))

@@ -55,7 +55,7 @@ source.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 golden = {}
 with tempfile.TemporaryDirectory() as folder:
-    for encoding in ("plain", "int8", "int4", "even8", "book5", "book4-g16", "book4", "book3"):
+    for encoding in ("plain", "int8", "int4", "even8", "book6", "book5", "book4-g16", "book4", "book3"):
         path = Path(folder) / encoding
         work = ["convert"] if encoding == "plain" else ["quantize", "--encoding", encoding]
         command = [ROOT / ".build/release/bantam", work[0], source, "-o", path, "-q", *work[1:]]
