@@ -36,10 +36,11 @@ BODY int32x4_t add_columns(int32x4_t sum, int8x16_t levels, int8x16_t activation
 BODY void unpack_groups(
   const ck_matmul *p, size_t tile, size_t group, int count, int bits, unpacked_groups *out) {
   const ck_book *book = p->book;
+  book_tables tables = tables_of(book, bits);
   size_t first = tile * p->run_count * p->run_groups + group;
   for (int g = 0; g < count; g++) {
     const uint8_t *bytes = p->byte_scales + (first + g) * scale_bytes(book);
-    unpack_tile(p->codes + (first + g) * tile_bytes(bits), bytes, book, bits, &out->levels[g]);
+    unpack_tile(p->codes + (first + g) * tile_bytes(bits), bytes, &tables, bits, book_halves(book), &out->levels[g]);
     for (int half = 0; half < book_halves(book); half++) {
       float32x4x4_t multiple = multiples_of(book, bytes + half * TILE_ROWS);
       for (int q = 0; q < QUARTERS; q++) vst1q_f32(out->multiple[g][half] + q * 4, multiple.val[q]);
@@ -157,7 +158,7 @@ BODY void all_rows(const ck_matmul *p, size_t tile, int bits) {
 BODY void one_row_of_tile(const ck_matmul *p, size_t tile, int bits, int halves) {
   const ck_book *book = p->book;
   size_t groups = p->run_count * p->run_groups;
-  int8x16x4_t table = level_table(book);
+  book_tables tables = tables_of(book, bits);
   const uint8_t *codes = p->codes + tile * groups * tile_bytes(bits);
   const uint8_t *bytes = p->byte_scales + tile * groups * halves * TILE_ROWS;
   float32x4_t total[QUARTERS];
@@ -177,7 +178,7 @@ BODY void one_row_of_tile(const ck_matmul *p, size_t tile, int bits, int halves)
           int8x16_t activations = vld1q_s8(p->activations + at * TILE_COLUMNS + part * 16);
           _Pragma("unroll") for (int lane = 0; lane < 4; lane++)
             for (int q = 0; q < QUARTERS; q++) {
-              int8x16_t levels = unpacked_quarter(codes, bits, table, part * 4 + lane, q);
+              int8x16_t levels = unpacked_quarter(codes, bits, &tables, part * 4 + lane, q);
               if (bits < 8) levels = vaddq_s8(levels, shift.val[q]);
               sum[q] = add_columns(sum[q], levels, activations, lane);
             }

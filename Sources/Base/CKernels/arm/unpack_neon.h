@@ -30,21 +30,28 @@ BODY uint8x16_t sliced_codes(const uint8_t *codes, int bits, int line, int quart
   return vandq_u8(code, vdupq_n_u8((uint8_t)((1 << bits) - 1)));
 }
 
-// The levels of a book of at most 6 bits.
-BODY int8x16x4_t level_table(const ck_book *book) {
-  return (int8x16x4_t){{vld1q_s8(book->levels), vld1q_s8(book->levels + 16), vld1q_s8(book->levels + 32),
-    vld1q_s8(book->levels + 48)}};
+// A book of at most 6 bits.
+typedef struct {
+  int8x16x4_t levels;
+  const ck_book *book;
+} book_tables;
+
+BODY book_tables tables_of(const ck_book *book, int bits) {
+  book_tables tables = {.book = book};
+  for (int i = 0; i < 4; i++) tables.levels.val[i] = vld1q_s8(book->levels + i * 16);
+  return tables;
 }
 
-BODY int8x16_t unpacked_quarter(const uint8_t *codes, int bits, int8x16x4_t table, int line, int quarter) {
+BODY int8x16_t unpacked_quarter(const uint8_t *codes, int bits, const book_tables *tables, int line, int quarter) {
   if (bits == 8) {
     // Taking off the offset of 128 turns the upper bit.
     uint8x16_t bytes = vld1q_u8(codes + line * LINE_BYTES + quarter * QUARTER_BYTES);
     return vreinterpretq_s8_u8(veorq_u8(bytes, vdupq_n_u8(0x80)));
   }
   uint8x16_t code = sliced_codes(codes, bits, line, quarter);
-  if (bits == 6) return vqtbl4q_s8(table, code);
-  return bits == 5 ? vqtbl2q_s8((int8x16x2_t){{table.val[0], table.val[1]}}, code) : vqtbl1q_s8(table.val[0], code);
+  if (bits == 6) return vqtbl4q_s8(tables->levels, code);
+  return bits == 5 ? vqtbl2q_s8((int8x16x2_t){{tables->levels.val[0], tables->levels.val[1]}}, code)
+                   : vqtbl1q_s8(tables->levels.val[0], code);
 }
 
 // The shifts of a group's rows, each in four bytes. At 8 bits there are none.
@@ -79,14 +86,14 @@ BODY float32x4x4_t multiples_of(const ck_book *book, const uint8_t *bytes) {
 }
 
 // Levels with their shifts.
-BODY void unpack_tile(const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, tile_levels *out) {
-  int8x16x4_t table = level_table(book);
+BODY void unpack_tile(
+  const uint8_t *codes, const uint8_t *bytes, const book_tables *tables, int bits, int halves, tile_levels *out) {
   int8x16x4_t shift[2];
-  for (int half = 0; half < book_halves(book); half++) shift[half] = shifts_of(book, bytes + half * TILE_ROWS);
+  for (int half = 0; half < halves; half++) shift[half] = shifts_of(tables->book, bytes + half * TILE_ROWS);
   for (int line = 0; line < TILE_LINES; line++)
     for (int quarter = 0; quarter < QUARTERS; quarter++) {
-      int8x16_t levels = unpacked_quarter(codes, bits, table, line, quarter);
-      if (bits < 8) levels = vaddq_s8(levels, shift[half_of_line(line, book_halves(book))].val[quarter]);
+      int8x16_t levels = unpacked_quarter(codes, bits, tables, line, quarter);
+      if (bits < 8) levels = vaddq_s8(levels, shift[half_of_line(line, halves)].val[quarter]);
       vst1q_s8(out->line[line] + quarter * QUARTER_BYTES, levels);
     }
 }

@@ -5,10 +5,10 @@
 
 // The values of one tile, column by column, as the lines lie.
 BODY void decode_book_tile(
-  const uint8_t *codes, const uint8_t *scales, const float *row, const ck_book *book, int bits,
+  const uint8_t *codes, const uint8_t *scales, const float *row, const ck_book *book, const book_tables *tables, int bits,
   float value[TILE_COLUMNS][TILE_ROWS]) {
   tile_levels levels;
-  unpack_tile(codes, scales, book, bits, &levels);
+  unpack_tile(codes, scales, tables, bits, book_halves(book), &levels);
   for (int half = 0; half < book_halves(book); half++) {
     float multiple[TILE_ROWS];
     book_multiples(book, scales + half * TILE_ROWS, multiple);
@@ -31,11 +31,12 @@ BODY void decode_book_rows(
   const uint8_t *codes = stripe->codes, *scales = stripe->scales;
   float row[TILE_ROWS];
   book_row_scales(stripe->row_scales, row);
+  book_tables tables = tables_of(book, bits);
   for (size_t first = 0; first < columns; first += TILE_COLUMNS) {
     size_t width = (size_t)tile_width(first, columns);
     float value[TILE_COLUMNS][TILE_ROWS] __attribute__((aligned(64)));
     float plain[TILE_ROWS][TILE_COLUMNS] __attribute__((aligned(64)));
-    decode_book_tile(codes, scales, row, book, bits, value);
+    decode_book_tile(codes, scales, row, book, &tables, bits, value);
     turn_square(value[0], TILE_ROWS, plain[0], TILE_COLUMNS);
     turn_square(value[16], TILE_ROWS, &plain[0][16], TILE_COLUMNS);
     for (size_t r = 0; r < rows; r++) memcpy(out + r * row_stride + first, plain[r], width * sizeof(float));
@@ -50,10 +51,11 @@ BODY void decode_book_columns(
   const uint8_t *codes = stripe->codes, *scales = stripe->scales;
   float row[TILE_ROWS];
   book_row_scales(stripe->row_scales, row);
+  book_tables tables = tables_of(book, bits);
   for (size_t first = 0; first < columns; first += TILE_COLUMNS) {
     int width = tile_width(first, columns);
     float value[TILE_COLUMNS][TILE_ROWS] __attribute__((aligned(64)));
-    decode_book_tile(codes, scales, row, book, bits, value);
+    decode_book_tile(codes, scales, row, book, &tables, bits, value);
     for (int c = 0; c < width; c++) memcpy(panel + (first + c) * CK_PANEL_COLUMNS, value[c], sizeof value[c]);
     codes += tile_bytes(bits);
     scales += scale_bytes(book);

@@ -3,6 +3,7 @@
 BODY void book_products(const ck_matmul *p, int bits, size_t first_tile, size_t last_tile) {
   const ck_book *book = p->book;
   int halves = book_halves(book);
+  book_tables tables = tables_of(book, bits);
   size_t groups = p->run_count * p->run_groups;
   for (size_t tile = first_tile; tile < last_tile; tile++) {
     float row[TILE_ROWS];
@@ -15,7 +16,7 @@ BODY void book_products(const ck_matmul *p, int bits, size_t first_tile, size_t 
         const uint8_t *bytes = p->byte_scales + (tile * groups + g) * scale_bytes(book);
         float products[TILE_ROWS] = {0};
         tile_levels levels;
-        unpack_tile(p->codes + (tile * groups + g) * tile_bytes(bits), bytes, book, bits, &levels);
+        unpack_tile(p->codes + (tile * groups + g) * tile_bytes(bits), bytes, &tables, bits, halves, &levels);
         for (int half = 0; half < halves; half++) {
           float multiple[TILE_ROWS];
           int32_t sum[TILE_ROWS] = {0};

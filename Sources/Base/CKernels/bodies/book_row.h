@@ -18,6 +18,7 @@ BODY void book_row_of_tiles(
   const ck_book_stripe *weights, const ck_book *book, int bits, size_t groups, const float *x, size_t columns,
   int tiles, float *out, size_t outputs) {
   int halves = book_halves(book);
+  book_tables tables = tables_of(book, bits);
   size_t tile_stride = groups * tile_bytes(bits), scale_stride = groups * scale_bytes(book);
   float total[4][TILE_ROWS] = {{0}};
   for (size_t g = 0; g < groups; g++) {
@@ -32,7 +33,7 @@ BODY void book_row_of_tiles(
       for (int line = 0; line < bits; line++) __builtin_prefetch(codes + 2048 + line * 64);
       const uint8_t *bytes = weights->scales + t * scale_stride + g * scale_bytes(book);
       tile_levels levels;
-      unpack_tile(codes, bytes, book, bits, &levels);
+      unpack_tile(codes, bytes, &tables, bits, halves, &levels);
       for (int half = 0; half < halves; half++) {
         float multiple[TILE_ROWS], sum[TILE_ROWS];
         book_multiples(book, bytes + half * TILE_ROWS, multiple);

@@ -19,13 +19,22 @@ BODY int sliced_code(const uint8_t *codes, int bits, int line, int place) {
   return code;
 }
 
+// What is worked out once for many tiles: nothing, in plain C.
+typedef struct {
+  const ck_book *book;
+} book_tables;
+
+BODY book_tables tables_of(const ck_book *book, int bits) { return (book_tables){book}; }
+
 // Levels with their shifts, of codes and the bytes of groups. bits is a constant.
-BODY void unpack_tile(const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, tile_levels *out) {
+BODY void unpack_tile(
+  const uint8_t *codes, const uint8_t *bytes, const book_tables *tables, int bits, int halves, tile_levels *out) {
+  const ck_book *book = tables->book;
   for (int line = 0; line < TILE_LINES; line++)
     for (int place = 0; place < LINE_BYTES; place++) {
       int code = sliced_code(codes, bits, line, place);
       int level = bits == 8 ? code - 128 : book->levels[code];
-      int shift = book_shift(book, bytes[half_of_line(line, book_halves(book)) * TILE_ROWS + place / 4]);
+      int shift = book_shift(book, bytes[half_of_line(line, halves) * TILE_ROWS + place / 4]);
       out->line[line][place] = (int8_t)(level + shift);
     }
 }

@@ -31,20 +31,20 @@ BODY __m512i four_everywhere(const int8_t *a) {
 // A group's sums begin with the 128 that all of its levels have too much.
 BODY __m512i start_of(int32_t activation_sum) { return _mm512_set1_epi32(-128 * activation_sum); }
 
+// tiles, bits and halves are constants.
 BODY void unpack_tiles(
-  const ck_matmul *p, size_t tile, int tiles, size_t group, int count, int bits, unpacked_tiles *out) {
-  const ck_book *book = p->book;
-  int halves = book_halves(book);
+  const ck_matmul *p, const book_tables *tables, size_t tile, int tiles, size_t group, int count, int bits, int halves,
+  unpacked_tiles *out) {
   size_t groups = p->run_count * p->run_groups;
   for (int t = 0; t < tiles; t++) {
     size_t first = (tile + t) * groups + group;
     for (int g = 0; g < count; g++) {
       const uint8_t *codes = p->codes + (first + g) * tile_bytes(bits);
       for (int line = 0; line < bits; line++) _mm_prefetch((const char *)codes + 4096 + line * 64, _MM_HINT_T0);
-      const uint8_t *bytes = p->byte_scales + (first + g) * scale_bytes(book);
-      unpack_flipped(codes, bytes, book, bits, 0x80, &out->levels[t][g]);
+      const uint8_t *bytes = p->byte_scales + (first + g) * halves * TILE_ROWS;
+      unpack_flipped(codes, bytes, tables, bits, 0x80, halves, &out->levels[t][g]);
       for (int half = 0; half < halves; half++)
-        _mm512_store_ps(out->multiple[t][g][half], multiples_of(book, bytes + half * TILE_ROWS));
+        _mm512_store_ps(out->multiple[t][g][half], multiples_of(tables, bytes + half * TILE_ROWS));
     }
   }
 }
@@ -127,10 +127,12 @@ BLOCKS(2)
 // All rows, in blocks of nearly equal height.
 BODY void all_rows(const ck_matmul *p, size_t tile, int tiles, int bits, block_function *const blocks[MOST_ROWS]) {
   unpacked_tiles weights;
+  book_tables tables = tables_flipped(p->book, bits, 0x80);
   size_t groups = p->run_count * p->run_groups, count = (p->row_count + MOST_ROWS - 1) / MOST_ROWS;
   for (size_t group = 0; group < groups; group += CHUNK) {
     int taken = groups - group < CHUNK ? (int)(groups - group) : CHUNK;
-    unpack_tiles(p, tile, tiles, group, taken, bits, &weights);
+    if (p->book->group == 32) unpack_tiles(p, &tables, tile, tiles, group, taken, bits, 1, &weights);
+    else unpack_tiles(p, &tables, tile, tiles, group, taken, bits, 2, &weights);
     for (size_t b = 0; b < count; b++) {
       size_t first = p->row_count * b / count, last = p->row_count * (b + 1) / count;
       blocks[last - first - 1](p, &weights, first, tile, group, taken, group + taken == groups);
@@ -140,9 +142,8 @@ BODY void all_rows(const ck_matmul *p, size_t tile, int tiles, int bits, block_f
 
 // One row times `tiles` tiles. tiles, bits and halves are constants.
 BODY void one_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves) {
-  const ck_book *book = p->book;
   size_t groups = p->run_count * p->run_groups;
-  level_tables tables = tables_of(book, bits, 0x80);
+  book_tables tables = tables_flipped(p->book, bits, 0x80);
   __m512 total[4];
   for (int t = 0; t < tiles; t++) total[t] = _mm512_setzero_ps();
   const uint8_t *codes = p->codes + t0 * groups * tile_bytes(bits);
@@ -160,8 +161,8 @@ BODY void one_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves
         __m512 products;
         for (int half = 0; half < halves; half++) {
           const uint8_t *half_bytes = bytes + (t * groups * halves + half) * TILE_ROWS;
-          __m512 multiple = multiples_of(book, half_bytes);
-          __m512i shift = shifts_of(book, half_bytes), sum = start_of(half_sum(p, at, halves, half));
+          __m512 multiple = multiples_of(&tables, half_bytes);
+          __m512i shift = shifts_of(&tables, half_bytes), sum = start_of(half_sum(p, at, halves, half));
           for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
             __m512i levels = unpacked_line(tile_codes, bits, 0x80, &tables, line);
             if (bits < 8) levels = _mm512_add_epi8(levels, shift);

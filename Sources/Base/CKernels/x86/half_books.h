@@ -19,18 +19,18 @@ typedef struct {
 // A group's sums begin with what turned bits add to all of its levels.
 BODY __m256i start_of(int32_t activation_sum) { return _mm256_set1_epi32(-FLIP * activation_sum); }
 
+// bits and halves are constants.
 BODY void unpack_groups(
-  const ck_matmul *p, size_t tile, size_t group, int count, int bits, unpacked_groups *out) {
-  const ck_book *book = p->book;
-  int halves = book_halves(book);
+  const ck_matmul *p, const book_tables *tables, size_t tile, size_t group, int count, int bits, int halves,
+  unpacked_groups *out) {
   size_t first = tile * p->run_count * p->run_groups + group;
   for (int g = 0; g < count; g++) {
-    const uint8_t *bytes = p->byte_scales + (first + g) * scale_bytes(book);
-    unpack_flipped(p->codes + (first + g) * tile_bytes(bits), bytes, book, bits, FLIP, &out->levels[g]);
+    const uint8_t *bytes = p->byte_scales + (first + g) * halves * TILE_ROWS;
+    unpack_flipped(p->codes + (first + g) * tile_bytes(bits), bytes, tables, bits, FLIP, halves, &out->levels[g]);
     for (int half = 0; half < halves; half++)
       for (int i = 0; i < TILE_HALVES; i++)
         _mm256_store_ps(
-          &out->multiple[g][half][i * HALF], multiples_of(book, bytes + half * TILE_ROWS + i * HALF));
+          &out->multiple[g][half][i * HALF], multiples_of(tables, bytes + half * TILE_ROWS + i * HALF));
   }
 }
 
@@ -118,10 +118,12 @@ BLOCK(book_rows_1, 1)
 
 BODY void all_rows(const ck_matmul *p, size_t tile, int bits) {
   unpacked_groups weights;
+  book_tables tables = tables_flipped(p->book, bits, FLIP);
   size_t groups = p->run_count * p->run_groups;
   for (size_t group = 0; group < groups; group += CHUNK) {
     int count = groups - group < CHUNK ? (int)(groups - group) : CHUNK, is_last = group + count == groups;
-    unpack_groups(p, tile, group, count, bits, &weights);
+    if (p->book->group == 32) unpack_groups(p, &tables, tile, group, count, bits, 1, &weights);
+    else unpack_groups(p, &tables, tile, group, count, bits, 2, &weights);
     for (size_t output = tile * TILE_ROWS; output < p->output_count && output < (tile + 1) * TILE_ROWS; output += HALF) {
       size_t m = 0;
       for (; p->row_count - m >= 6; m += 6) book_rows_6(p, &weights, m, output, group, count, is_last);
@@ -134,9 +136,8 @@ BODY void all_rows(const ck_matmul *p, size_t tile, int bits) {
 
 // One row times `tiles` tiles. tiles, bits and halves are constants.
 BODY void one_book_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves) {
-  const ck_book *book = p->book;
   size_t groups = p->run_count * p->run_groups;
-  level_tables tables = tables_of(book, bits, FLIP);
+  book_tables tables = tables_flipped(p->book, bits, FLIP);
   __m256 total[4][TILE_HALVES];
   for (int t = 0; t < tiles; t++) total[t][0] = total[t][1] = _mm256_setzero_ps();
   const uint8_t *codes = p->codes + t0 * groups * tile_bytes(bits);
@@ -154,8 +155,8 @@ BODY void one_book_row(const ck_matmul *p, size_t t0, int tiles, int bits, int h
           __m256 products;
           for (int half = 0; half < halves; half++) {
             const uint8_t *half_bytes = bytes + (t * groups * halves + half) * TILE_ROWS + i * HALF;
-            __m256 multiple = multiples_of(book, half_bytes);
-            __m256i shift = shifts_of(book, half_bytes), sum = start_of(half_sum(p, at, halves, half));
+            __m256 multiple = multiples_of(&tables, half_bytes);
+            __m256i shift = shifts_of(&tables, half_bytes), sum = start_of(half_sum(p, at, halves, half));
             for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
               __m256i levels = unpacked_half(tile_codes, bits, FLIP, &tables, line, i);
               if (bits < 8) levels = _mm256_add_epi8(levels, shift);

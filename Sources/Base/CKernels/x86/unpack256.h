@@ -17,21 +17,28 @@ BODY __m256i spread_bits(const uint8_t *bits) {
   return _mm256_cmpeq_epi8(_mm256_and_si256(spread, single), single);
 }
 
-// A book as tables of 16 bytes: one of all levels, or one for each value of the upper bits.
+// A book as tables: 16 bytes each of all levels, or of those for each value of the upper bits; the shifts, each in four bytes.
 typedef struct {
-  __m256i part[4];
-} level_tables;
+  __m256i part[4], shifts;
+  int shift_bits;
+} book_tables;
 
-BODY level_tables tables_of(const ck_book *book, int bits, int flip) {
-  int step = bits == 3 ? 4 : 16;
-  level_tables tables;
-  for (int i = 0; i < 4; i++) tables.part[i] = sixteen_levels(book->levels + i * step, flip);
+// Levels with the bits of `flip` turned.
+BODY book_tables tables_flipped(const ck_book *book, int bits, int flip) {
+  book_tables tables = {.shift_bits = book->shift_bits};
+  for (int i = 0; i < 4; i++) tables.part[i] = sixteen_levels(book->levels + i * (bits == 3 ? 4 : 16), flip);
+  int32_t shifts;
+  memcpy(&shifts, book->shifts, sizeof shifts);
+  const __m128i four_times = _mm_setr_epi8(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+  tables.shifts = _mm256_broadcastsi128_si256(_mm_shuffle_epi8(_mm_set1_epi32(shifts), four_times));
   return tables;
 }
 
+BODY book_tables tables_of(const ck_book *book, int bits) { return tables_flipped(book, bits, 0); }
+
 // Half a line: eight rows x four columns.
 BODY __m256i unpacked_half(
-  const uint8_t *codes, int bits, int flip, const level_tables *tables, int line, int half) {
+  const uint8_t *codes, int bits, int flip, const book_tables *tables, int line, int half) {
   if (bits == 8)
     return _mm256_xor_si256(
       _mm256_loadu_si256((const __m256i *)(codes + line * LINE_BYTES + half * 32)),
@@ -55,41 +62,38 @@ BODY __m256i unpacked_half(
 }
 
 // The shifts of eight rows of a group, each in four bytes. At 8 bits there are none.
-BODY __m256i shifts_of(const ck_book *book, const uint8_t *bytes) {
-  int32_t shift[8];
-  for (int i = 0; i < 8; i++) shift[i] = (uint8_t)book->shifts[i % 4] * 0x01010101;
+BODY __m256i shifts_of(const book_tables *tables, const uint8_t *bytes) {
   __m256i magnitudes = _mm256_and_si256(
     _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)), _mm256_set1_epi32(0x7F));
   return _mm256_permutevar8x32_epi32(
-    _mm256_loadu_si256((const __m256i *)shift),
-    _mm256_srl_epi32(magnitudes, _mm_cvtsi32_si128(7 - book->shift_bits)));
+    tables->shifts, _mm256_srl_epi32(magnitudes, _mm_cvtsi32_si128(7 - tables->shift_bits)));
 }
 
 // The multiples of eight rows of a group.
-BODY __m256 multiples_of(const ck_book *book, const uint8_t *bytes) {
+BODY __m256 multiples_of(const book_tables *tables, const uint8_t *bytes) {
   __m256i byte = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes));
-  __m256i magnitude = _mm256_and_si256(byte, _mm256_set1_epi32(0x7F >> book->shift_bits));
+  __m256i magnitude = _mm256_and_si256(byte, _mm256_set1_epi32(0x7F >> tables->shift_bits));
   // The sign of the byte, in a number that is not zero.
   __m256i sign = _mm256_or_si256(_mm256_srai_epi32(_mm256_slli_epi32(byte, 24), 31), _mm256_set1_epi32(1));
   return _mm256_cvtepi32_ps(_mm256_sign_epi32(magnitude, sign));
 }
 
-// Levels with their shifts; with 128 more where flip is 0x80.
+// Levels with their shifts; with 128 more where flip is 0x80. bits and flip are constants, and best halves, too.
 BODY void unpack_flipped(
-  const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, int flip, tile_levels *out) {
-  level_tables tables = tables_of(book, bits, flip);
-  for (int i = 0; i < 2; i++) {
-    __m256i shift[2];
-    for (int half = 0; half < book_halves(book); half++)
-      shift[half] = shifts_of(book, bytes + half * TILE_ROWS + i * 8);
-    for (int line = 0; line < TILE_LINES; line++) {
-      __m256i levels = unpacked_half(codes, bits, flip, &tables, line, i);
-      if (bits < 8) levels = _mm256_add_epi8(levels, shift[half_of_line(line, book_halves(book))]);
-      _mm256_store_si256((__m256i *)&out->line[line][i * 32], levels);
+  const uint8_t *codes, const uint8_t *bytes, const book_tables *tables, int bits, int flip, int halves,
+  tile_levels *out) {
+  for (int half = 0; half < halves; half++)
+    for (int i = 0; i < 2; i++) {
+      __m256i shift = shifts_of(tables, bytes + half * TILE_ROWS + i * 8);
+      for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
+        __m256i levels = unpacked_half(codes, bits, flip, tables, line, i);
+        _mm256_store_si256(
+          (__m256i *)&out->line[line][i * 32], bits < 8 ? _mm256_add_epi8(levels, shift) : levels);
+      }
     }
-  }
 }
 
-BODY void unpack_tile(const uint8_t *codes, const uint8_t *bytes, const ck_book *book, int bits, tile_levels *out) {
-  unpack_flipped(codes, bytes, book, bits, 0, out);
+BODY void unpack_tile(
+  const uint8_t *codes, const uint8_t *bytes, const book_tables *tables, int bits, int halves, tile_levels *out) {
+  unpack_flipped(codes, bytes, tables, bits, 0, halves, out);
 }
