@@ -32,7 +32,7 @@ struct Quantize: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "\(names) for the default, or PATTERN=ENCODING for tensors by name. May be repeated; the last match wins.",
+      "\(names), or PATTERN=ENCODING for tensors by name. May be repeated; the last match wins. (default: \(BookEncoding.book4.shortName))",
       valueName: "encoding"))
   var encoding: [String] = []
 
@@ -68,14 +68,9 @@ struct Quantize: ParsableCommand {
 
   @OptionGroup var work: WorkOptions
 
-  func validate() throws {
-    if encoding.isEmpty && recipe == nil {
-      throw ValidationError("--encoding (\(Self.names)) or --recipe is needed")
-    }
-  }
-
   private func resolvedRecipe() throws -> QuantizationRecipe {
-    var resolved = QuantizationRecipe(defaultEncoding: nil)
+    // A recipe or patterns say what is meant; nothing at all means small and good.
+    var resolved = QuantizationRecipe(defaultEncoding: encoding.isEmpty ? .book4 : nil)
     if let recipe { resolved = try QuantizationRecipe(json: ReadableFile(path: recipe).contents(), path: recipe) }
     for text in encoding {
       if let mark = text.lastIndex(of: "=") {

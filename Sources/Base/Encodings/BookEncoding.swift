@@ -26,7 +26,7 @@ public struct BookEncoding: Encoding, Hashable {
   }
   public var codeBits: Int? { book.bits }
   public var isLossy: Bool { true }
-  public var hidesRoundedActivations: Bool { book.bits < 8 }
+  public var hidesRoundedActivations: Bool { book.bits <= 4 }
   public var hasDots: Bool { true }
   public var grain: (rows: Int, columns: Int) { (GroupTile.rows, GroupTile.columns) }
   public var solver: (any Solver)? { BookSearch(book: book) }

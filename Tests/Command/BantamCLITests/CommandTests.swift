@@ -283,7 +283,18 @@ import TestSupport
     #expect(refused.errors.contains("fewer than 2 dimensions"))
     #expect(folder.names.isEmpty)
     #expect(try Command(["quantize", CommandTests.tiny, "-o", folder["q"], "--encoding", "int3"]).status == 64)
-    #expect(try Command(["quantize", CommandTests.tiny, "-o", folder["q"]]).status == 64)
+  }
+
+  @Test func withoutAnEncodingTheUsualOneIsTaken() throws {
+    let folder = TemporaryFolder()
+    #expect(try Command(["quantize", CommandTests.tiny, "-o", folder["q"], "-q"]).status == 0)
+    #expect(
+      try Command(["inspect", folder["q"], "--tensor", "llm.layers.0.mlp.up_proj.weight"]).output.contains("book4-g32"))
+    // Patterns alone mean what they name, and nothing else.
+    let some = ["quantize", CommandTests.tiny, "-o", folder["r"], "--encoding", "llm.layers.0.mlp.*=book5", "-q"]
+    #expect(try Command(some).status == 0)
+    let other = ["inspect", folder["r"], "--tensor", "llm.layers.1.mlp.up_proj.weight"]
+    #expect(try Command(other).output.contains("plain"))
   }
 
   @Test func diffTellsWhatWasLostAndThresholdsCount() throws {
