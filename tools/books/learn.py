@@ -3,13 +3,14 @@
 
 usage: learn.py forms                    SQNR of forms of the byte at 4 bits, groups of 32 and 16, each with a book of its own
        learn.py book BITS GROUP STEP     a book for shifts of 0, STEP, 2 STEP, 3 STEP, and what it gives
-       learn.py book BITS GROUP STEP --any-zero    the same without levels that become zero
+       learn.py book BITS GROUP STEP --any-zero         the same without levels that become zero
+       learn.py book BITS GROUP STEP --weights FILE     learned on every other row of a safetensors file's f32 matrices, and what it
+                                                        and a book of normally distributed values give on the others
 
 Everything is tried for every group (exhaustive.c, compiled by cc), on normally distributed values; figures are of values that were
-not learned from. "Outlier channels": one column in a hundred of the weights is 32 times smaller, and what it meets is 32 times
-larger; the figure is that of the outputs. Needs numpy.
+not learned from. Needs numpy.
 """
-import argparse, ctypes, os, statistics, subprocess, tempfile
+import argparse, ctypes, json, os, statistics, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
@@ -141,7 +142,20 @@ def forms():
         print(f"{title:<64} {figures[0]:6.2f} {figures[1]:6.2f}", flush=True)
 
 
-def book(bits, group, step, has_zeros):
+def matrices(path, columns=384, rows=512):
+    """Some rows of all matrices of a file, cut to one width."""
+    data = open(path, "rb").read()
+    size = int.from_bytes(data[:8], "little")
+    parts = []
+    for name, entry in json.loads(data[8:8 + size]).items():
+        if name != "__metadata__" and entry["dtype"] == "F32" and len(entry["shape"]) == 2:
+            begin, end = entry["data_offsets"]
+            flat = np.frombuffer(data[8 + size + begin:8 + size + end], np.float32)
+            parts.append(flat[:flat.size // columns * columns].reshape(-1, columns)[:8])
+    return np.concatenate(parts)[:rows]
+
+
+def book(bits, group, step, has_zeros, weights=None):
     rows = {3: 64, 4: 64, 5: 16, 6: 6}[bits]
     x = np.random.default_rng(11).standard_normal((rows, 4096))
     y = np.random.default_rng(7).standard_normal((16, 4096)).astype(np.float32)
@@ -149,6 +163,12 @@ def book(bits, group, step, has_zeros):
     base = learned(x, form, group, 1 << bits, 30 if bits < 5 else 14, has_zeros, (-2,))[0]
     figure = decibels(y, error(y, group, form.multiples, form.books([base])))
     print(f"{bits} bits, groups of {group}, shifts of {step}: {figure:.2f} dB {base.astype(int).tolist()}", flush=True)
+    if weights:
+        x = matrices(weights)
+        own = learned(x[::2], form, group, 1 << bits, 30 if bits < 5 else 14, has_zeros, (-2,))[0]
+        for title, levels in (("its own", own), ("normal", base)):
+            figure = decibels(x[1::2], error(x[1::2], group, form.multiples, form.books([levels])))
+            print(f"  {title:<8} {figure:.3f} dB {levels.astype(int).tolist()}", flush=True)
 
 
 def main():
@@ -156,11 +176,12 @@ def main():
     parser.add_argument("what", choices=("forms", "book"))
     parser.add_argument("numbers", nargs="*", type=int)
     parser.add_argument("--any-zero", action="store_true")
+    parser.add_argument("--weights")
     arguments = parser.parse_args()
     if arguments.what == "forms":
         forms()
     else:
-        book(*arguments.numbers, not arguments.any_zero)
+        book(*arguments.numbers, not arguments.any_zero, arguments.weights)
 
 
 if __name__ == "__main__":
