@@ -80,7 +80,10 @@ struct StorageResolver {
       info.shape.count < 2
       ? "shape \(info.shapeText) has fewer than 2 dimensions"
       : info.elementCount == 0
-        ? "it has no elements" : "dtype \(info.dtype.name) is no floating-point type that is read"
+        ? "it has no elements"
+        : info.dtype.isReal
+          ? "a row of \(info.matrix.columns) columns is too wide for it"
+          : "dtype \(info.dtype.name) is no floating-point type that is read"
     refusals.append(.init(name: name.text, asked: encoding.shortName, reason: reason))
     return nil
   }
