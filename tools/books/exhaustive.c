@@ -14,7 +14,18 @@ static float bf16_above(float x) {
   return x;
 }
 
-// The squared error of a group under a scale, with the nearest levels.
+// The squared error of a group with the nearest levels; `weights`, where there are any, say what each column counts.
+static double weighted_error(
+  const float *x, int count, const float *levels, float scale, const uint8_t *codes, const float *weights) {
+  double error = 0;
+  for (int i = 0; i < count; i++) {
+    double difference = x[i] - (double)levels[codes[i]] * scale;
+    error += difference * difference * (weights ? weights[i] : 1);
+  }
+  return error;
+}
+
+// The squared error of a group under a scale; the codes of the nearest levels.
 static double assign(const float *x, int count, const float *levels, int n, float scale, uint8_t *codes) {
   float value[MOST] = {0}, error = 0, inverse = 1 / scale;
   int code[MOST] = {0};
@@ -70,11 +81,12 @@ static float free_scale(const float *x, int count, const float *levels, int n, d
   return best;
 }
 
-// Codes rows of groups by books [book_count, n] and multiples [multiple_count], ascending. sums, [book_count, n, 2], gets for
+// Gives the squared error of rows, [rows, columns], each column of which counts as `weights` says: the search knows nothing of that.
+// Codes groups by books [book_count, n] and multiples [multiple_count], ascending. sums, [book_count, n, 2], gets for
 // each level the products of scale and value and the squares of the scale: what the best level follows from.
 double code_rows(
   const float *x, long rows, long columns, int group, int book_count, int multiple_count, const float *multiples,
-  const float *books, int n, double *sums) {
+  const float *books, int n, const float *weights, double *sums) {
   double total = 0;
   for (long r = 0; r < rows; r++) {
     const float *row = x + r * columns;
@@ -110,7 +122,7 @@ double code_rows(
             memcpy(best_codes, codes, sizeof codes);
           }
         }
-      total += least;
+      total += best == 0 ? least : weighted_error(row + g, count, books + best_book * n, best, best_codes, weights ? weights + g : 0);
       for (int i = 0; sums && i < count; i++) {
         double *at = sums + (best_book * n + best_codes[i]) * 2;
         at[0] += (double)best * row[g + i];

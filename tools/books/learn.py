@@ -33,8 +33,8 @@ def pointer(array, kind):
     return None if array is None else array.ctypes.data_as(ctypes.POINTER(kind))
 
 
-def error(x, group, multiples, books, sums=None):
-    """The squared error of rows; adds to `sums`, [books, levels, 2]."""
+def error(x, group, multiples, books, sums=None, weights=None):
+    """The squared error of rows, whose columns count as `weights` says; adds to `sums`, [books, levels, 2]."""
     books, multiples = np.ascontiguousarray(books, np.float32), np.asarray(multiples, np.float32)
     parts = [np.ascontiguousarray(part, np.float32) for part in np.array_split(x, 2)]
     found = [np.zeros(books.shape + (2,)) for _ in parts]
@@ -44,13 +44,24 @@ def error(x, group, multiples, books, sums=None):
         return LIBRARY.code_rows(
             pointer(parts[number], ctypes.c_float), ctypes.c_long(rows), ctypes.c_long(columns), group, len(books),
             len(multiples), pointer(multiples, ctypes.c_float), pointer(books, ctypes.c_float), books.shape[1],
-            pointer(found[number], ctypes.c_double))
+            pointer(weights, ctypes.c_float), pointer(found[number], ctypes.c_double))
 
     with ThreadPoolExecutor(2) as pool:
         total = sum(pool.map(one, range(2)))
     if sums is not None:
         sums += found[0] + found[1]
     return total
+
+
+def outputs_with_outliers(form, group, bases):
+    """SQNR of a layer's outputs where one column in a hundred is 32 times smaller and what it meets 32 times larger."""
+    random = np.random.default_rng(5)
+    x = random.standard_normal((16, 4096)).astype(np.float32)
+    columns = random.choice(4096, 41, replace=False)
+    weights = np.ones(4096, np.float32)
+    x[:, columns], weights[columns] = x[:, columns] / 32, 1024
+    squared = error(x, group, form.multiples, form.books(bases), weights=weights)
+    return decibels(x * np.sqrt(weights), squared)
 
 
 def decibels(x, squared_error):
@@ -136,7 +147,7 @@ def forms():
     for title, form in rows:
         figures = []
         for group in (32, 16):
-            skews = (-2, 4) if len(form.shifts) > 1 else (3, 8)
+            skews = (-2,) if "zero" in title else (-2, 4) if len(form.shifts) > 1 else (3, 8)
             bases = learned(x, form, group, 16, 40, "zero" in title, skews)
             figures.append(decibels(y, error(y, group, form.multiples, form.books(bases))))
         print(f"{title:<64} {figures[0]:6.2f} {figures[1]:6.2f}", flush=True)
@@ -162,7 +173,9 @@ def book(bits, group, step, has_zeros, weights=None):
     form = Form(magnitudes(5), shifts=tuple(step * i for i in range(4)))
     base = learned(x, form, group, 1 << bits, 30 if bits < 5 else 14, has_zeros, (-2,))[0]
     figure = decibels(y, error(y, group, form.multiples, form.books([base])))
-    print(f"{bits} bits, groups of {group}, shifts of {step}: {figure:.2f} dB {base.astype(int).tolist()}", flush=True)
+    outputs = outputs_with_outliers(form, group, [base])
+    print(f"{bits} bits, groups of {group}, shifts of {step}: {figure:.2f} dB, outputs with outlier channels "
+          f"{outputs:.2f} dB {base.astype(int).tolist()}", flush=True)
     if weights:
         x = matrices(weights)
         own = learned(x[::2], form, group, 1 << bits, 30 if bits < 5 else 14, has_zeros, (-2,))[0]

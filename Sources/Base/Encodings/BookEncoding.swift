@@ -60,25 +60,7 @@ public struct BookEncoding: Encoding, Hashable {
 
   // MARK: Where bytes lie
 
-  /// Columns of a row that is quantized as a whole.
-  private static let columnLimit = 1 << 20
-
-  /// Matrices and kernels of real numbers, with elements, whose rows can be held in memory.
-  public func shape(forWriting info: TensorInfo) -> EncodedShape? {
-    guard info.shape.count >= 2, info.elementCount > 0, info.dtype.isReal, info.matrix.columns <= Self.columnLimit
-    else {
-      return nil
-    }
-    return EncodedShape(info.matrix, dtype: .f32, order: .preferred(for: info.matrix))
-  }
-
-  /// Lines of 64 bytes, as ``GroupEncoding`` has them at 4 and 8 bits; else slices.
-  public func codeLayout(of shape: EncodedShape) -> TileLayout {
-    TileLayout(
-      elementBits: book.bits, tileRows: GroupTile.rows, tileColumns: GroupTile.columns,
-      turnColumns: book.bits == 4 ? 8 : 4, nibbleOrder: book.bits == 4 ? .halves : .pairs, columnOrder: shape.order,
-      segmentColumns: shape.order == .tapMajor ? shape.segmentColumns : 0)!
-  }
+  public func codeLayout(of shape: EncodedShape) -> TileLayout { shape.codeLayout(bits: book.bits)! }
 
   /// Bytes of a group's 16 rows side by side, groups in the order of the codes.
   public static let multipleLayout = TileLayout(
@@ -87,11 +69,8 @@ public struct BookEncoding: Encoding, Hashable {
   public static let rowLayout = GroupEncoding.scaleLayout
 
   public func planes(of shape: EncodedShape) -> [PlaneShape]? {
-    guard shape.order == .source || shape.segmentColumns <= Int(UInt32.max) else { return nil }
-    let layout = codeLayout(of: shape)
-    let (groups, overflow) = shape.groupCount(width: GroupTile.columns)
-      .multipliedReportingOverflow(by: book.groupsOfTile)
-    guard !overflow, let codes = layout.planeByteCount(shape.matrix),
+    let (groups, overflow) = shape.tilesAcross.multipliedReportingOverflow(by: book.groupsOfTile)
+    guard !overflow, let layout = shape.codeLayout(bits: book.bits), let codes = layout.planeByteCount(shape.matrix),
       let multiples = Self.multipleLayout.planeByteCount(MatrixShape(rows: shape.rows, columns: groups)),
       let rows = Self.rowLayout.planeByteCount(MatrixShape(rows: shape.rows, columns: 1))
     else { return nil }
@@ -104,11 +83,8 @@ public struct BookEncoding: Encoding, Hashable {
 
   public func byteRange(plane: Int, of shape: EncodedShape, stripe: Int, columns: Range<Int>) -> Range<Int> {
     if plane == 2 { return stripe * GroupTile.rows * 2..<(stripe + 1) * GroupTile.rows * 2 }
-    let tile = plane == 0 ? book.codeByteCount : book.multipleByteCount
-    let first =
-      stripe * shape.groupCount(width: GroupTile.columns)
-      + shape.group(at: columns.lowerBound, width: GroupTile.columns)
-    return first * tile..<(first + GroupTile.count(columns: columns.count)) * tile
+    return shape.tileBytes(
+      stripe: stripe, columns: columns, byteCount: plane == 0 ? book.codeByteCount : book.multipleByteCount)
   }
 
   // MARK: What bytes mean
@@ -136,7 +112,7 @@ public struct BookEncoding: Encoding, Hashable {
     _ matrix: EncodedMatrix, outputs: Range<Int>, by rows: QuantizedRows, into out: UnsafeMutablePointer<Float>,
     stride: Int
   ) {
-    precondition(rows.runs.count * rows.runGroups == matrix.shape.groupCount(width: GroupTile.columns))
+    precondition(rows.runs.count * rows.runGroups == matrix.shape.tilesAcross)
     DotProduct.multiply(
       rows, planes(of: matrix, from: outputs.lowerBound), book: book, outputCount: outputs.count, into: out,
       stride: stride)
@@ -155,7 +131,7 @@ public struct BookEncoding: Encoding, Hashable {
   private func planes(of matrix: EncodedMatrix, from output: Int) -> BookPlanes {
     precondition(output % GroupTile.rows == 0)
     let stripe = output / GroupTile.rows
-    let first = stripe * matrix.shape.groupCount(width: GroupTile.columns)
+    let first = stripe * matrix.shape.tilesAcross
     return BookPlanes(
       codes: .init(rebasing: matrix.planes[0][(first * book.codeByteCount)...]),
       multiples: .init(rebasing: matrix.planes[1][(first * book.multipleByteCount)...]),

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// A matrix of weights as an encoding stores it.
@@ -32,6 +33,27 @@ public struct EncodedShape: Sendable, Hashable {
     guard segmentColumns > 0 else { return 0 }
     let (segment, inSegment) = place.quotientAndRemainder(dividingBy: segmentColumns)
     return segment * ((segmentColumns + width - 1) / width) + inSegment / width
+  }
+}
+
+/// Tiles of 16 rows x 32 columns, as the kernels of quantized weights read them.
+extension EncodedShape {
+  /// How codes lie in tiles: lines of 64 bytes, 16 rows x 4 columns at 8 bits, 16 x 8 at 4 bits; slices of such lines else. Nil where a
+  /// layout cannot say it.
+  func codeLayout(bits: Int) -> TileLayout? {
+    TileLayout(
+      elementBits: bits, tileRows: GroupTile.rows, tileColumns: GroupTile.columns, turnColumns: bits == 4 ? 8 : 4,
+      nibbleOrder: bits == 4 ? .halves : .pairs, columnOrder: order,
+      segmentColumns: order == .tapMajor ? segmentColumns : 0)
+  }
+
+  /// Tiles along a row.
+  var tilesAcross: Int { groupCount(width: GroupTile.columns) }
+
+  /// Where the tiles of a piece lie, of so many bytes each.
+  func tileBytes(stripe: Int, columns: Range<Int>, byteCount: Int) -> Range<Int> {
+    let first = stripe * tilesAcross + group(at: columns.lowerBound, width: GroupTile.columns)
+    return first * byteCount..<(first + GroupTile.count(columns: columns.count)) * byteCount
   }
 }
 

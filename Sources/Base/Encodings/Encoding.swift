@@ -95,9 +95,11 @@ extension Encoding {
   public var summary: String { "" }
   public var codeBits: Int? { nil }
 
-  /// Matrices and kernels of real numbers, with elements.
+  /// Matrices and kernels of real numbers, with elements; rows that a solver sees as a whole are at most 2^20 columns wide.
   public func shape(forWriting info: TensorInfo) -> EncodedShape? {
-    guard solver != nil, info.shape.count >= 2, info.elementCount > 0, info.dtype.isReal else { return nil }
+    guard let solver, info.shape.count >= 2, info.elementCount > 0, info.dtype.isReal,
+      !solver.needsWholeRows || info.matrix.columns <= 1 << 20
+    else { return nil }
     return EncodedShape(info.matrix, dtype: .f32, order: .preferred(for: info.matrix))
   }
 

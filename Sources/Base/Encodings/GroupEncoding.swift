@@ -28,24 +28,16 @@ public struct GroupEncoding: Encoding, Hashable {
 
   // MARK: Where bytes lie
 
-  /// Lines of 64 bytes, 16 rows x 4 columns at 8 bits, 16 x 8 at 4 bits.
-  public func codeLayout(of shape: EncodedShape) -> TileLayout {
-    TileLayout(
-      elementBits: bits, tileRows: GroupTile.rows, tileColumns: GroupTile.columns, turnColumns: bits == 8 ? 4 : 8,
-      nibbleOrder: bits == 8 ? .pairs : .halves, columnOrder: shape.order,
-      segmentColumns: shape.order == .tapMajor ? shape.segmentColumns : 0)!
-  }
+  public func codeLayout(of shape: EncodedShape) -> TileLayout { shape.codeLayout(bits: bits)! }
 
   /// Scales of a tile's 16 rows side by side, tiles in the order of the codes.
   public static let scaleLayout = TileLayout(
     elementBits: 16, tileRows: GroupTile.rows, tileColumns: 1, turnColumns: 1)!
 
   public func planes(of shape: EncodedShape) -> [PlaneShape]? {
-    // What a layout can say of a segment's length.
-    guard shape.order == .source || shape.segmentColumns <= Int(UInt32.max) else { return nil }
-    let layout = codeLayout(of: shape)
-    let groups = MatrixShape(rows: shape.rows, columns: shape.groupCount(width: GroupTile.columns))
-    guard let codes = layout.planeByteCount(shape.matrix), let scales = Self.scaleLayout.planeByteCount(groups)
+    let groups = MatrixShape(rows: shape.rows, columns: shape.tilesAcross)
+    guard let layout = shape.codeLayout(bits: bits), let codes = layout.planeByteCount(shape.matrix),
+      let scales = Self.scaleLayout.planeByteCount(groups)
     else { return nil }
     return [
       PlaneShape(kind: .codes, layout: .tiled(layout), byteCount: codes),
@@ -54,11 +46,9 @@ public struct GroupEncoding: Encoding, Hashable {
   }
 
   public func byteRange(plane: Int, of shape: EncodedShape, stripe: Int, columns: Range<Int>) -> Range<Int> {
-    let tile = plane == 0 ? GroupTile.codeByteCount(bits: bits) : GroupTile.scaleByteCount
-    let first =
-      stripe * shape.groupCount(width: GroupTile.columns)
-      + shape.group(at: columns.lowerBound, width: GroupTile.columns)
-    return first * tile..<(first + GroupTile.count(columns: columns.count)) * tile
+    shape.tileBytes(
+      stripe: stripe, columns: columns,
+      byteCount: plane == 0 ? GroupTile.codeByteCount(bits: bits) : GroupTile.scaleByteCount)
   }
 
   // MARK: What bytes mean
@@ -90,7 +80,7 @@ extension GroupEncoding {
     _ matrix: EncodedMatrix, outputs: Range<Int>, by rows: QuantizedRows, into out: UnsafeMutablePointer<Float>,
     stride: Int
   ) {
-    let groups = matrix.shape.groupCount(width: GroupTile.columns)
+    let groups = matrix.shape.tilesAcross
     precondition(rows.runs.count * rows.runGroups == groups)
     let (codes, scales) = planes(of: matrix, from: outputs.lowerBound)
     DotProduct.multiply(
@@ -112,7 +102,7 @@ extension GroupEncoding {
     of matrix: EncodedMatrix, from output: Int
   ) -> (codes: UnsafeRawBufferPointer, scales: UnsafeRawBufferPointer) {
     precondition(output % GroupTile.rows == 0)
-    let first = output / GroupTile.rows * matrix.shape.groupCount(width: GroupTile.columns)
+    let first = output / GroupTile.rows * matrix.shape.tilesAcross
     return (
       UnsafeRawBufferPointer(rebasing: matrix.planes[0][(first * GroupTile.codeByteCount(bits: bits))...]),
       UnsafeRawBufferPointer(rebasing: matrix.planes[1][(first * GroupTile.scaleByteCount)...])

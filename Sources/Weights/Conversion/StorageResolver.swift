@@ -67,8 +67,8 @@ struct StorageResolver {
     var notes: [String] = []
     if !kept.isEmpty {
       notes.append(
-        "patterns also match what the model needs precise, which keeps its usual form: \(list(kept)); a plain name, or "
-          + "to lift the protection, overrides that")
+        "patterns also match what the model needs precise, which keeps its usual form: \(list(kept)); a plain name overrides "
+          + "that, and so does lifting the protection")
     }
     if !overridden.isEmpty { notes.append("less precise than the model needs it, as asked: \(list(overridden))") }
     return notes

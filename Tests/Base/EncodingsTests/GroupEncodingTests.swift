@@ -109,25 +109,12 @@ extension EncodedValues {
     #expect(try EncodedValues(negativeZero, rows: 1, columns: 32, encoding).decoded().allSatisfy { $0 == 0 })
   }
 
-  /// Packing gives the bits of decoding rows and turning them.
   @Test(arguments: encodings, [1, 31, 32, 33, 100]) func panelsHoldWhatRowsDecodeTo(
     encoding: GroupEncoding, columns: Int
   ) throws {
     var generator = SeededGenerator(UInt64(columns))
-    let memory = try AlignedBuffer(byteCount: 1 << 16)
     let coded = try EncodedValues(generator.normals(50 * columns), rows: 50, columns: columns, encoding)
-    let rows = coded.decodedBySpecification()
-    for outputs in [0..<32, 32..<50] {
-      var panel = [Float](repeating: 7, count: columns * 32)
-      encoding.pack(
-        coded.matrix, outputs: outputs, inputs: 0..<columns, into: &panel, scratch: Scratch(memory.bytes))
-      for column in 0..<columns {
-        for output in 0..<32 {
-          let expected = output < outputs.count ? rows[(outputs.lowerBound + output) * columns + column] : 0
-          #expect(panel[column * 32 + output] == expected)
-        }
-      }
-    }
+    try expectPanels(of: coded, hold: coded.decodedBySpecification())
   }
 
   /// In tap-major order groups begin anew in every tap, and values come back in the source's order.

@@ -47,9 +47,9 @@ BODY float_lanes rounded_between(float_lanes x, float low, float high) {
   return shifted - MAGIC;
 }
 
-// The code of the nearest level; the lower one where two are as near. At 8 bits the levels are all integers.
 BODY int table_size(int bits) { return bits <= 4 ? 16 : 1 << bits; }
 
+// The code of the nearest level; the lower one where two are as near. At 8 bits the levels are all integers.
 BODY int_lanes nearest_code(const book_tree *tree, int bits, float_lanes value) {
   if (bits == 8) return __builtin_convertvector(rounded_between(value, -128.0f, 127.0f), int_lanes) + 128;
   int_lanes node = 2 - (value > tree->middle[1]);

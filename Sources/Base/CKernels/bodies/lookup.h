@@ -10,7 +10,7 @@
 typedef float float_lanes __attribute__((vector_size(64)));
 typedef int32_t int_lanes __attribute__((vector_size(64)));
 
-// Which of two lookups an index means, by one of its bits.
+// What one of two lookups has found, as an index means it, by one of its bits.
 BODY float_lanes chosen(int_lanes index, int bit, float_lanes without, float_lanes with) {
   int_lanes mask = (index & bit) != 0;
   return (float_lanes)((mask & (int_lanes)with) | (~mask & (int_lanes)without));

@@ -141,7 +141,7 @@ BODY void all_rows(const ck_matmul *p, size_t tile, int tiles, int bits, block_f
 }
 
 // One row times `tiles` tiles. tiles, bits and halves are constants.
-BODY void one_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves) {
+BODY void one_book_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves) {
   size_t groups = p->run_count * p->run_groups;
   book_tables tables = tables_flipped(p->book, bits, 0x80);
   __m512 total[4];
@@ -184,28 +184,7 @@ BODY void one_row(const ck_matmul *p, size_t t0, int tiles, int bits, int halves
   }
 }
 
-#define ONE_ROW(BITS)                                                                                  \
-  __attribute__((noinline)) static void one_row_##BITS(const ck_matmul *p, size_t tile, int is_four) { \
-    if (p->book->group == 32) {                                                                        \
-      if (is_four) one_row(p, tile, 4, BITS, 1);                                                       \
-      else one_row(p, tile, 1, BITS, 1);                                                               \
-    } else {                                                                                           \
-      if (is_four) one_row(p, tile, 4, BITS, 2);                                                       \
-      else one_row(p, tile, 1, BITS, 2);                                                               \
-    }                                                                                                  \
-  }
-ONE_ROW(3)
-ONE_ROW(4)
-ONE_ROW(5)
-ONE_ROW(6)
-ONE_ROW(8)
-#undef ONE_ROW
-
-BODY void tiles_of_one_row(
-  const ck_matmul *p, size_t tile, size_t last, void (*row)(const ck_matmul *p, size_t tile, int is_four)) {
-  for (; tile + 4 <= last; tile += 4) row(p, tile, 1);
-  for (; tile < last; tile++) row(p, tile, 0);
-}
+#include "one_book_row.h"
 
 BODY void tiles_of_many_rows(const ck_matmul *p, size_t tile, size_t last, int bits) {
   static block_function *const one[] = {block_1x1, block_2x1, block_3x1, block_4x1, block_5x1, block_6x1};
@@ -216,7 +195,7 @@ BODY void tiles_of_many_rows(const ck_matmul *p, size_t tile, size_t last, int b
 
 static void book_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile) {
 #define TILES(BITS)                                                                                  \
-  if (p->row_count == 1) tiles_of_one_row(p, first_tile, last_tile, one_row_##BITS);               \
+  if (p->row_count == 1) tiles_of_one_row(p, first_tile, last_tile, one_book_row_##BITS);               \
   else tiles_of_many_rows(p, first_tile, last_tile, BITS);                                          \
   break
   FOR_BOOK_WIDTHS(p->book, TILES)

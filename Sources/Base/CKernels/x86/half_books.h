@@ -179,28 +179,7 @@ BODY void one_book_row(const ck_matmul *p, size_t t0, int tiles, int bits, int h
     }
 }
 
-#define ONE_ROW(BITS)                                                                                       \
-  __attribute__((noinline)) static void one_book_row_##BITS(const ck_matmul *p, size_t tile, int is_four) { \
-    if (p->book->group == 32) {                                                                             \
-      if (is_four) one_book_row(p, tile, 4, BITS, 1);                                                       \
-      else one_book_row(p, tile, 1, BITS, 1);                                                               \
-    } else {                                                                                                \
-      if (is_four) one_book_row(p, tile, 4, BITS, 2);                                                       \
-      else one_book_row(p, tile, 1, BITS, 2);                                                               \
-    }                                                                                                       \
-  }
-ONE_ROW(3)
-ONE_ROW(4)
-ONE_ROW(5)
-ONE_ROW(6)
-ONE_ROW(8)
-#undef ONE_ROW
-
-BODY void tiles_of_one_row(
-  const ck_matmul *p, size_t tile, size_t last, void (*row)(const ck_matmul *p, size_t tile, int is_four)) {
-  for (; tile + 4 <= last; tile += 4) row(p, tile, 1);
-  for (; tile < last; tile++) row(p, tile, 0);
-}
+#include "one_book_row.h"
 
 static void book_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile) {
 #define TILES(BITS)                                                                         \
