@@ -124,7 +124,7 @@ func benchmarkQuantize() throws {
   }
 }
 
-/// Products over planes that do not fit the cache: one row against what memory gives, 66 rows against what the units give.
+/// Products over planes that do not fit the cache: one row against what memory gives, many rows against what the units give.
 func benchmarkMatmul() throws {
   // Eight matrices of the 8B's feed-forward shape.
   let (outputs, columns, copies) = (18944, 3584, 8)
@@ -149,7 +149,7 @@ func benchmarkMatmul() throws {
         planes: planes.map { UnsafeRawBufferPointer(rebasing: $0.bytes.bytes[copy * $0.size..<(copy + 1) * $0.size]) })
     }
     defer { withExtendedLifetime(planes) {} }
-    for (rows, threads) in [(1, 1), (1, 2), (66, 1), (66, 2)] {
+    for (rows, threads) in [(1, 1), (1, 2), (66, 1), (66, 2), (510, 1)] {
       let activations = try Activations(rows: rows, columns: columns) { Float($0 % 97) - 48 }
       let output = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows * outputs)
       defer { output.deallocate() }
