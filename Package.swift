@@ -79,7 +79,7 @@ let package = Package(
       name: "BantamFormats", path: "formats",
       exclude: [
         "README.md", "activations.md", "bantam.md", "exports.md", "families.md", "json.md", "names.md", "pictures.md",
-        "record.md", "sources.md",
+        "record.md", "sources.md", "statistics.md",
       ],
       sources: ["Formats.swift"],
       resources: [
@@ -94,10 +94,12 @@ let package = Package(
       ]),
     Floor.weights.module("Quantization", ["Tensors", "Encodings", "JSONText"]),
     Floor.weights.module(
+      "InputStatistics", ["Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "ModelSources"]),
+    Floor.weights.module(
       "Conversion",
       [
         "Tensors", "Kernels", "Encodings", "JSONText", "BantamArchive", "Tokenization", "ModelSources",
-        "Quantization",
+        "Quantization", "InputStatistics",
       ]),
     Floor.weights.module(
       "Exports",
@@ -108,7 +110,7 @@ let package = Package(
     Floor.weights.module("Samples", ["Tensors", "Kernels", "JSONText", "Checkpoints", "Tokenization", "ModelSources"]),
     // Run: networks at work, and those who look on.
     Floor.run.module("NetworkRuntime", ["Tensors", "Kernels", "Encodings"]),
-    Floor.run.module("Observation", ["Tensors", "Kernels", "Pictures", "NetworkRuntime"]),
+    Floor.run.module("Observation", ["Tensors", "Kernels", "Pictures", "InputStatistics", "NetworkRuntime"]),
     Floor.run.module("Networks", ["Tensors", "Kernels", "JSONText", "NetworkRuntime"]),
     Floor.run.module(
       "Blip3o",
@@ -131,7 +133,7 @@ let package = Package(
       "Reports",
       [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "ModelSources",
-        "Conversion", "Exports", "NetworkRuntime", "Observation", "Comparison", "Documents",
+        "InputStatistics", "Conversion", "Exports", "NetworkRuntime", "Observation", "Comparison", "Documents",
         "PictureComparison",
       ]),
     // Bantam: the face to programs, and the command line.
@@ -139,16 +141,17 @@ let package = Package(
       name: "Bantam",
       dependencies: [
         "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "Pictures", "Tokenization",
-        "ModelSources", "Quantization", "Conversion", "Exports", "NetworkRuntime", "Observation", "Networks",
-        "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence", "Reports",
+        "ModelSources", "Quantization", "InputStatistics", "Conversion", "Exports", "NetworkRuntime", "Observation",
+        "Networks", "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence", "Reports",
       ],
       exclude: ["README.md"]),
     .executableTarget(
       name: "BantamCLI",
       dependencies: [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "Pictures",
-        "Tokenization", "ModelSources", "Quantization", "Conversion", "Exports", "Samples", "NetworkRuntime",
-        "Observation", "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence", "Reports",
+        "Tokenization", "ModelSources", "Quantization", "InputStatistics", "Conversion", "Exports", "Samples",
+        "NetworkRuntime", "Observation", "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence",
+        "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     // Tests, by floor.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversion
 import Documents
 import Encodings
+import InputStatistics
 import ModelSources
 import Quantization
 import Reports
@@ -20,6 +21,7 @@ struct Quantize: ParsableCommand {
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --encoding 'unet.*=even8' --keep 'dit.layers.0.*'
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --dry-run
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --recipe mine.json
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --statistics 8b.statistics.safetensors
       """)
 
   private static let names = KnownEncodings.quantizing.map(\.shortName).joined(separator: ", ")
@@ -45,6 +47,12 @@ struct Quantize: ParsableCommand {
 
   @Option(help: ArgumentHelp("Write default and rules to a file.", valueName: "file"))
   var saveRecipe: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What 'bantam calibrate' has written of this model: codes with learned levels are then chosen for what the outputs lose.",
+      valueName: "file"))
+  var statistics: String?
 
   @Flag(
     help:
@@ -92,6 +100,7 @@ struct Quantize: ParsableCommand {
     var options = ConversionOptions(
       components: splitList(components), family: family, recipe: recipe, resources: work.resources())
     options.allowsRequantizing = allowRequantize
+    options.statistics = try statistics.map { try StatisticsFile(path: $0) }
     let source = try ModelSource(path: source)
     try OutputFile.check(output, form: .bantam)
     if let saveRecipe { try OutputFile.check(saveRecipe, form: .json, besides: output) }
@@ -111,7 +120,7 @@ struct Quantize: ParsableCommand {
     if dryRun { return report.show(PlanReport(plan, output).document) }
     let (resources, meter) = work.resources("quantize", total: plan.inputByteCount)
     plan.resources = resources
-    try Converter.run(plan, to: output)
+    let outcomes = try Converter.run(plan, to: output)
     meter.finish()
     let seconds = meter.seconds
     let quality = try QualityReport(Inspection(path: output))
@@ -121,6 +130,6 @@ struct Quantize: ParsableCommand {
         Terminal.say("note: bantam inspect --tensor shows the values of a tensor, --keep leaves it as it is")
       }
     }
-    report.show(PlanReport(plan, output, seconds: seconds, quality: quality).document)
+    report.show(PlanReport(plan, output, seconds: seconds, quality: quality, outcomes: outcomes).document)
   }
 }

@@ -148,13 +148,19 @@ private struct BookSearch: Solver {
   let book: LevelBook
 
   var method: String { "search of multiple, shift and codes" }
+  var takesGuide: Bool { true }
   var lowestDecibels: Double { [3: 5, 4: 10, 5: 14, 6: 18, 8: 20][book.bits] ?? 10 }
   var needsWholeRows: Bool { true }
 
   func encode(
     _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
-    into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
+    guide: ColumnGuide?, into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
   ) {
+    if let guide {
+      return BookKernels.quantize(
+        values, dtype: dtype, rowStride: rowStride, rows: rows, columns: columns, segmentColumns: segmentColumns,
+        book: book, guide: guide, codes: planes[0], multiples: planes[1], rowScales: planes[2], sums: &sums)
+    }
     BookKernels.quantize(
       values, dtype: dtype, rowStride: rowStride, rows: rows, columns: columns, segmentColumns: segmentColumns,
       book: book, codes: planes[0], multiples: planes[1], rowScales: planes[2], sums: &sums)

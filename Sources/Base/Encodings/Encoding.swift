@@ -80,15 +80,18 @@ public protocol Solver: Sendable {
   var lowestDecibels: Double { get }
   /// Whether it has to see whole rows at once; else runs of columns will do.
   var needsWholeRows: Bool { get }
+  /// Whether it looks at what data says of the columns.
+  var takesGuide: Bool { get }
   /// Encodes whole segments of a stripe, or a run of the columns of one.
   /// - Parameters:
   ///   - values: `[rows, rowStride]` of a castable dtype, `columns` of each row used.
   ///   - segmentColumns: a divisor of `columns`.
+  ///   - guide: of the `columns`; nil without data.
   ///   - planes: the bytes of each plane, overwritten.
   ///   - sums: added to.
   func encode(
     _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
-    into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums)
+    guide: ColumnGuide?, into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums)
 }
 
 extension Encoding {

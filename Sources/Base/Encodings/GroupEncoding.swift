@@ -119,10 +119,11 @@ private struct ScaleSearch: Solver {
   }
   var lowestDecibels: Double { bits == 8 ? 20 : 10 }
   var needsWholeRows: Bool { false }
+  var takesGuide: Bool { false }
 
   func encode(
     _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
-    into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
+    guide: ColumnGuide?, into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
   ) {
     let tiles = GroupTile.count(columns: segmentColumns)
     for (segment, first) in stride(from: 0, to: columns, by: segmentColumns).enumerated() {

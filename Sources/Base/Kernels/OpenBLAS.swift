@@ -12,12 +12,25 @@ public final class OpenBLAS: Sendable {
       UnsafeMutablePointer<Float>?, Int32
     ) -> Void
 
+  private typealias Factor =
+    @convention(c) (
+      UnsafePointer<CChar>, UnsafePointer<Int32>, UnsafeMutablePointer<Double>, UnsafePointer<Int32>,
+      UnsafeMutablePointer<Int32>, Int
+    ) -> Void
+  private typealias Inverse =
+    @convention(c) (
+      UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafePointer<Int32>, UnsafeMutablePointer<Double>,
+      UnsafePointer<Int32>, UnsafeMutablePointer<Int32>, Int, Int
+    ) -> Void
+
   /// The library, or nil where there is none.
   public static let shared: OpenBLAS? = OpenBLAS()
 
   /// The core that the library says it uses.
   public let coreName: String
   private let product: Product
+  private let factor: Factor?
+  private let inverse: Inverse?
 
   private init?() {
     guard Self.hasRoom else { return nil }
@@ -29,6 +42,8 @@ public final class OpenBLAS: Sendable {
       let setThreads = dlsym(library, "openblas_set_num_threads")
     else { return nil }
     self.product = unsafeBitCast(product, to: Product.self)
+    factor = dlsym(library, "dpotrf_").map { unsafeBitCast($0, to: Factor.self) }
+    inverse = dlsym(library, "dtrtri_").map { unsafeBitCast($0, to: Inverse.self) }
     coreName = String(cString: unsafeBitCast(name, to: (@convention(c) () -> UnsafePointer<CChar>).self)())
     // The callers share the work among their own threads.
     unsafeBitCast(setThreads, to: (@convention(c) (Int32) -> Void).self)(1)
@@ -65,5 +80,27 @@ public final class OpenBLAS: Sendable {
     product(
       101, 111, 112, Int32(rows), Int32(columns), Int32(depth), 1, a, Int32(aStride), b, Int32(bStride),
       adding ? 1 : 0, c, Int32(cStride))
+  }
+
+  /// Writes the inverse of the upper triangular R whose R R^T a symmetric matrix is, by LAPACK's dpotrf and dtrtri.
+  /// - Parameter matrix: `[size, size]`; the result's lower triangle is undefined.
+  /// - Returns: false where the matrix is not positive definite, or the library has no LAPACK; the matrix is then lost.
+  func inverseOfFactor(_ matrix: inout [Double], size: Int) -> Bool {
+    precondition(matrix.count == size * size && size <= 1 << 15)
+    guard let factor, let inverse else { return false }
+    var (order, info) = (Int32(size), Int32(0))
+    // Rows and columns in reverse order: what is lower there is upper here. LAPACK's columns are our rows.
+    matrix.reverse()
+    matrix.withUnsafeMutableBufferPointer { factor("L", &order, $0.baseAddress!, &order, &info, 1) }
+    guard info == 0 else { return false }
+    matrix.withUnsafeMutableBufferPointer { inverse("L", "N", &order, $0.baseAddress!, &order, &info, 1, 1) }
+    // Column-major lower (i, j) lies at j * size + i, which reversed is row-major (size - 1 - j, size - 1 - i).
+    matrix.reverse()
+    for row in 0..<size {
+      for column in row + 1..<max(size, row + 1) {
+        matrix[row * size + column] = matrix[column * size + row]
+      }
+    }
+    return info == 0
   }
 }

@@ -55,7 +55,7 @@ public struct EncodingsReport {
       let stripe = values.bytes[(2 * row * shape.columns)...]
       solver.encode(
         UnsafeRawBufferPointer(rebasing: stripe), dtype: .bf16, rowStride: shape.columns,
-        rows: min(height, shape.rows - row), columns: shape.columns, segmentColumns: shape.columns,
+        rows: min(height, shape.rows - row), columns: shape.columns, segmentColumns: shape.columns, guide: nil,
         into: buffers.map(\.bytes), sums: &sums)
     }
     return withExtendedLifetime((values, buffers)) { sums.sqnrDecibels }

@@ -10,11 +10,17 @@ public struct PlanReport {
   private let output: String
   private let seconds: Double?
   private let quality: QualityReport?
+  private let outcomes: [TensorOutcome]
 
   /// - Parameters:
   ///   - seconds: what it took; nil of one that is only planned.
   ///   - quality: what quantization cost.
-  public init(_ plan: ConversionPlan, _ output: String, seconds: Double? = nil, quality: QualityReport? = nil) {
+  ///   - outcomes: what data did to each quantized tensor.
+  public init(
+    _ plan: ConversionPlan, _ output: String, seconds: Double? = nil, quality: QualityReport? = nil,
+    outcomes: [TensorOutcome] = []
+  ) {
+    self.outcomes = outcomes
     self.plan = plan
     self.output = output
     self.seconds = seconds
@@ -49,6 +55,7 @@ public struct PlanReport {
       document.add(componentTable)
       document.data("quality", .null)
     }
+    if !outcomes.isEmpty { document.add(outcomeTable) }
     document.data(
       "tensors",
       .array(
@@ -83,6 +90,21 @@ public struct PlanReport {
         .name(component.name), .count(tensors.count),
         .count(tensors.count { index.encodings[$0.encoding] != .plain }), .parameters(parameters), .bytes(stored),
         .bitsPerWeight(bytes: stored, parameters: parameters),
+      ])
+    }
+    return table
+  }
+
+  /// What data did, tensors with the worst outputs first.
+  private var outcomeTable: Table {
+    var table = Table(
+      "outcomes",
+      [
+        .init("name", "tensor"), .init("guide", "guide"), .init("output_sqnr_db", "outputs", fold: .lowest),
+      ], order: .init(2, ascending: true), usualCount: 10)
+    for outcome in outcomes {
+      table.add([
+        .name(outcome.name), .text(outcome.depth.rawValue), outcome.outputDecibels.map { .decibels($0) } ?? .absent,
       ])
     }
     return table

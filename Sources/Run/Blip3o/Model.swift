@@ -43,6 +43,23 @@ public final class Model: Sendable {
     }
   }
 
+  public var family: String { map.family }
+
+  /// Whether any of its tensors has lost something already.
+  public var isQuantized: Bool {
+    map.components.contains { $0.tensors.contains { source.isQuantized($0.number) } }
+  }
+
+  /// Names of the matrices and kernels that its family does not protect altogether.
+  public var quantizableWeights: [String] {
+    map.components.flatMap { component in
+      component.tensors.filter { tensor in
+        source.tensors[tensor.number].info.shape.count >= 2
+          && map.quantization.level(role: tensor.role, component: component.name) != .keep
+      }.map(\.name.text)
+    }
+  }
+
   private static func config(_ source: ModelSource, _ file: String) throws -> ConfigReader {
     guard let bytes = try source.companion(file) else {
       throw ModelError.fileMissing(path: source.path, file: file)

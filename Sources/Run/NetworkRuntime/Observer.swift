@@ -48,6 +48,9 @@ public protocol Observer: AnyObject {
   func enter(phase: String, step: Int)
   /// The part that began last has ended, by an error too: each ``enter(phase:step:)`` has its ``leave(phase:step:)``.
   func leave(phase: String, step: Int)
+  /// A network is about to read rows of which some stand for pieces of pictures: those where `isPicture` is true. Valid until the next
+  /// call, or until the part ends.
+  func reads(isPicture: [Bool])
   /// What values are wanted, asked by path when a run is planned and when it is made: the answer must be the same.
   func wants(_ path: String) -> ObservedValues
   /// - Parameter inputs: valid during the call; nil unless wanted, and where a run is only planned.
@@ -63,6 +66,7 @@ public protocol Observer: AnyObject {
 extension Observer {
   public func enter(phase: String, step: Int) {}
   public func leave(phase: String, step: Int) {}
+  public func reads(isPicture: [Bool]) {}
   public func wants(_ path: String) -> ObservedValues { [] }
   public func willRun(_ operation: NetworkOperation, inputs: [Activation]?) throws {}
   public func didRun(_ operation: NetworkOperation, output: Activation?) throws {}

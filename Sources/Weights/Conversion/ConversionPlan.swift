@@ -1,5 +1,6 @@
 import BantamArchive
 import Encodings
+import InputStatistics
 import JSONText
 import Kernels
 import ModelSources
@@ -19,6 +20,8 @@ public struct ConversionOptions: Sendable {
   public var recipe: QuantizationRecipe?
   /// Whether tensors that are quantized already may be quantized again.
   public var allowsRequantizing = false
+  /// What runs say of the inputs of matrices; nil: weights alone decide.
+  public var statistics: StatisticsFile?
   /// Layout of the planes for a matrix of a given element width; nil is row-major.
   public var layout: (@Sendable (TensorInfo) -> TileLayout?)?
   public var resources: Resources
@@ -50,6 +53,7 @@ public struct ConversionPlan: Sendable {
   let sourceNumbers: [Int]
   /// How each tensor is quantized, nil where it is not.
   let encodings: [(any Encoding)?]
+  let statistics: StatisticsFile?
   /// Bytes of payload that are read.
   public let inputByteCount: Int
 
@@ -67,7 +71,9 @@ public struct ConversionPlan: Sendable {
       guard let encoding = encodings[item], let shape = encoding.shape(forWriting: archive.index.tensors[item].info)
       else { return most }
       let dtype = source.tensors[sourceNumbers[item]].info.dtype
-      return max(most, StripeWindow(dtype: dtype, encoding, shape).byteCount)
+      let window = StripeWindow(dtype: dtype, encoding, shape, needsWholeRows: statistics != nil)
+      let name = archive.index.tensors[item].info.name.text
+      return max(most, window.byteCount + (statistics?.guideByteCount(name, rows: encoding.grain.rows) ?? 0))
     }
   }
 
@@ -107,6 +113,12 @@ public struct ConversionPlan: Sendable {
     if let tokenizer = try? Tokenizer(files: { name in carried.first { $0.name == name }?.bytes }) {
       blobs.append((Tokenizer.tableName, tokenizer.table))
     }
+    if let statistics = options.statistics {
+      let names = planned.flatMap(\.tensors).map(\.info.name.text)
+      guard names.contains(where: statistics.hasSeen) else {
+        throw StatisticsError.ofAnotherModel(path: statistics.path)
+      }
+    }
     let leftOut = map.components.filter { component in !components.contains { $0.name == component.name } }
     archive = ArchivePlan(
       components: planned, sourceFiles: planner.files, blobs: blobs,
@@ -118,6 +130,7 @@ public struct ConversionPlan: Sendable {
     self.map = map
     resources = options.resources
     self.leftOut = leftOut
+    statistics = options.statistics
     sourceNumbers = planner.numbers
     encodings = planner.encodings
     inputByteCount = planner.inputByteCount
@@ -203,14 +216,17 @@ private struct TensorPlanner {
       encoding: encoding.map { .init(name: $0.name, parameters: $0.parameters) } ?? .plain,
       planes: aliasOf == nil ? try planes(info, encoding) : [], aliasOf: aliasOf, source: provenance(tensor.number),
       hasStatistics: ValueStatistics.isSupported(origin.info.dtype),
-      method: aliasOf == nil ? method(tensor.number, encoding) : nil)
+      method: aliasOf == nil ? method(tensor, encoding) : nil)
   }
 
   /// What has cost a tensor its exact values, as the file records it. The first encoding is never forgotten.
-  private func method(_ number: Int, _ encoding: (any Encoding)?) -> String? {
-    let first = source.firstEncoding(number)
+  private func method(_ tensor: ModelMap.Tensor, _ encoding: (any Encoding)?) -> String? {
+    let (name, first) = (tensor.name, source.firstEncoding(tensor.number))
     if let encoding {
-      return (encoding.solver?.method ?? encoding.name) + (first.map { "; of values " + DecodedFrom.text($0) } ?? "")
+      return (encoding.solver?.method ?? encoding.name)
+        + (encoding.solver?.takesGuide == true && options.statistics?.hasSeen(name.text) == true
+          ? ", guided by statistics of its inputs" : "")
+        + (first.map { "; of values " + DecodedFrom.text($0) } ?? "")
     }
     return source.archive == nil ? nil : first.map(DecodedFrom.text)
   }

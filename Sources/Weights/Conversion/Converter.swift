@@ -2,6 +2,7 @@ import BantamArchive
 import Encodings
 import Kernels
 import ModelSources
+import Synchronization
 import Tensors
 
 /// Carries out a conversion plan: tensors stream through small buffers on all threads.
@@ -9,15 +10,19 @@ import Tensors
 /// Memory does not depend on the model's size, and the output's bytes do not depend on the number of threads.
 public enum Converter {
   /// Writes the planned file. The path bears the old content, or none, until the new one is whole.
+  /// - Returns: what data did to each quantized tensor, in order; empty without statistics.
   /// - Throws: ``FileError``, ``ConversionError``, or what reading the source throws.
-  public static func run(_ plan: ConversionPlan, to path: String) throws {
+  @discardableResult
+  public static func run(_ plan: ConversionPlan, to path: String) throws -> [TensorOutcome] {
     let resources = plan.resources
     let writer = try ArchiveWriter(path: path, plan: plan.archive)
     do {
+      let outcomes = Mutex<[Int: TensorOutcome]>([:])
       let buffers = try (0..<resources.threadCount).map { _ in try StreamBuffers() }
       try Workers.run(threadCount: resources.threadCount, itemCount: plan.sourceNumbers.count) { worker, item in
         if let encoding = plan.encodings[item], !plan.archive.index.tensors[item].planes.isEmpty {
-          try TensorQuantizer(plan: plan, item: item, encoding: encoding).run(writer, buffers[worker])
+          let outcome = try TensorQuantizer(plan: plan, item: item, encoding: encoding).run(writer, buffers[worker])
+          if let outcome { outcomes.withLock { $0[item] = outcome } }
         } else {
           try convert(item, plan, writer, buffers[worker])
         }
@@ -25,6 +30,7 @@ public enum Converter {
       try resources.cancellation.check()
       try plan.source.checkUnchanged()
       try writer.commit()
+      return outcomes.withLock { $0.sorted { $0.key < $1.key }.map(\.value) }
     } catch {
       writer.discard()
       throw error

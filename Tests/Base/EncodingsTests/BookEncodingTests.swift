@@ -243,7 +243,7 @@ extension EncodedValues {
     var sums = ErrorSums()
     encoding.solver!.encode(
       bytes, dtype: dtype, rowStride: rowStride, rows: rows, columns: columns, segmentColumns: columns,
-      into: planes.map(\.bytes), sums: &sums)
+      guide: nil, into: planes.map(\.bytes), sums: &sums)
     return (planes.map { [UInt8](UnsafeRawBufferPointer($0.bytes)) }, sums)
   }
 

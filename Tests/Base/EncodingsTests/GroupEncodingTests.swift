@@ -174,7 +174,8 @@ extension EncodedValues {
     var sums = ErrorSums()
     narrow.withUnsafeBytes { values in
       expected.encoding.solver!.encode(
-        values, dtype: dtype, rowStride: 64, rows: 16, columns: 64, segmentColumns: 64, into: planes.map(\.bytes),
+        values, dtype: dtype, rowStride: 64, rows: 16, columns: 64, segmentColumns: 64, guide: nil,
+        into: planes.map(\.bytes),
         sums: &sums)
     }
     for (plane, bytes) in planes.enumerated() { #expect([UInt8](bytes.bytes) == expected.bytes(plane)) }

@@ -1,4 +1,7 @@
 // Quantizing stripes with learned levels.
+#ifndef CKERNELS_BOOK_QUANTIZATION_H
+#define CKERNELS_BOOK_QUANTIZATION_H
+
 #include "book_search.h"
 #include "tile_loading.h"
 
@@ -53,7 +56,7 @@ BODY group_values group_of_tile(const book_job *job, const float *x, size_t colu
   int first = half * job->book->group, columns = width - first;
   columns = columns < 0 ? 0 : columns > job->book->group ? job->book->group : columns;
   return (group_values){
-    x + first * TILE_ROWS, job->importance ? job->importance + column + first : NULL, columns};
+    x + first * TILE_ROWS, job->importance ? job->importance + column + first : NULL, NULL, columns};
 }
 
 // The largest magnitude of a level with its shift.
@@ -207,3 +210,5 @@ static void quantize_book_stripe(
   FOR_BOOK_WIDTHS(book, QUANTIZE)
 #undef QUANTIZE
 }
+
+#endif

@@ -68,9 +68,10 @@ BODY float_lanes reciprocals(float_lanes x) {
   return where(x == 0.0f, x, 1.0f / where(x == 0.0f, everywhere(1.0f), x));
 }
 
-// Values of one group, and what the error of each column counts; NULL: as any other.
+// Values of one group, and what the error of each column counts; NULL: as any other. `passed[c * 32 + k]` is the part of the error of
+// column c that column k > c takes up; NULL where columns are rounded each for itself.
 typedef struct {
-  const float *x, *importance;
+  const float *x, *importance, *passed;
   int columns;
 } group_values;
 
@@ -90,9 +91,32 @@ BODY float_lanes worth_of_scale(
   return product * *scale;
 }
 
+// Rounds the columns of a group one after another, each with what those before it have passed on: their codes and errors, if wanted.
+BODY float_lanes error_in_order(
+  const group_values *group, const book_tree *tree, int bits, float_lanes shift, float_lanes scale, int_lanes *code,
+  float_lanes *lost) {
+  float_lanes inverse = reciprocals(scale), error = {0}, x[TILE_COLUMNS];
+  for (int c = 0; c < group->columns; c++) x[c] = lanes_of(group->x + c * TILE_ROWS);
+  for (int c = 0; c < group->columns; c++) {
+    int_lanes found = nearest_code(tree, bits, x[c] * inverse - shift);
+    float_lanes difference = fused(-(level_of(tree, bits, found) + shift), scale, x[c]);
+    // What is infinite or no number stays where it is.
+    difference = where(magnitude_of(difference) <= 0x1p60f, difference, (float_lanes){0});
+    error = fused(difference, difference * group->importance[c], error);
+    for (int k = c + 1; k < group->columns; k++)
+      x[k] = fused(-difference, everywhere(group->passed[c * TILE_COLUMNS + k]), x[k]);
+    if (code) {
+      code[c] = found;
+      lost[c] = difference;
+    }
+  }
+  return error;
+}
+
 // The squared error under a scale.
 BODY float_lanes error_of_scale(
   const group_values *group, const book_tree *tree, int bits, float_lanes shift, float_lanes scale) {
+  if (group->passed) return error_in_order(group, tree, bits, shift, scale, NULL, NULL);
   float_lanes inverse = reciprocals(scale), error = {0};
   for (int c = 0; c < group->columns; c++) {
     float_lanes x = lanes_of(group->x + c * TILE_ROWS);

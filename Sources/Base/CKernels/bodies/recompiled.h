@@ -2,6 +2,7 @@
 #include "activation_functions.h"
 #include "activation_groups.h"
 #include "book_decoding.h"
+#include "book_feedback.h"
 #include "book_product.h"
 #include "book_quantization.h"
 #include "book_row.h"
@@ -57,6 +58,7 @@ static void fill_recompiled(ck_table *table) {
   table->matmul_tiles = matmul_tiles;
   table->multiply_row = multiply_row;
   table->quantize_book_stripe = quantize_book_stripe;
+  table->feed_back_book_stripe = feed_back_book_stripe;
   table->decode_book_stripe = decode_book_stripe;
   table->decode_book_panel = decode_book_panel;
   table->book_tiles = book_tiles;

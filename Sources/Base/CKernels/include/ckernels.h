@@ -51,6 +51,13 @@ typedef struct ck_book {
 // Floats that quantizing keeps of a group of 16 rows.
 enum { CK_BOOK_WORK = 19 * CK_TILE_ROWS };
 
+// What columns behind take up of a column's error, in blocks of columns of a segment: `factors` are the blocks' matrices one after
+// another, [size, size] each, of which factors[k * size + c], c < k, is the part of column c's error that column k is lowered by.
+typedef struct {
+  const float *factors;
+  size_t block;  // columns of a block, a multiple of 32; the last of a segment may have fewer
+} ck_feedback;
+
 typedef struct {
   const uint8_t *codes;        // tiles of 16 outputs x 32 columns, along the columns first
   const uint8_t *scales;       // [tiles down, groups, 16]

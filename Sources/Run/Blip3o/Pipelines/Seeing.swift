@@ -53,6 +53,8 @@ extension LanguageModel {
   /// Embeddings of a prompt, pictures in the places of their pads.
   func embed(_ run: Execution, _ prompt: Prompt, pad: Int, into x: Activation) throws {
     try embed(run, ids: prompt.ids, into: x)
+    let isPicture = prompt.pictures.isEmpty ? [] : prompt.ids.map { $0 == pad }
+    if !run.isPlanning { for observer in run.observers { observer.reads(isPicture: isPicture) } }
     run.fill(x) { values in
       var source = 0
       for (token, id) in prompt.ids.enumerated() where id == pad && source < prompt.pictures.count {

@@ -1,0 +1,123 @@
+// Quantizing stripes with learned levels where columns behind take up what rounding a column has cost.
+//
+// Source: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers"; the byte of a group is the
+// one whose codes, found in order, lose least.
+#include "book_quantization.h"
+
+// x -= what the errors of `count` columns pass on to the columns from `first` up to `end` of a block of `size`.
+BODY void pass_on(
+  const float_lanes *lost, int count, const float *factors, size_t size, size_t column, size_t first, size_t end,
+  float *x) {
+  size_t k = first;
+  for (; k + 4 <= end; k += 4) {
+    const float *row = factors + k * size + column;
+    float_lanes sum[4];
+    for (int i = 0; i < 4; i++) sum[i] = lanes_of(x + (k + i) * TILE_ROWS);
+    for (int c = 0; c < count; c++)
+      for (int i = 0; i < 4; i++) sum[i] = fused(-lost[c], everywhere(row[i * size + c]), sum[i]);
+    memcpy(x + k * TILE_ROWS, sum, sizeof sum);
+  }
+  for (; k < end; k++) {
+    float_lanes sum = lanes_of(x + k * TILE_ROWS);
+    for (int c = 0; c < count; c++) sum = fused(-lost[c], everywhere(factors[k * size + column + c]), sum);
+    memcpy(x + k * TILE_ROWS, &sum, sizeof sum);
+  }
+}
+
+// One group as write_group does it, with its errors by column.
+BODY void write_group_in_order(
+  const book_job *job, int bits, const group_values *group, const group_values *source, int half, float_lanes row,
+  uint8_t code[TILE_LINES][LINE_BYTES], uint8_t *bytes, float_lanes *lost, ck_error_sums *sums) {
+  float_lanes scale, shift;
+  group_choices choices;
+  uint8_t byte[TILE_ROWS];
+  int_lanes found[TILE_COLUMNS];
+  float q[TILE_COLUMNS][TILE_ROWS] __attribute__((aligned(64)));
+  search_free_scales(group, job->book, &job->tree, bits, &choices);
+  search_bytes(group, job->book, &job->tree, bits, &choices, row, &scale, &shift, byte);
+  for (size_t r = 0; r < TILE_ROWS; r++) bytes[r] = r < job->rows ? byte[r] : 0;
+  error_in_order(group, &job->tree, bits, shift, scale, found, lost);
+  for (int c = 0; c < group->columns; c++) {
+    float_lanes value = level_of(&job->tree, bits, found[c]) + shift;
+    memcpy(q[c], &value, sizeof value);
+    int place = half * job->book->group + c;
+    for (size_t r = 0; r < job->rows; r++) code[place / 4][r * 4 + place % 4] = (uint8_t)found[c][r];
+  }
+  add_book_errors(job, source, q, scale, sums);
+}
+
+// Values of the whole stripe, tile by tile, and the largest scale that a group of each row would take.
+BODY float_lanes load_book_stripe(const book_job *job, int bits, float *x) {
+  float_lanes largest = {0};
+  for (size_t column = 0; column < job->columns; x += TILE_ROWS * TILE_COLUMNS) {
+    int width = tile_width(column % job->segment, job->segment);
+    load_book_tile(job, column, width, x);
+    for (int half = 0; half < book_halves(job->book); half++) {
+      group_values group = group_of_tile(job, x, column, width, half);
+      group_choices choices;
+      search_free_scales(&group, job->book, &job->tree, bits, &choices);
+      FOR_ROWS {
+        float magnitude = __builtin_fabsf(choices.best_scale[r]);
+        largest[r] = magnitude > largest[r] ? magnitude : largest[r];
+      }
+    }
+    column += width;
+  }
+  return largest;
+}
+
+BODY void feed_back_book_tiles(
+  book_job *job, int bits, const ck_feedback *feedback, float *x, uint8_t *codes, uint8_t *scales,
+  uint16_t *row_scales, ck_error_sums *sums) {
+  fill_tree(job->book, bits, &job->tree);
+  normalize_rows(job);
+  float_lanes row = row_scales_of(job, load_book_stripe(job, bits, x), row_scales);
+  const float *factors = feedback->factors;
+  size_t start = 0, size = 0;  // of the block
+  for (size_t column = 0; column < job->columns;) {
+    size_t place = column % job->segment;
+    if (place == 0) factors = feedback->factors;
+    else if (place % feedback->block == 0) factors += size * size;
+    if (place % feedback->block == 0) {
+      start = column;
+      size = job->segment - place < feedback->block ? job->segment - place : feedback->block;
+    }
+    int width = tile_width(place, job->segment);
+    uint8_t code[TILE_LINES][LINE_BYTES] = {{0}};
+    float source[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
+    load_book_tile(job, column, width, source);
+    for (int half = 0; half < book_halves(job->book); half++, scales += TILE_ROWS) {
+      group_values group = group_of_tile(job, x, column, width, half);
+      group_values exact = group_of_tile(job, source, column, width, half);
+      float passed[TILE_COLUMNS * TILE_COLUMNS];
+      size_t first = column - start + (size_t)(half * job->book->group);
+      for (int c = 0; c < group.columns; c++)
+        for (int k = c + 1; k < group.columns; k++)
+          passed[c * TILE_COLUMNS + k] = factors[(first + k) * size + first + c];
+      group.passed = passed;
+      float_lanes lost[TILE_COLUMNS];
+      write_group_in_order(job, bits, &group, &exact, half, row, code, scales, lost, sums);
+      // Blocks begin with a tile, so that a block's columns lie next to each other.
+      if (group.columns > 0)
+        pass_on(
+          lost, group.columns, factors, size, first, first + group.columns, size,
+          x - (column - start) * TILE_ROWS);
+    }
+    write_slices(code, bits, codes);
+    codes += tile_bytes(bits);
+    x += TILE_ROWS * TILE_COLUMNS;
+    column += width;
+  }
+}
+
+static void feed_back_book_stripe(
+  const void *values, int dtype, size_t row_stride, size_t rows, size_t columns, size_t segment, const ck_book *book,
+  const float *importance, const ck_feedback *feedback, float *work, uint8_t *codes, uint8_t *scales,
+  uint16_t *row_scales, ck_error_sums *sums) {
+  book_job job = {
+    .values = values, .dtype = dtype, .row_stride = row_stride, .rows = rows, .columns = columns, .segment = segment,
+    .book = book, .importance = importance};
+#define FEED_BACK(BITS) feed_back_book_tiles(&job, BITS, feedback, work, codes, scales, row_scales, sums); break
+  FOR_BOOK_WIDTHS(book, FEED_BACK)
+#undef FEED_BACK
+}
