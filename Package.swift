@@ -79,7 +79,7 @@ let package = Package(
       name: "BantamFormats", path: "formats",
       exclude: [
         "README.md", "activations.md", "bantam.md", "exports.md", "families.md", "json.md", "names.md", "pictures.md",
-        "record.md", "sources.md", "statistics.md",
+        "record.md", "sensitivity.md", "sources.md", "statistics.md",
       ],
       sources: ["Formats.swift"],
       resources: [
@@ -102,6 +102,11 @@ let package = Package(
         "Quantization", "InputStatistics",
       ]),
     Floor.weights.module(
+      "Planning",
+      [
+        "Tensors", "Encodings", "JSONText", "ModelSources", "Quantization", "InputStatistics", "Conversion",
+      ]),
+    Floor.weights.module(
       "Exports",
       [
         "Tensors", "Kernels", "Encodings", "JSONText", "GGUF", "Checkpoints", "BantamArchive", "Tokenization",
@@ -116,7 +121,7 @@ let package = Package(
       "Blip3o",
       [
         "Tensors", "Kernels", "JSONText", "Checkpoints", "Pictures", "Tokenization", "ModelSources",
-        "Conversion", "NetworkRuntime", "Observation", "Networks",
+        "InputStatistics", "Conversion", "NetworkRuntime", "Observation", "Networks",
       ]),
     // Look: what people are shown.
     Floor.look.module("Documents", ["Tensors", "JSONText"]),
@@ -130,11 +135,17 @@ let package = Package(
         "Comparison", "PictureComparison", "Documents",
       ]),
     Floor.look.module(
+      "Sensitivity",
+      [
+        "Tensors", "Kernels", "Encodings", "JSONText", "Pictures", "ModelSources", "InputStatistics", "Planning",
+        "NetworkRuntime", "Observation", "Blip3o", "Documents",
+      ]),
+    Floor.look.module(
       "Reports",
       [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "ModelSources",
-        "InputStatistics", "Conversion", "Exports", "NetworkRuntime", "Observation", "Comparison", "Documents",
-        "PictureComparison",
+        "InputStatistics", "Conversion", "Planning", "Exports", "NetworkRuntime", "Observation", "Comparison",
+        "Documents", "PictureComparison",
       ]),
     // Bantam: the face to programs, and the command line.
     .target(
@@ -150,8 +161,8 @@ let package = Package(
       dependencies: [
         "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive", "Pictures",
         "Tokenization", "ModelSources", "Quantization", "InputStatistics", "Conversion", "Exports", "Samples",
-        "NetworkRuntime", "Observation", "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence",
-        "Reports",
+        "Planning", "NetworkRuntime", "Observation", "Blip3o", "Comparison", "Documents", "PictureComparison",
+        "Evidence", "Sensitivity", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], exclude: ["README.md"]),
     // Tests, by floor.

@@ -27,6 +27,7 @@ struct Bantam: ParsableCommand {
     version: bantamVersion,
     subcommands: [
       Sample.self, Convert.self, Quantize.self, EncodingsCommand.self, Calibrate.self, StatisticsCommand.self,
+      SensitivityCommand.self,
       Inspect.self, Diff.self, Compare.self,
       Verify.self, Export.self,
       Annotate.self, Tokenize.self, Generate.self, Describe.self, Chat.self, Encode.self, GridCommand.self,

@@ -106,9 +106,7 @@ struct EvidenceInputs {
   func candidate(_ model: Model, path: String, _ run: RunOptions) throws -> EvidenceComparison.Candidate {
     var subjects: [EvidenceSubject] = []
     for text in texts {
-      let ids = model.tokenizer.encode(text)
-      for start in stride(from: 0, to: ids.count, by: context) where ids.count - start > 1 {
-        let piece = Array(ids[start..<min(start + context, ids.count)])
+      for piece in pieces(text, model) {
         subjects.append(
           EvidenceSubject(.text, number: subjects.count, title: PrintableText.shortened(text, to: 60)) { _ in
             ReadingRun(model, ids: piece, run: run)
@@ -133,6 +131,30 @@ struct EvidenceInputs {
         })
     }
     return .init(name: Folder.split(path).name, path: path, compute: run.mode.rawValue, subjects: subjects)
+  }
+
+  /// The same, to be run again and again by models that differ in a part.
+  func stagedPaintings(_ run: RunOptions) -> [StagedPainting] {
+    paintings.map { painting in
+      var options = options
+      options.seed = painting.seed
+      return StagedPainting(prompt: painting.prompt, options: options, noise: noise, run: run)
+    }
+  }
+
+  func stagedReadings(_ model: Model, _ run: RunOptions) -> [StagedReading] {
+    texts.flatMap { pieces($0, model) }.map { StagedReading(ids: $0, run: run) }
+      + questions.map {
+        StagedReading(model, picture: $0.picture, question: $0.text, maxTokens: maxTokens, run: run)
+      }
+  }
+
+  /// Tokens of a text, in pieces that fit.
+  private func pieces(_ text: String, _ model: Model) -> [[Int]] {
+    let ids = model.tokenizer.encode(text)
+    return stride(from: 0, to: ids.count, by: context).filter { ids.count - $0 > 1 }.map {
+      Array(ids[$0..<min($0 + context, ids.count)])
+    }
   }
 
   /// What decides what the models make: a record is of use only where it is the same.

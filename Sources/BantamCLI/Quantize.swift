@@ -4,6 +4,7 @@ import Documents
 import Encodings
 import InputStatistics
 import ModelSources
+import Planning
 import Quantization
 import Reports
 import Tensors
@@ -16,12 +17,16 @@ struct Quantize: ParsableCommand {
       model's family says by role what gets 8 bits and what stays as it is. --dry-run shows it. Patterns respect that, too, unless
       --unprotect is given. 'bantam encodings' tells what each encoding costs and is worth.
 
+      With --budget, --bits or --max-kl the encodings are chosen, tensor by tensor: by what each tensor's errors do to the results,
+      as 'bantam sensitivity' has measured it. --dry-run tells what is predicted, --save-recipe keeps the choice.
+
       EXAMPLES
         bantam quantize BLIP3o-Model-8B -o 8b-4bit.bantam --encoding book4
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --encoding 'unet.*=even8' --keep 'dit.layers.0.*'
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --dry-run
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --recipe mine.json
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --statistics 8b.statistics.safetensors
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --budget 6GiB --sensitivity 8b.sensitivity.json --statistics 8b.statistics.safetensors
       """)
 
   private static let names = KnownEncodings.quantizing.map(\.shortName).joined(separator: ", ")
@@ -53,6 +58,8 @@ struct Quantize: ParsableCommand {
       "What 'bantam calibrate' has written of this model: codes with learned levels are then chosen for what the outputs lose.",
       valueName: "file"))
   var statistics: String?
+
+  @OptionGroup var budget: BudgetOptions
 
   @Flag(
     help:
@@ -95,14 +102,25 @@ struct Quantize: ParsableCommand {
     return resolved
   }
 
+  func validate() throws {
+    guard !budget.isGiven || encoding.isEmpty && keep.isEmpty && recipe == nil else {
+      throw ValidationError("a budget chooses all encodings: give no --encoding, --keep or --recipe beside it")
+    }
+  }
+
   func run() throws {
-    let recipe = try resolvedRecipe()
+    var recipe = try resolvedRecipe()
     var options = ConversionOptions(
       components: splitList(components), family: family, recipe: recipe, resources: work.resources())
     options.allowsRequantizing = allowRequantize
     options.statistics = try statistics.map { try StatisticsFile(path: $0) }
     let source = try ModelSource(path: source)
     try OutputFile.check(output, form: .bantam)
+    let chosen = budget.isGiven ? try budget.plan(source, options) : nil
+    if let chosen {
+      recipe = chosen.recipe
+      options.recipe = recipe
+    }
     if let saveRecipe { try OutputFile.check(saveRecipe, form: .json, besides: output) }
     var plan: ConversionPlan
     do {
@@ -117,7 +135,10 @@ struct Quantize: ParsableCommand {
     if let saveRecipe {
       try AtomicOutputFile(path: saveRecipe).commit(Array((recipe.json.text(indent: 2) + "\n").utf8))
     }
-    if dryRun { return report.show(PlanReport(plan, output).document) }
+    if chosen != nil, budget.sensitivity == nil, !work.quiet {
+      Terminal.say("note: nothing was measured: roles and errors of the weights decide ('bantam sensitivity' measures)")
+    }
+    if dryRun { return report.show(PlanReport(plan, output, budget: chosen).document) }
     let (resources, meter) = work.resources("quantize", total: plan.inputByteCount)
     plan.resources = resources
     let outcomes = try Converter.run(plan, to: output)
@@ -130,6 +151,7 @@ struct Quantize: ParsableCommand {
         Terminal.say("note: bantam inspect --tensor shows the values of a tensor, --keep leaves it as it is")
       }
     }
-    report.show(PlanReport(plan, output, seconds: seconds, quality: quality, outcomes: outcomes).document)
+    report.show(
+      PlanReport(plan, output, seconds: seconds, quality: quality, outcomes: outcomes, budget: chosen).document)
   }
 }

@@ -1,7 +1,9 @@
 import Conversion
 import Documents
 import JSONText
+import Kernels
 import ModelSources
+import Planning
 import Tensors
 
 /// A conversion, planned or done, for people and programs.
@@ -11,15 +13,18 @@ public struct PlanReport {
   private let seconds: Double?
   private let quality: QualityReport?
   private let outcomes: [TensorOutcome]
+  private let budget: BudgetPlan?
 
   /// - Parameters:
   ///   - seconds: what it took; nil of one that is only planned.
   ///   - quality: what quantization cost.
   ///   - outcomes: what data did to each quantized tensor.
+  ///   - budget: the choice of encodings, where it was made here.
   public init(
     _ plan: ConversionPlan, _ output: String, seconds: Double? = nil, quality: QualityReport? = nil,
-    outcomes: [TensorOutcome] = []
+    outcomes: [TensorOutcome] = [], budget: BudgetPlan? = nil
   ) {
+    self.budget = budget
     self.outcomes = outcomes
     self.plan = plan
     self.output = output
@@ -55,7 +60,8 @@ public struct PlanReport {
       document.add(componentTable)
       document.data("quality", .null)
     }
-    if !outcomes.isEmpty { document.add(outcomeTable) }
+    if let budget { addBudget(budget, to: &document) }
+    if budget != nil || outcomes.contains(where: { $0.outputDecibels != nil }) { document.add(choiceTable) }
     document.data(
       "tensors",
       .array(
@@ -95,17 +101,60 @@ public struct PlanReport {
     return table
   }
 
-  /// What data did, tensors with the worst outputs first.
-  private var outcomeTable: Table {
+  private func addBudget(_ budget: BudgetPlan, to document: inout Document) {
+    document.fact("bits_per_weight", "average bits", .number(budget.bitsPerWeight, places: 3))
+    for (measure, value) in budget.predicted.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let text: String? =
+        switch measure {
+        case .divergence: "KL \(Quantity.scientific(value)) nats a token"
+        case .features: "features \(Quantity.decibels(decibels(1, over: value)))"
+        case .latents: "latents \(Quantity.decibels(decibels(1, over: value)))"
+        case .picture: "pictures \(Quantity.decibels(decibels(1, over: value))) PSNR"
+        case .weights: nil
+        }
+      document.data("predicted_\(measure.rawValue)", .double(value))
+      if let text { document.fact(nil, "predicted", .text(text)) }
+    }
+  }
+
+  /// Why each tensor is stored as it is, and what data did; the worst outputs first.
+  private var choiceTable: Table {
+    let measures = Measure.allCases.filter { measure in
+      budget?.tensors.indices.contains { budget!.option($0).effects[measure] != nil } ?? false
+    }
     var table = Table(
-      "outcomes",
+      "choices",
       [
-        .init("name", "tensor"), .init("guide", "guide"), .init("output_sqnr_db", "outputs", fold: .lowest),
-      ], order: .init(2, ascending: true), usualCount: 10)
-    for outcome in outcomes {
-      table.add([
-        .name(outcome.name), .text(outcome.depth.rawValue), outcome.outputDecibels.map { .decibels($0) } ?? .absent,
-      ])
+        .init("name", "tensor"), .init("encoding", "encoding"), .init("bits", "bits", rank: 2),
+        .init("sqnr_db", "weights", fold: .lowest, rank: 3), .init("output_sqnr_db", "outputs", fold: .lowest),
+        .init("guide", "guide", rank: 1),
+      ]
+        + measures.map {
+          .init("effect_\($0.rawValue)", $0 == .divergence ? "KL" : $0.rawValue, fold: .highest, rank: 4)
+        }
+        + [.init("why", "why", rank: 5)],
+      order: .init(4, ascending: true), usualCount: 10)
+    let outcomes = Dictionary(outcomes.map { ($0.name, $0) }, uniquingKeysWith: { a, _ in a })
+    let places = Dictionary(
+      (budget?.tensors ?? []).enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { a, _ in a })
+    for tensor in plan.archive.index.tensors {
+      let name = tensor.info.name.text
+      guard outcomes[name] != nil || places[name] != nil else { continue }
+      let (outcome, place) = (outcomes[name], places[name])
+      let stored = tensor.planes.reduce(0) { $0 + $1.byteCount }
+      table.add(
+        [
+          .name(name), .text(plan.archive.index.encodings[tensor.encoding].name),
+          .number(8 * Double(stored) / Double(max(1, tensor.info.elementCount)), places: 2),
+          outcome.map { .decibels($0.weightDecibels) } ?? .absent,
+          outcome?.outputDecibels.map { .decibels($0) } ?? .absent, outcome.map { .text($0.depth.rawValue) } ?? .absent,
+        ]
+          + measures.map { measure in
+            place.flatMap { budget!.option($0).effects[measure] }.map { .error($0) } ?? .absent
+          } + [
+            .text(
+              place.map { budget!.worstMeasure($0).map { "costs most in \($0.rawValue)" } ?? "exact" } ?? "as asked")
+          ])
     }
     return table
   }

@@ -1,3 +1,4 @@
+import Conversion
 import ModelSources
 import NetworkRuntime
 import Networks
@@ -21,10 +22,13 @@ public final class Model: Sendable {
   public let components: [String]
   let source: ModelSource
   let map: ModelMap
+  /// Matrices that stand in the place of the file's own.
+  let substitutes: [String: TrialEncoding]
 
   /// - Throws: ``ModelError``, ``ConfigError``, or the errors of opening a source.
   public init(path: String) throws {
     self.path = path
+    substitutes = [:]
     source = try ModelSource(path: path)
     map = try ModelMap(source)
     guard Self.families.contains(map.family) else {
@@ -74,7 +78,18 @@ public final class Model: Sendable {
     }
   }
 
-  var weights: ModelWeights { ModelWeights(source, map) }
+  init(_ other: Model, substitutes: [String: TrialEncoding]) {
+    path = other.path
+    language = other.language
+    tokenizer = other.tokenizer
+    tokens = other.tokens
+    components = other.components
+    source = other.source
+    map = other.map
+    self.substitutes = substitutes
+  }
+
+  var weights: TrialWeights { TrialWeights(weights: ModelWeights(source, map), substitutes: substitutes) }
 
   public func languageModel() throws -> LanguageModel {
     try require("llm")

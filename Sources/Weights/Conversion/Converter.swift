@@ -10,7 +10,7 @@ import Tensors
 /// Memory does not depend on the model's size, and the output's bytes do not depend on the number of threads.
 public enum Converter {
   /// Writes the planned file. The path bears the old content, or none, until the new one is whole.
-  /// - Returns: what data did to each quantized tensor, in order; empty without statistics.
+  /// - Returns: what data did to each quantized tensor, in order.
   /// - Throws: ``FileError``, ``ConversionError``, or what reading the source throws.
   @discardableResult
   public static func run(_ plan: ConversionPlan, to path: String) throws -> [TensorOutcome] {
@@ -22,7 +22,7 @@ public enum Converter {
       try Workers.run(threadCount: resources.threadCount, itemCount: plan.sourceNumbers.count) { worker, item in
         if let encoding = plan.encodings[item], !plan.archive.index.tensors[item].planes.isEmpty {
           let outcome = try TensorQuantizer(plan: plan, item: item, encoding: encoding).run(writer, buffers[worker])
-          if let outcome { outcomes.withLock { $0[item] = outcome } }
+          outcomes.withLock { $0[item] = outcome }
         } else {
           try convert(item, plan, writer, buffers[worker])
         }

@@ -9,6 +9,7 @@ public struct TensorOutcome: Sendable, Equatable {
   public let name: String
   /// How far data guided it.
   public let depth: StatisticsFile.Depth
+  public let weightDecibels: Double
   /// Of the outputs, over the inputs that the statistics have seen; nil where they have seen none.
   public let outputDecibels: Double?
 }
@@ -19,8 +20,7 @@ struct TensorQuantizer {
   let item: Int
   let encoding: any Encoding
 
-  /// - Returns: nil where there are no statistics.
-  func run(_ writer: ArchiveWriter, _ stream: StreamBuffers) throws -> TensorOutcome? {
+  func run(_ writer: ArchiveWriter, _ stream: StreamBuffers) throws -> TensorOutcome {
     let number = plan.sourceNumbers[item]
     let tensor = plan.archive.index.tensors[item]
     guard let shape = encoding.shape(forWriting: tensor.info), let solver = encoding.solver else {
@@ -40,8 +40,8 @@ struct TensorQuantizer {
     writer.record(
       tensor: item, planes: planes, sourceDigest: plan.source.archive == nil ? result.digest : nil,
       statistics: .init(result.statistics), quality: quality)
-    guard plan.statistics != nil else { return nil }
     return TensorOutcome(
-      name: name, depth: depth, outputDecibels: meter == nil ? nil : result.outputs.sqnrDecibels)
+      name: name, depth: depth, weightDecibels: result.errors.sqnrDecibels,
+      outputDecibels: meter == nil ? nil : result.outputs.sqnrDecibels)
   }
 }

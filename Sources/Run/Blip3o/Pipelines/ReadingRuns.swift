@@ -32,9 +32,7 @@ public struct ReadingRun: ObservedRun {
   }
 
   private func read(_ conversation: Conversation) throws {
-    var prompt = Prompt(ids: Array(ids.dropLast()))
-    prompt.positions.append(tokens: prompt.ids.count)
-    try conversation.pass(prompt, logitsFrom: 0)
+    try conversation.pass(Prompt(reading: ids), logitsFrom: 0)
   }
 }
 
@@ -65,20 +63,31 @@ public struct ForcedAnswerRun: ObservedRun {
   }
 
   public func run(observers: [any Observer]) throws -> RunResult {
-    let own = try asked.answer(ignoresEnd: false)
-    // The end of the turn is a token like others: an answer that ends is not one that goes on.
-    let tokens = own.ids + (own.isComplete ? [asked.model.tokens.endOfTurn] : [])
-    try read(given ?? tokens, asked.conversation(observers: observers))
-    return RunResult(tokens: tokens, answer: own.text)
+    let own = try asked.answerTokens()
+    try read(given ?? own.tokens, asked.conversation(observers: observers))
+    return RunResult(tokens: own.tokens, answer: own.text)
   }
 
   private func read(_ answer: [Int], _ conversation: Conversation) throws {
-    var prompt = try conversation.prompt(
-      ChatTemplate.text(asked.messages, addsGenerationPrompt: true), asked.pictures)
+    let (prompt, first) = try asked.prompt(with: answer, in: conversation)
+    try conversation.pass(prompt, logitsFrom: first)
+  }
+}
+
+extension AskedQuestion {
+  /// The most likely answer as tokens. The end of the turn is a token like others: an answer that ends is not one that goes on.
+  func answerTokens() throws -> (tokens: [Int], text: String) {
+    let own = try answer(ignoresEnd: false)
+    return (own.ids + (own.isComplete ? [model.tokens.endOfTurn] : []), own.text)
+  }
+
+  /// The question with an answer behind it, and the place from which on the answer's tokens are expected.
+  func prompt(with answer: [Int], in conversation: Conversation) throws -> (prompt: Prompt, first: Int) {
+    var prompt = try conversation.prompt(ChatTemplate.text(messages, addsGenerationPrompt: true), pictures)
     let first = prompt.ids.count - 1
     // Behind the answer's last token nothing is asked.
     prompt.ids += answer.dropLast()
     prompt.positions.append(tokens: max(0, answer.count - 1))
-    try conversation.pass(prompt, logitsFrom: first)
+    return (prompt, first)
   }
 }

@@ -10,6 +10,14 @@ struct Prompt {
   var positions = Positions()
 }
 
+extension Prompt {
+  /// Tokens of a text, behind each of which but the last something is expected.
+  init(reading ids: [Int]) {
+    self.init(ids: Array(ids.dropLast()))
+    positions.append(tokens: self.ids.count)
+  }
+}
+
 /// A picture's tokens for the language model.
 struct SeenPicture {
   /// `[rows * columns, hidden]`.

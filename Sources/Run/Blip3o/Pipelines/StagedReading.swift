@@ -1,0 +1,74 @@
+import NetworkRuntime
+import Networks
+import Observation
+import Pictures
+
+/// Reading one text, or the answer to one question about a picture, again and again by models that differ in a part: the logits before
+/// each token.
+public struct StagedReading: Sendable {
+  private enum Subject {
+    case text([Int])
+    case question(AskedQuestion)
+  }
+
+  /// What a run has made on its way.
+  public struct Made: Sendable {
+    let prompt: Prompt
+    let first: Int
+    /// `[positions, width]`.
+    public let logits: [Float]
+    public let width: Int
+  }
+
+  private let subject: Subject
+  private let run: RunOptions
+
+  /// - Parameter ids: at least two tokens.
+  public init(ids: [Int], run: RunOptions) {
+    subject = .text(ids)
+    self.run = run
+  }
+
+  /// A question whose answer the first model gives.
+  public init(_ model: Model, picture: Picture, question: String, maxTokens: Int, run: RunOptions) {
+    subject = .question(
+      AskedQuestion(model: model, pictures: [picture], question: question, maxTokens: maxTokens, runOptions: run))
+    self.run = run
+  }
+
+  /// Whether a picture is looked at.
+  public var looks: Bool { if case .question = subject { true } else { false } }
+
+  /// - Parameters:
+  ///   - earlier: what another model has made of it, whose answer is read.
+  ///   - looksAgain: whether the picture is looked at by this model, rather than taken as it was seen.
+  public func make(_ model: Model, reusing earlier: Made? = nil, looksAgain: Bool = true) throws -> Made {
+    let keeper = LogitsKeeper()
+    let conversation = try Conversation(model, run: run, observers: [keeper])
+    var (prompt, first) = try earlier.map { ($0.prompt, $0.first) } ?? begin(conversation)
+    if looksAgain, earlier != nil, case .question(let asked) = subject {
+      prompt.pictures = try asked.prompt(with: [], in: conversation).prompt.pictures
+    }
+    try conversation.pass(prompt, logitsFrom: first)
+    return Made(prompt: prompt, first: first, logits: keeper.values, width: model.language.vocabularySize)
+  }
+
+  private func begin(_ conversation: Conversation) throws -> (Prompt, Int) {
+    switch subject {
+    case .text(let ids): return (Prompt(reading: ids), 0)
+    case .question(let asked):
+      return try asked.prompt(with: asked.answerTokens().tokens, in: conversation)
+    }
+  }
+}
+
+/// Keeps all logits of a run.
+private final class LogitsKeeper: Observer {
+  private(set) var values: [Float] = []
+
+  func wants(_ path: String) -> ObservedValues { path == PipelineOutline.reading.logitsPath ? .output : [] }
+
+  func didRun(_ operation: NetworkOperation, output: Activation?) throws {
+    if let output, operation.path == PipelineOutline.reading.logitsPath { values += output.values }
+  }
+}
