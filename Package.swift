@@ -137,8 +137,8 @@ let package = Package(
     Floor.look.module(
       "Sensitivity",
       [
-        "Tensors", "Kernels", "Encodings", "JSONText", "Pictures", "ModelSources", "InputStatistics", "Planning",
-        "NetworkRuntime", "Observation", "Blip3o", "Documents",
+        "Tensors", "Kernels", "Encodings", "JSONText", "ModelSources", "InputStatistics", "Planning", "NetworkRuntime",
+        "Observation", "Blip3o", "Documents",
       ]),
     Floor.look.module(
       "Reports",
@@ -152,8 +152,9 @@ let package = Package(
       name: "Bantam",
       dependencies: [
         "Tensors", "Kernels", "Encodings", "Checkpoints", "BantamArchive", "Pictures", "Tokenization",
-        "ModelSources", "Quantization", "InputStatistics", "Conversion", "Exports", "NetworkRuntime", "Observation",
-        "Networks", "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence", "Reports",
+        "ModelSources", "Quantization", "InputStatistics", "Conversion", "Planning", "Exports", "NetworkRuntime",
+        "Observation", "Networks", "Blip3o", "Comparison", "Documents", "PictureComparison", "Evidence",
+        "Sensitivity", "Reports",
       ],
       exclude: ["README.md"]),
     .executableTarget(
@@ -191,6 +192,9 @@ let package = Package(
         "Quantization", "Conversion", "Exports", "Samples", "Comparison", "SampleSupport",
       ], fixtures: .inPlace),
     Floor.weights.tests("Quantization", ["Tensors", "Encodings", "JSONText", "Quantization"]),
+    Floor.weights.tests(
+      "InputStatistics", ["TestSupport", "Tensors", "Kernels", "Encodings", "JSONText", "InputStatistics"]),
+    Floor.weights.tests("Planning", ["TestSupport", "Encodings", "JSONText", "Quantization", "Planning"]),
     Floor.weights.tests(
       "Conversion",
       [

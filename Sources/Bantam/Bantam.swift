@@ -37,6 +37,22 @@
 @_exported import struct Quantization.QuantizationRecipe
 @_exported import enum Quantization.RecipeError
 
+// Looking at data.
+@_exported import struct InputStatistics.MomentBlocks
+@_exported import enum InputStatistics.StatisticsError
+@_exported import class InputStatistics.StatisticsFile
+@_exported import struct InputStatistics.StatisticsSettings
+@_exported import struct InputStatistics.StatisticsWriter
+@_exported import class Observation.Calibrator
+@_exported import struct Planning.BudgetPlan
+@_exported import struct Planning.BudgetPlanner
+@_exported import enum Planning.Measure
+@_exported import struct Planning.PlanInputs
+@_exported import struct Planning.PlannedTensor
+@_exported import enum Planning.PlanningError
+@_exported import struct Planning.SensitivityTable
+@_exported import struct Sensitivity.SensitivityRun
+
 // Comparing.
 @_exported import enum Comparison.SourceComparison
 @_exported import struct Comparison.WeightDiff

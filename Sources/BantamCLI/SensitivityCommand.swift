@@ -79,10 +79,14 @@ struct SensitivityCommand: ParsableCommand {
     let resources = Resources(threadCount: run.threadCount)
     try given.candidate(model, path: self.model, run).subjects.forEach { try $0.run(nil).check() }
     let meter = CountMeter("sensitivity", isShown: !work.quiet)
+    // Small networks leave threads idle: there, each subject has one.
+    let threadCount = run.threadCount
+    let isSmall = model.weightByteCount < 256 << 20
+    if isSmall { run.threadCount = 1 }
     meter.say("running the model as it is")
     let sensitivity = try SensitivityRun(
       model, paintings: given.stagedPaintings(run), readings: given.stagedReadings(model, run), statistics: file,
-      resources: resources)
+      resources: resources, subjectsAtOnce: isSmall ? threadCount : 1)
     meter.say("errors of all encodings")
     let errors = try model.trialErrors(
       groups.flatMap(\.members), PlanInputs.encodings, statistics: file, resources: resources)

@@ -9,8 +9,12 @@ public struct EncodedValues: Sendable {
   public let planes: [AlignedBuffer]
   public private(set) var sums = ErrorSums()
 
-  /// - Parameter values: `[rows, columns]` in the source's order.
-  public init(_ values: [Float], _ shape: EncodedShape, _ encoding: any Encoding) throws {
+  /// - Parameters:
+  ///   - values: `[rows, columns]` in the source's order.
+  ///   - guide: what data says of the columns, in the order of the shape.
+  public init(
+    _ values: [Float], _ shape: EncodedShape, _ encoding: any Encoding, guide: ColumnGuide? = nil
+  ) throws {
     precondition(values.count == shape.rows * shape.columns)
     self.encoding = encoding
     self.shape = shape
@@ -39,13 +43,16 @@ public struct EncodedValues: Sendable {
         encoding.solver!.encode(
           UnsafeRawBufferPointer(rebasing: bytes[(4 * row * shape.columns)...]), dtype: .f32,
           rowStride: shape.columns, rows: min(height, shape.rows - row), columns: shape.columns,
-          segmentColumns: shape.segmentColumns, into: piece, sums: &sums)
+          segmentColumns: shape.segmentColumns, guide: guide, into: piece, sums: &sums)
       }
     }
   }
 
-  public init(_ values: [Float], rows: Int, columns: Int, _ encoding: any Encoding) throws {
-    try self.init(values, EncodedShape(MatrixShape(rows: rows, columns: columns), dtype: .f32), encoding)
+  public init(
+    _ values: [Float], rows: Int, columns: Int, _ encoding: any Encoding, guide: ColumnGuide? = nil
+  ) throws {
+    try self.init(
+      values, EncodedShape(MatrixShape(rows: rows, columns: columns), dtype: .f32), encoding, guide: guide)
   }
 
   public var matrix: EncodedMatrix {

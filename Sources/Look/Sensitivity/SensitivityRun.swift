@@ -6,13 +6,12 @@ import Kernels
 import ModelSources
 import NetworkRuntime
 import Observation
-import Pictures
 import Planning
 import Synchronization
 import Tensors
 
 /// Measures what errors of a model's tensors do, one row after another.
-public struct SensitivityRun {
+public struct SensitivityRun: Sendable {
   /// Tensors that are measured together.
   public struct Group: Sendable, Equatable {
     public let name: String
@@ -29,15 +28,17 @@ public struct SensitivityRun {
   private let readings: [StagedReading]
   private let statistics: StatisticsFile?
   private let resources: Resources
+  private let subjectsAtOnce: Int
   private let madePaintings: [StagedPainting.Made]
   private let madeReadings: [StagedReading.Made]
 
   /// Runs the model as it is.
-  /// - Parameter willRun: told what is run, for people.
+  /// - Parameter subjectsAtOnce: how many are run side by side.
   public init(
     _ model: Model, paintings: [StagedPainting], readings: [StagedReading], statistics: StatisticsFile?,
-    resources: Resources
+    resources: Resources, subjectsAtOnce: Int
   ) throws {
+    self.subjectsAtOnce = subjectsAtOnce
     self.model = model
     self.paintings = paintings
     self.readings = readings
@@ -75,15 +76,15 @@ public struct SensitivityRun {
           ? .decoder : nil
     guard let start else { return [.features: 0, .latents: 0, .picture: 0] }
     var (features, latents, picture) = (ValueDifference(), ValueDifference(), 0.0)
-    for (painting, reference) in zip(paintings, madePaintings) {
-      let made = try painting.make(trial, from: start, reusing: reference)
+    let all = try side(paintings.count) { try paintings[$0].make(trial, from: start, reusing: madePaintings[$0]) }
+    for (made, reference) in zip(all, madePaintings) {
       reference.features.withUnsafeBufferPointer { a in made.features.withUnsafeBufferPointer { features.add(a, $0) } }
       reference.latents.withUnsafeBufferPointer { a in made.latents.withUnsafeBufferPointer { latents.add(a, $0) } }
-      let squares = zip(reference.picture.pixels, made.picture.pixels).reduce(0) { sum, pair in
-        let difference = Int(pair.0) - Int(pair.1)
+      let squares = zip(reference.picture, made.picture).reduce(0.0) { sum, pair in
+        let difference = Double(pair.0 - pair.1)
         return sum + difference * difference
       }
-      picture += Double(squares) / Double(max(1, made.picture.pixels.count)) / (255 * 255)
+      picture += squares / Double(max(1, made.picture.count))
     }
     func relative(_ difference: ValueDifference) -> Double {
       difference.signalSquare > 0 ? difference.errorSquare / difference.signalSquare : 0
@@ -96,30 +97,36 @@ public struct SensitivityRun {
   /// Mean divergence over all positions.
   private func read(_ trial: Model, _ components: Set<String>) throws -> Double {
     guard components.contains("llm") || components.contains("vision") else { return 0 }
-    var (sum, count) = (0.0, 0)
-    for (reading, reference) in zip(readings, madeReadings) {
-      guard components.contains("llm") || reading.looks else {
-        count += reference.logits.count / reference.width
-        continue
+    let all = try side(readings.count) { number -> [Double] in
+      let reference = madeReadings[number]
+      guard components.contains("llm") || readings[number].looks else {
+        return Array(repeating: 0, count: reference.logits.count / reference.width)
       }
-      let made = try reading.make(trial, reusing: reference, looksAgain: components.contains("vision"))
-      let rows = made.logits.count / made.width
-      let divergences = Mutex([Double](repeating: 0, count: rows))
-      reference.logits.withUnsafeBufferPointer { expected in
+      let made = try readings[number].make(
+        trial, reusing: reference, looksAgain: components.contains("vision"))
+      return reference.logits.withUnsafeBufferPointer { expected in
         made.logits.withUnsafeBufferPointer { found in
-          nonisolated(unsafe) let (expected, found) = (expected, found)
-          Workers.run(threadCount: resources.threadCount, itemCount: rows) { _, row in
-            let range = row * made.width..<(row + 1) * made.width
-            let position = LogitsPosition(
-              UnsafeBufferPointer(rebasing: expected[range]), UnsafeBufferPointer(rebasing: found[range]))
-            divergences.withLock { $0[row] = position.divergence }
+          stride(from: 0, to: found.count, by: made.width).map { row in
+            let range = row..<row + made.width
+            return LogitsPosition(
+              UnsafeBufferPointer(rebasing: expected[range]), UnsafeBufferPointer(rebasing: found[range])
+            ).divergence
           }
         }
       }
-      sum += divergences.withLock { $0.reduce(0, +) }
-      count += rows
     }
-    return count > 0 ? sum / Double(count) : 0
+    let divergences = all.flatMap(\.self)
+    return divergences.isEmpty ? 0 : divergences.reduce(0, +) / Double(divergences.count)
+  }
+
+  /// Runs of all subjects: side by side where each is given one thread, else one after another.
+  private func side<Made: Sendable>(_ count: Int, _ make: @Sendable (Int) throws -> Made) throws -> [Made] {
+    let made = Mutex<[Made?]>(Array(repeating: nil, count: count))
+    try Workers.run(threadCount: subjectsAtOnce, itemCount: count) { _, number in
+      let own = try make(number)
+      made.withLock { $0[number] = own }
+    }
+    return made.withLock { $0.map { $0! } }
   }
 
   // MARK: The table

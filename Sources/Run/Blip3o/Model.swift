@@ -49,6 +49,9 @@ public final class Model: Sendable {
 
   public var family: String { map.family }
 
+  /// Bytes of its tensors as they are stored.
+  public var weightByteCount: Int { source.tensors.reduce(0) { $0 + $1.storedByteCount } }
+
   /// Whether any of its tensors has lost something already.
   public var isQuantized: Bool {
     map.components.contains { $0.tensors.contains { source.isQuantized($0.number) } }

@@ -88,6 +88,7 @@ import Testing
     let fixtures = Repository.checkpoints
     let quick = ["--steps", "1", "--decoder-steps", "1", "--size", "64"]
     let (tiny, archive, small, all) = (CommandTests.tiny, CommandTests.archive, folder["q"], folder["all"])
+    let (statistics, table) = (folder["statistics.safetensors"], folder["sensitivity.json"])
     var damaged = CommandTests.folder.bytes(of: "tiny.bantam")
     damaged[70_000] ^= 1
     folder.write(damaged, to: "damaged")
@@ -127,6 +128,14 @@ import Testing
         "compare", archive, small, "--prompts", folder["p.txt"], "--text", folder["p.txt"], "--images", folder["seen"],
         "--max-tokens", "2",
       ] + quick,
+      ["calibrate", tiny, "--prompts", folder["p.txt"], "-o", statistics] + quick, ["statistics", statistics],
+      ["quantize", tiny, "-o", folder["guided"], "--encoding", "book4", "--statistics", statistics],
+      [
+        "sensitivity", tiny, "--prompts", folder["p.txt"], "--text", folder["p.txt"], "--only", "llm.layers.0.mlp.*",
+        "-o", table,
+      ] + quick,
+      ["quantize", tiny, "-o", folder["chosen"], "--bits", "6", "--sensitivity", table, "--dry-run"],
+      ["quantize", tiny, "-o", folder["chosen"], "--bits", "6", "--dry-run"],
       // Errors are documents too.
       ["inspect", "/absent/file"], ["inspect", folder["damaged"], "--tensor", "llm.norm.wieght"],
       ["convert", folder["sick.safetensors"], "-o", folder["y"], "--family", "blip3o"], ["convert"], ["nonsense"],

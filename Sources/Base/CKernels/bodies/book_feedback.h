@@ -24,8 +24,10 @@ BODY void pass_on(
   }
 }
 
-// One group as write_group does it, with its errors by column.
-BODY void write_group_in_order(
+BODY float_lanes larger_of(float_lanes a, float_lanes b) { return where(a > b, a, b); }
+
+// One group as write_group does it, with its errors by column and the size of the scale that it would have taken.
+BODY float_lanes write_group_in_order(
   const book_job *job, int bits, const group_values *group, const group_values *source, int half, float_lanes row,
   uint8_t code[TILE_LINES][LINE_BYTES], uint8_t *bytes, float_lanes *lost, ck_error_sums *sums) {
   float_lanes scale, shift;
@@ -44,6 +46,7 @@ BODY void write_group_in_order(
     for (size_t r = 0; r < job->rows; r++) code[place / 4][r * 4 + place % 4] = (uint8_t)found[c][r];
   }
   add_book_errors(job, source, q, scale, sums);
+  return magnitude_of(choices.best_scale);
 }
 
 // Values of the whole stripe, tile by tile, and the largest scale that a group of each row would take.
@@ -56,24 +59,20 @@ BODY float_lanes load_book_stripe(const book_job *job, int bits, float *x) {
       group_values group = group_of_tile(job, x, column, width, half);
       group_choices choices;
       search_free_scales(&group, job->book, &job->tree, bits, &choices);
-      FOR_ROWS {
-        float magnitude = __builtin_fabsf(choices.best_scale[r]);
-        largest[r] = magnitude > largest[r] ? magnitude : largest[r];
-      }
+      largest = larger_of(magnitude_of(choices.best_scale), largest);
     }
     column += width;
   }
   return largest;
 }
 
-BODY void feed_back_book_tiles(
-  book_job *job, int bits, const ck_feedback *feedback, float *x, uint8_t *codes, uint8_t *scales,
-  uint16_t *row_scales, ck_error_sums *sums) {
-  fill_tree(job->book, bits, &job->tree);
-  normalize_rows(job);
-  float_lanes row = row_scales_of(job, load_book_stripe(job, bits, x), row_scales);
+// Rounds a stripe under given scales of its rows. The largest scale that a group of each row would have taken.
+BODY float_lanes feed_back_under(
+  const book_job *job, int bits, const ck_feedback *feedback, float_lanes row, float *x, uint8_t *codes,
+  uint8_t *scales, ck_error_sums *sums) {
   const float *factors = feedback->factors;
   size_t start = 0, size = 0;  // of the block
+  float_lanes largest = {0};
   for (size_t column = 0; column < job->columns;) {
     size_t place = column % job->segment;
     if (place == 0) factors = feedback->factors;
@@ -96,7 +95,8 @@ BODY void feed_back_book_tiles(
           passed[c * TILE_COLUMNS + k] = factors[(first + k) * size + first + c];
       group.passed = passed;
       float_lanes lost[TILE_COLUMNS];
-      write_group_in_order(job, bits, &group, &exact, half, row, code, scales, lost, sums);
+      largest = larger_of(
+        write_group_in_order(job, bits, &group, &exact, half, row, code, scales, lost, sums), largest);
       // Blocks begin with a tile, so that a block's columns lie next to each other.
       if (group.columns > 0)
         pass_on(
@@ -108,6 +108,34 @@ BODY void feed_back_book_tiles(
     x += TILE_ROWS * TILE_COLUMNS;
     column += width;
   }
+  return largest;
+}
+
+// Columns that make up for others grow: rows in which a group would take more than its row's scale allows are begun anew with a
+// larger one.
+enum { FEEDBACK_ATTEMPTS = 6 };
+
+BODY void feed_back_book_tiles(
+  book_job *job, int bits, const ck_feedback *feedback, float *x, uint8_t *codes, uint8_t *scales,
+  uint16_t *row_scales, ck_error_sums *sums) {
+  fill_tree(job->book, bits, &job->tree);
+  normalize_rows(job);
+  float_lanes largest = load_book_stripe(job, bits, x);
+  ck_error_sums found;
+  for (int attempt = 1; ; attempt++) {
+    found = *sums;
+    float_lanes row = row_scales_of(job, largest, row_scales);
+    float_lanes wanted = feed_back_under(job, bits, feedback, row, x, codes, scales, &found);
+    float_lanes limit = largest * 1.02f;
+    int_lanes beyond = wanted > limit;
+    int is_beyond = 0;
+    for (size_t r = 0; r < job->rows; r++) is_beyond |= beyond[r] != 0;
+    if (!is_beyond || attempt == FEEDBACK_ATTEMPTS) break;
+    // Where errors have piled up, they ask for more than the next attempt will need.
+    largest = where(beyond, where(wanted < largest * 1.5f, wanted, largest * 1.5f), largest);
+    load_book_stripe(job, bits, x);
+  }
+  *sums = found;
 }
 
 static void feed_back_book_stripe(

@@ -1,6 +1,6 @@
 import Kernels
+import NetworkRuntime
 import Networks
-import Pictures
 
 /// Painting one prompt again and again by models that differ in a part: what comes before that part is not computed anew.
 public struct StagedPainting: Sendable {
@@ -18,7 +18,8 @@ public struct StagedPainting: Sendable {
     public let features: [Float]
     let negative: [Float]
     public let latents: [Float]
-    public let picture: Picture
+    /// `[height, width, 3]` from 0 to 1, not yet rounded to bytes.
+    public let picture: [Float]
     let noise: Noise.Given
   }
 
@@ -51,7 +52,7 @@ public struct StagedPainting: Sendable {
     let latents = try pipeline.latents(features.0, features.1, startLatents)
     return Made(
       hidden: hidden, features: features.0, negative: features.1, latents: latents,
-      picture: try pipeline.picture(latents),
+      picture: try pipeline.decoded(latents) { $0.values.map { min(max($0 / 2 + 0.5, 0), 1) } },
       noise: [
         "dit.noise.cond": condition, "dit.noise.negative": negativeNoise, "decoder.noise": startLatents.values,
       ])

@@ -324,9 +324,18 @@ public final class TextToImage {
 
   /// The picture of latents.
   func picture(_ latents: [Float]) throws -> Picture {
+    try decoded(latents) { image in
+      Picture(
+        width: image.width, height: image.height,
+        pixels: runner.isRehearsing
+          ? [UInt8](repeating: 0, count: image.count) : image.values.map(Self.level))
+    }
+  }
+
+  /// What the autoencoder makes of latents, `[height, width, 3]`, -1...1.
+  func decoded<Result>(_ latents: [Float], _ body: (Activation) -> Result) throws -> Result {
     let vae = try model.vaeDecoder()
     let side = Int(Double(latents.count / vae.config.latentChannels).squareRoot())
-    let pixels = side * vae.config.scale
     return try runner.stage("picture") { run in
       runner.progress(run, "picture", step: 0, of: 1)
       runner.enter(run, "vae")
@@ -335,11 +344,11 @@ public final class TextToImage {
       run.fill(z) { values in for (index, value) in latents.enumerated() { values[index] = value * factor } }
       let image = run.take(height: side * vae.config.scale, width: side * vae.config.scale, channels: 3)
       try runner.finite(run, image) { try vae.forward(run, z, into: image) }
-      let result = run.isPlanning ? nil : Picture(width: pixels, height: pixels, pixels: image.values.map(Self.level))
+      let result: Result? = run.isPlanning && !runner.isRehearsing ? nil : body(image)
       run.give(z)
       run.give(image)
       return result
-    } ?? Picture(width: pixels, height: pixels, pixels: [UInt8](repeating: 0, count: 3 * pixels * pixels))
+    }!
   }
 
   /// -1...1 to 0...255, ties to even.

@@ -6,18 +6,25 @@ extension Twin {
     var codes: [UInt8]
     var multiples: [UInt8]
     var rowScales: [UInt16]
+
+    mutating func write(_ found: [Int], of group: Group, row: Int, bits: Int) {
+      for (offset, code) in found.enumerated() {
+        let places = Twin.bookPlaces(row: row, column: group.place + offset, bits: bits)
+        for (bit, place) in places.enumerated() { codes[place.byte] |= UInt8(code >> bit & 1) << UInt8(place.bit) }
+      }
+    }
   }
 
   /// A group of one row: its first column in the stripe, the place of that in the planes, where tiles begin anew in
   /// each segment, and its width.
-  private struct Group {
+  struct Group {
     var column: Int
     var place: Int
     var width: Int
   }
 
   /// Groups in the order of the planes; beyond the columns they are empty.
-  private static func groupsOfRow(columns: Int, segment: Int, width: Int) -> [Group] {
+  static func groupsOfRow(columns: Int, segment: Int, width: Int) -> [Group] {
     stride(from: 0, to: columns, by: segment).enumerated().flatMap { number, first in
       let padded = (segment + 31) / 32 * 32
       return stride(from: 0, to: padded, by: width).map { column in
@@ -56,12 +63,7 @@ extension Twin {
         let found = search.byte(near: choices[number], rowScale: rowScale * (1 / unit))
         planes.multiples[number * 16 + row] = found.byte
         let codes = search.codes(scale: found.scale, shift: found.shift)
-        for (offset, code) in codes.enumerated() {
-          let places = bookPlaces(row: row, column: group.place + offset, bits: book.bits)
-          for (bit, place) in places.enumerated() {
-            planes.codes[place.byte] |= UInt8(code >> bit & 1) << UInt8(place.bit)
-          }
-        }
+        planes.write(codes, of: group, row: row, bits: book.bits)
         let levels = search.levels(codes, shift: found.shift)
         errors[number].append(
           ErrorPairs(
@@ -74,13 +76,13 @@ extension Twin {
     return (planes, sums)
   }
 
-  private struct ErrorPairs {
+  struct ErrorPairs {
     var values: [Double]
     var decoded: [Double]
   }
 
   /// What is not finite goes by its row of a tile of 32 columns, however wide groups are.
-  private static func tamedByTile(_ row: [Float], segment: Int) -> [Float] {
+  static func tamedByTile(_ row: [Float], segment: Int) -> [Float] {
     stride(from: 0, to: row.count, by: segment).flatMap { first in
       stride(from: first, to: first + segment, by: 32).flatMap { column in
         GroupSearchTwin.tamed(Array(row[column..<min(column + 32, first + segment)]))
@@ -90,7 +92,7 @@ extension Twin {
 
   /// The power of two at or below the largest magnitude of a row, held where it and its reciprocal are normal numbers
   /// of f32.
-  private static func unitOfRow(_ row: [Float]) -> Float {
+  static func unitOfRow(_ row: [Float]) -> Float {
     let largest = row.map(\.magnitude).max() ?? 0
     if largest == 0 { return 1 }
     return Float(sign: .plus, exponent: min(max(Int(largest.exponent), -125), 125), significand: 1)
@@ -98,7 +100,7 @@ extension Twin {
 
   /// The least number of bf16 that is not below; at most the greatest under which nothing that a row can say is
   /// infinite.
-  private static func rowScale(atLeast value: Float, _ book: BookTwin) -> Float {
+  static func rowScale(atLeast value: Float, _ book: BookTwin) -> Float {
     let cut = UInt16(value.bitPattern >> 16)
     let above = widenBF16(widenBF16(cut) < value ? cut + 1 : cut)
     let greatest = Double(book.largestMultiple * book.end)

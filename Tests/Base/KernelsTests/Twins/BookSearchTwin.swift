@@ -5,6 +5,8 @@ struct BookSearchTwin {
   /// What an error counts, for each value; nil where all count the same.
   let importance: [Float]?
   let book: BookTwin
+  /// `passed[c][k]`: the part of the error of value c that value k > c takes up; nil where each is rounded for itself.
+  var passed: [[Float]]?
 
   /// A scale, the number of a shift, and what they are worth: the squares of the values less the squared error.
   struct Choice {
@@ -82,7 +84,29 @@ struct BookSearchTwin {
     choices.dropFirst().reduce(choices[0]) { $1.worth > $0.worth ? $1 : $0 }
   }
 
+  /// Rounds values one after another, each with what those before it have passed on.
+  /// - Returns: the codes, what each value lost, and the sum of the squares.
+  func inOrder(
+    _ passed: [[Float]], scale: Float, shift: Int
+  ) -> (codes: [Int], lost: [Float], error: Float) {
+    let (inverse, offset) = (reciprocal(scale), book.shifts[shift])
+    var (rest, found, lost, sum) = (values, [Int](), [Float](), Float(0))
+    for index in values.indices {
+      found.append(code(rest[index] * inverse - Float(offset)))
+      var difference = rest[index].addingProduct(-Float(book.levels[found[index]] + offset), scale)
+      // What is infinite or no number stays where it is.
+      if !(difference.magnitude <= 0x1p60) { difference = 0 }
+      sum.addProduct(difference, weighted(difference, index))
+      for later in index + 1..<max(index + 1, values.count) {
+        rest[later].addProduct(-difference, passed[index][later])
+      }
+      lost.append(difference)
+    }
+    return (found, lost, sum)
+  }
+
   private func error(scale: Float, shift: Int) -> Float {
+    if let passed { return inOrder(passed, scale: scale, shift: shift).error }
     var sum: Float = 0
     for (index, level) in levels(codes(scale: scale, shift: shift), shift: shift).enumerated() {
       let difference = values[index].addingProduct(-level, scale)

@@ -12,10 +12,11 @@ enum Twin {
       "layer_norm": layerNorm, "channel_sums": channelSums, "scale_shift": scaleShift, "softmax_block": softmax,
       "quantize_stripe": quantizeStripe, "decode_stripe": decodeStripe, "decode_panel": decodePanel,
       "quantize_activations": quantizeActivations, "matmul_tiles": groupProduct, "multiply_row": multiplyRow,
-      "quantize_book_stripe": quantizeBookStripe, "decode_book_stripe": decodeBookStripe,
-      "decode_book_panel": decodeBookPanel, "book_tiles": bookProduct, "multiply_book_row": multiplyBookRow,
-      "panel_product": panelProduct, "pack_rows": packRows, "pack_columns": packColumns, "pair_product": pairProduct,
-      "pack_pairs": packPairs, "pair_rows": pairRows, "dot_rows": dotRows,
+      "quantize_book_stripe": quantizeBookStripe, "feed_back_book_stripe": feedBackBookStripe,
+      "decode_book_stripe": decodeBookStripe, "decode_book_panel": decodeBookPanel, "book_tiles": bookProduct,
+      "multiply_book_row": multiplyBookRow, "panel_product": panelProduct, "pack_rows": packRows,
+      "pack_columns": packColumns, "pair_product": pairProduct, "pack_pairs": packPairs, "pair_rows": pairRows,
+      "dot_rows": dotRows,
     ]
   }
 }
