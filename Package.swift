@@ -120,7 +120,7 @@ let package = Package(
     Floor.run.module(
       "Blip3o",
       [
-        "Tensors", "Kernels", "JSONText", "Checkpoints", "Pictures", "Tokenization", "ModelSources",
+        "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "Pictures", "Tokenization", "ModelSources",
         "InputStatistics", "Conversion", "NetworkRuntime", "Observation", "Networks",
       ]),
     // Look: what people are shown.

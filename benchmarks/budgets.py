@@ -102,7 +102,7 @@ def main():
     for path, bits in zip(planned, budgets):
         own = found[path.name]
         ratios = [own[m] / interpolated(flat, own["bits"], m) for m in MEASURES]
-        met = [own[m] / predicted[path.name][m] for m in MEASURES]
+        met = [own[m] / predicted[path.name][m] if predicted[path.name][m] else math.nan for m in MEASURES]
         near += sum(1 / 1.5 <= r <= 1.5 for r in met)
         total += len(met)
         print(f"| {bits:g} | {own['bits']:.3f} | " + " | ".join(f"{r:.2f}" for r in ratios + met) + " |")

@@ -95,7 +95,8 @@ struct Calibrate: ParsableCommand {
   private func settings(_ model: Model, _ run: RunOptions) throws -> JSONValue {
     let options = try painting.options()
     return .members([
-      "family": .string(model.family), "quantized": .bool(model.isQuantized), "compute": .string(run.mode.rawValue),
+      "family": .string(model.family), "model": .string(try model.fingerprint()), "quantized": .bool(model.isQuantized),
+      "compute": .string(run.mode.rawValue),
       "block": .int(block), "picture_weight": .double(pictureWeight),
       "steps": .int(options.steps), "decoder_steps": .int(options.decoderSteps),
       "guidance": .double(Double(options.guidance)), "size": options.size.map { .int($0) } ?? .null,

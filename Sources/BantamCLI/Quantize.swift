@@ -83,6 +83,18 @@ struct Quantize: ParsableCommand {
 
   @OptionGroup var work: WorkOptions
 
+  /// Tensors that data could guide less far than others.
+  private static func notes(_ outcomes: [TensorOutcome]) -> [String] {
+    [
+      (.none, "the statistics have not seen the inputs of"),
+      (.weighted, "columns count by their squares alone, without feedback, in"),
+    ].compactMap { (depth: StatisticsFile.Depth, text: String) in
+      let found = outcomes.filter { $0.fellShort && $0.depth == depth }
+      guard let first = found.first else { return nil }
+      return "\(text) \(found.count) tensor\(found.count == 1 ? "" : "s"), first '\(first.name)'"
+    }
+  }
+
   private func resolvedRecipe() throws -> QuantizationRecipe {
     // A recipe or patterns say what is meant; nothing at all means small and good.
     var resolved = QuantizationRecipe(defaultEncoding: encoding.isEmpty ? .book4 : nil)
@@ -147,6 +159,7 @@ struct Quantize: ParsableCommand {
     let quality = try QualityReport(Inspection(path: output))
     if !work.quiet {
       for warning in quality.warnings { Terminal.say("warning: \(warning)") }
+      for note in Self.notes(outcomes) { Terminal.say("note: \(note)") }
       if !quality.warnings.isEmpty {
         Terminal.say("note: bantam inspect --tensor shows the values of a tensor, --keep leaves it as it is")
       }

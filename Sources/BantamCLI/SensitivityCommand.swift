@@ -90,7 +90,7 @@ struct SensitivityCommand: ParsableCommand {
     meter.say("errors of all encodings")
     let errors = try model.trialErrors(
       groups.flatMap(\.members), PlanInputs.encodings, statistics: file, resources: resources)
-    let settings = self.settings(given, file, model, run)
+    let settings = try self.settings(given, file, model, run)
     let head = settings.text() + " " + probe.name
     let journal = try Journal.open(path: output + ".journal", head: head)
     if !journal.lines.isEmpty, !work.quiet { Terminal.say("note: going on behind \(journal.lines.count) results") }
@@ -122,11 +122,12 @@ struct SensitivityCommand: ParsableCommand {
 
   private func settings(
     _ given: EvidenceInputs, _ statistics: StatisticsFile?, _ model: Model, _ run: RunOptions
-  ) -> JSONValue {
+  ) throws -> JSONValue {
     .members([
-      "family": .string(model.family), "compute": .string(run.mode.rawValue), "by": .string(by.rawValue),
+      "family": .string(model.family), "model": .string(try model.fingerprint()), "compute": .string(run.mode.rawValue),
+      "by": .string(by.rawValue),
       "only": .array(only.map { .string($0) }), "subjects": given.settings,
-      "statistics": statistics.map { .members(["given": $0.settings.given]) } ?? .null,
+      "statistics": try statistics.map { .string(try $0.fingerprint()) } ?? .null,
     ])
   }
 }

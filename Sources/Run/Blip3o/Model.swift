@@ -1,4 +1,5 @@
 import Conversion
+import Kernels
 import ModelSources
 import NetworkRuntime
 import Networks
@@ -48,6 +49,17 @@ public final class Model: Sendable {
   }
 
   public var family: String { map.family }
+
+  /// A digest of its small tensors, norms and biases: two trainings of one architecture differ in them.
+  public func fingerprint() throws -> String {
+    let hash = SHA256()
+    for (number, tensor) in source.tensors.enumerated() where tensor.info.byteCount <= 1 << 14 {
+      let buffer = try AlignedBuffer(byteCount: tensor.info.byteCount)
+      try source.read(number, at: 0, into: buffer.bytes)
+      hash.update(UnsafeRawBufferPointer(buffer.bytes))
+    }
+    return hash.finish().description
+  }
 
   /// Bytes of its tensors as they are stored.
   public var weightByteCount: Int { source.tensors.reduce(0) { $0 + $1.storedByteCount } }

@@ -9,6 +9,8 @@ public struct TensorOutcome: Sendable, Equatable {
   public let name: String
   /// How far data guided it.
   public let depth: StatisticsFile.Depth
+  /// Whether data guided it less far than there is data for: its moments could not be factored, or there are none.
+  public let fellShort: Bool
   public let weightDecibels: Double
   /// Of the outputs, over the inputs that the statistics have seen; nil where they have seen none.
   public let outputDecibels: Double?
@@ -41,7 +43,9 @@ struct TensorQuantizer {
       tensor: item, planes: planes, sourceDigest: plan.source.archive == nil ? result.digest : nil,
       statistics: .init(result.statistics), quality: quality)
     return TensorOutcome(
-      name: name, depth: depth, weightDecibels: result.errors.sqnrDecibels,
+      name: name, depth: depth,
+      fellShort: solver.takesGuide && plan.statistics != nil && depth != .feedback,
+      weightDecibels: result.errors.sqnrDecibels,
       outputDecibels: meter == nil ? nil : result.outputs.sqnrDecibels)
   }
 }

@@ -47,7 +47,10 @@ public final class StatisticsFile: Sendable {
         path: path, name: "settings", rule: "is not of schema \(StatisticsSettings.schema)")
     }
     self.settings = settings
-    let names = numbers.keys.filter { $0.hasSuffix("/squares") }.map { String($0.dropLast(8)) }.sorted()
+    // Whatever part of a matrix's statistics is there, all must be.
+    let names = Set(
+      numbers.keys.compactMap { name in name.lastIndex(of: "/").map { String(name[..<$0]) } }
+    ).sorted()
     entries = try names.map { try Self.entry($0, source, numbers, path) }
     places = Dictionary(uniqueKeysWithValues: zip(names, names.indices))
   }
@@ -86,6 +89,11 @@ public final class StatisticsFile: Sendable {
       blockColumns = size
     }
     let blocks = MomentBlocks(columns: columns, blockColumns: blockColumns)
+    let momentCount = numbers.keys.count { $0.hasPrefix("\(name)/moments.") }
+    guard momentCount == blocks.ranges.count else {
+      throw StatisticsError.malformed(
+        path: path, name: "\(name)/moments", rule: "has \(momentCount) blocks instead of \(blocks.ranges.count)")
+    }
     for range in blocks.ranges {
       let count = MomentBlocks.triangleCount(range.count)
       _ = try info("moments.\(range.lowerBound)", .f64, { $0.shape == [2, count] }, "[2, \(count)]")
@@ -132,6 +140,13 @@ public final class StatisticsFile: Sendable {
       }
     }
     return matrix
+  }
+
+  /// A digest of all sums of squares.
+  public func fingerprint() throws -> String {
+    let hash = SHA256()
+    for entry in entries { try pair("\(entry.name)/squares").withUnsafeBytes { hash.update($0) } }
+    return hash.finish().description
   }
 
   /// Rows of a pair, as they are stored.

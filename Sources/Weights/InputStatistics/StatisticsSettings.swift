@@ -26,7 +26,7 @@ public struct StatisticsSettings: Sendable, Equatable {
     given = json["given"] ?? .null
     counts = [:]
     for member in json["counts"]?.object ?? [] {
-      guard let count = member.value.int, count >= 0 else { return nil }
+      guard let count = member.value.int, (0..<1 << 48).contains(count) else { return nil }
       counts[member.key] = count
     }
   }

@@ -3,18 +3,22 @@ import Foundation
 /// Chooses encodings so that together they take at most so many bytes and what they do to the results is small.
 ///
 /// Several measures have no common unit: what is made small is the product of the totals of all that count, so that a percent of
-/// one is worth a percent of another. It is found by steps: each counts a unit of a measure as one over its total in the step before.
+/// one is worth a percent of another; to each is added what all tensors do in their most precise encodings, since less than that nobody
+/// sees, and nothing is worth making it zero. It is found by steps: each counts a unit of a measure as one over its total in the step before.
 /// Within a step, a tensor after another is given the next better encoding where that gains most a byte; then pairs
 /// of tensors change places as long as that gains anything. Nothing depends on chance or on threads.
 public struct BudgetPlanner: Sendable {
   private let tensors: [PlannedTensor]
   /// What is to be small.
   private let measures: [Measure]
+  /// What is done where every tensor has its most precise encoding.
+  private let floors: Effects
 
   /// - Parameter measures: those that count; all others are predicted only.
   public init(_ tensors: [PlannedTensor], measures: [Measure]) {
     self.tensors = tensors
     self.measures = measures
+    floors = tensors.reduce([:]) { $0 + ($1.options.last { $0.encoding != nil }?.effects ?? [:]) }
   }
 
   public var leastByteCount: Int { tensors.reduce(0) { $0 + $1.options[0].byteCount } }
@@ -23,6 +27,7 @@ public struct BudgetPlanner: Sendable {
   /// - Throws: ``PlanningError/budgetTooSmall(asked:least:)``.
   public func plan(byteCount: Int) throws(PlanningError) -> BudgetPlan {
     guard byteCount >= leastByteCount else { throw .budgetTooSmall(asked: byteCount, least: leastByteCount) }
+    if let all = allMixes { return best(of: all, within: byteCount) }
     // The totals with all tensors at their smallest set the first units.
     var weights = unit(BudgetPlan(tensors, choices: tensors.map { _ in 0 }, weights: [:]).predicted)
     var best: BudgetPlan?
@@ -51,17 +56,42 @@ public struct BudgetPlanner: Sendable {
     return best
   }
 
+  /// Every mix, where there are few.
+  private var allMixes: [[Int]]? {
+    var count = 1
+    for tensor in tensors {
+      count *= tensor.options.count
+      guard count <= 1 << 14 else { return nil }
+    }
+    return tensors.reduce([[]]) { mixes, tensor in
+      mixes.flatMap { mix in tensor.options.indices.map { mix + [$0] } }
+    }
+  }
+
+  private func best(of mixes: [[Int]], within byteCount: Int) -> BudgetPlan {
+    var best: (plan: BudgetPlan, product: Double)?
+    for mix in mixes {
+      let plan = BudgetPlan(tensors, choices: mix, weights: [:])
+      guard plan.byteCount <= byteCount else { continue }
+      let product = product(plan)
+      if best.map({ product < $0.product }) ?? true { best = (plan, product) }
+    }
+    let found = best!.plan
+    return BudgetPlan(tensors, choices: found.choices, weights: unit(found.predicted))
+  }
+
   private func unit(_ totals: Effects) -> Effects {
     var weights: Effects = [:]
     for measure in measures {
-      if let total = totals[measure], total > 0 { weights[measure] = 1 / total }
+      let total = (totals[measure] ?? 0) + (floors[measure] ?? 0)
+      if total > 0 { weights[measure] = 1 / total }
     }
     return weights
   }
 
   private func product(_ plan: BudgetPlan) -> Double {
     let totals = plan.predicted
-    return measures.reduce(0) { $0 + log(max(totals[$1] ?? 0, 1e-300)) }
+    return measures.reduce(0) { $0 + log(max((totals[$1] ?? 0) + (floors[$1] ?? 0), 1e-300)) }
   }
 
   private func choices(within byteCount: Int, _ weights: Effects) -> [Int] {

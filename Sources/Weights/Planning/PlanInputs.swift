@@ -77,7 +77,9 @@ public struct PlanInputs: Sendable {
       component.tensors.compactMap { tensor in
         let info = source.tensors[tensor.number].info
         let level = map.quantization.level(role: tensor.role, component: component.name)
-        guard level != .keep, info.shape.count >= 2, info.dtype.isFloat, info.elementCount > 0, tensor.sameAs == nil
+        // A recipe's rules are patterns: names that would be taken for one are left alone.
+        guard level != .keep, !tensor.name.text.contains(where: { "*?[".contains($0) }), info.shape.count >= 2,
+          info.dtype.isFloat, info.elementCount > 0, tensor.sameAs == nil
         else { return nil }
         return Candidate(tensor: tensor, component: component.name, level: level)
       }

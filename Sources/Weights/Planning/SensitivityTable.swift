@@ -109,7 +109,8 @@ public struct SensitivityTable: Sendable, Equatable {
     self.errors = [:]
     for member in errors {
       var own: [String: Double] = [:]
-      for error in member.value.object ?? [] {
+      guard let errors = member.value.object else { throw bad("the errors of '\(member.key)' are no object") }
+      for error in errors {
         guard let value = error.value.double, value.isFinite, value >= 0 else {
           throw bad("the errors of '\(member.key)' are no numbers from 0 on")
         }
@@ -117,7 +118,11 @@ public struct SensitivityTable: Sendable, Equatable {
       }
       self.errors[member.key] = own
     }
-    checks = (root["checks"]?.array ?? []).compactMap { Check($0) }
+    checks = []
+    for check in root["checks"]?.array ?? [] {
+      guard let check = Check(check) else { throw bad("a check lacks a member, or holds what are no numbers") }
+      checks.append(check)
+    }
   }
 }
 
@@ -144,7 +149,7 @@ extension SensitivityTable.Row {
 
   public init?(_ json: JSONValue) {
     guard let name = json["name"]?.string, let members = json["members"]?.array, json["effects"]?.object != nil,
-      let effects = Effects(json["effects"])
+      let effects = Effects(json["effects"]), members.allSatisfy({ $0.string != nil })
     else { return nil }
     self.init(name: name, members: members.compactMap(\.string), effects: effects)
   }

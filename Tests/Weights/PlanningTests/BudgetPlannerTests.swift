@@ -35,27 +35,33 @@ import TestSupport
     #expect(abs(plan.bitsPerWeight - 8 * Double(plan.byteCount) / Double(plan.elementCount)) < 1e-12)
   }
 
-  /// Every mix of six tensors is looked at. What is too small for a whole tensor is lost: no mix is better that has to do
-  /// with one tensor's bytes less, and in the mean over budgets little is better at all.
-  @Test(arguments: measures) func fewTensorsLoseAtMostWhatOneOfThemCosts(measures: [Measure]) throws {
-    var ratios: [Double] = []
-    for seed in 0..<20 {
+  /// Every mix of six tensors, or of six roles, is looked at: none that fits is better.
+  @Test(arguments: measures) func ofFewTensorsTheBestMixIsFound(measures: [Measure]) throws {
+    for seed in 0..<8 {
       let made = PlanCase(seed: UInt64(seed), count: 6, measures: measures)
       let mixes = made.mixes
       #expect(mixes.count == 729)
       for budget in made.budgets(21) {
         let found = made.product(try made.planner.plan(byteCount: budget))
-        func best(_ byteCount: Int) -> Double? {
-          mixes.filter { $0.byteCount <= byteCount }.map(\.product).min()
-        }
-        let least = try #require(best(budget))
-        #expect(found >= least * (1 - 1e-9), "a mix that is none of all")
-        ratios.append(found / least)
-        if let less = best(budget - made.largestStep) { #expect(found <= less * (1 + 1e-9), "seed \(seed), \(budget)") }
+        let least = mixes.filter { $0.byteCount <= budget }.map(\.product).min()!
+        #expect(abs(found / least - 1) < 1e-9, "seed \(seed), \(budget)")
       }
     }
-    let mean = ratios.reduce(0, +) / Double(ratios.count)
-    #expect(mean < 1.05)
+  }
+
+  /// Of nine there are too many mixes to look at all: what is found by steps is near the best in the mean.
+  @Test(arguments: measures) func ofMoreTensorsHardlyAnyMixIsBetter(measures: [Measure]) throws {
+    var ratios: [Double] = []
+    for seed in 0..<3 {
+      let made = PlanCase(seed: UInt64(seed), count: 9, measures: measures)
+      let mixes = made.mixes
+      for budget in made.budgets(7).dropFirst().dropLast() {
+        let found = made.product(try made.planner.plan(byteCount: budget))
+        let least = mixes.filter { $0.byteCount <= budget }.map(\.product).min()!
+        ratios.append(found / least)
+      }
+    }
+    #expect(ratios.reduce(0, +) / Double(ratios.count) < 1.1)
   }
 
   /// Where tensors are many, as in a model, the plan is as good as none of whole tensors can surpass by much.

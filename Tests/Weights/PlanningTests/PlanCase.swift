@@ -34,9 +34,6 @@ struct PlanCase {
     return (0..<count).map { least + (most - least) * $0 / (count - 1) }
   }
 
-  /// The most bytes that one tensor can be given beyond its fewest.
-  var largestStep: Int { tensors.map { $0.options.last!.byteCount - $0.options[0].byteCount }.max()! }
-
   /// What is to be small: the product of the totals of all measures.
   func product(_ plan: BudgetPlan) -> Double { measures.reduce(1) { $0 * (plan.predicted[$1] ?? 0) } }
 

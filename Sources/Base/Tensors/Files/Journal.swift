@@ -9,17 +9,19 @@ public final class Journal {
   /// - Parameter head: what the work is; its lines count only for the same.
   /// - Returns: the lines behind the head that are whole.
   public static func open(path: String, head: String) throws(FileError) -> (journal: Journal, lines: [String]) {
-    var lines: [String] = []
-    if Folder.hasFile(path) {
-      let text = String(decoding: try ReadableFile(path: path).contents(), as: UTF8.self)
-      // What comes behind the last end of a line was cut.
-      lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+    var bytes: [UInt8] = []
+    if Folder.hasFile(path) { bytes = try ReadableFile(path: path).contents() }
+    let end = UInt8(ascii: "\n")
+    // What comes behind the last end of a line was cut.
+    bytes = Array(bytes[..<((bytes.lastIndex(of: end) ?? -1) + 1)])
+    let lines = bytes.split(separator: end, omittingEmptySubsequences: false).dropLast().map {
+      String(decoding: $0, as: UTF8.self)
     }
     let isSame = lines.first == head
     let journal = try Journal(path: path)
-    let kept = isSame ? Array(lines.dropFirst()) : []
-    try journal.begin([head] + kept)
-    return (journal, kept)
+    try journal.cut(to: isSame ? bytes.count : 0)
+    if !isSame { try journal.append(head) }
+    return (journal, isSame ? Array(lines.dropFirst()) : [])
   }
 
   private init(path: String) throws(FileError) {
@@ -30,9 +32,8 @@ public final class Journal {
 
   deinit { close(descriptor) }
 
-  private func begin(_ lines: [String]) throws(FileError) {
-    guard ftruncate(descriptor, 0) == 0 else { throw .writeFailed(path: path, code: errno) }
-    for line in lines { try append(line) }
+  private func cut(to byteCount: Int) throws(FileError) {
+    guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .writeFailed(path: path, code: errno) }
   }
 
   /// - Parameter line: without an end.

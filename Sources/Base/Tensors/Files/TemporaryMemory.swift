@@ -18,6 +18,8 @@ public final class TemporaryMemory: @unchecked Sendable {
       base != MAP_FAILED
     else { throw .outOfMemory(byteCount: byteCount) }
     bytes = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+    // The mapping keeps the file when its descriptor is closed, and not before.
+    withExtendedLifetime(space) {}
   }
 
   deinit { munmap(bytes.baseAddress, max(1, bytes.count)) }
