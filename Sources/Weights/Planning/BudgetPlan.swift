@@ -35,9 +35,10 @@ public struct BudgetPlan: Sendable {
   public var recipe: QuantizationRecipe {
     QuantizationRecipe(
       defaultEncoding: nil,
-      rules: tensors.indices.map { number in
-        .init(
-          pattern: tensors[number].name, action: option(number).encoding.map { .encode($0) } ?? .keep)
+      rules: tensors.indices.flatMap { number in
+        ([tensors[number].name] + tensors[number].repeats).map { name in
+          .init(pattern: name, action: option(number).encoding.map { .encode($0) } ?? .keep)
+        }
       })
   }
 }

@@ -55,6 +55,7 @@ public struct PlanInputs: Sendable {
     let tensor: ModelMap.Tensor
     let component: String
     let level: QuantizationPolicy.Level
+    var repeats: [String] = []
 
     func planned(_ source: ModelSource, effects: (String) -> Effects?) -> PlannedTensor {
       let info = source.tensors[tensor.number].info
@@ -66,23 +67,35 @@ public struct PlanInputs: Sendable {
       }
       return PlannedTensor(
         name: tensor.name.text, role: tensor.role, component: component, elementCount: info.elementCount,
-        options: options + [.init(encoding: nil, byteCount: info.byteCount, effects: [:])])
+        options: options + [.init(encoding: nil, byteCount: info.byteCount, effects: [:])], repeats: repeats)
     }
   }
 
   private static func candidates(
     _ source: ModelSource, _ map: ModelMap, _ components: [String]?
   ) throws -> [Candidate] {
-    try map.selected(components, path: source.path).flatMap { component in
-      component.tensors.compactMap { tensor in
+    var (found, places): ([Candidate], [TensorName: Int]) = ([], [:])
+    for component in try map.selected(components, path: source.path) {
+      for tensor in component.tensors {
         let info = source.tensors[tensor.number].info
         let level = map.quantization.level(role: tensor.role, component: component.name)
         // A recipe's rules are patterns: names that would be taken for one are left alone.
         guard level != .keep, !tensor.name.text.contains(where: { "*?[".contains($0) }), info.shape.count >= 2,
-          info.dtype.isFloat, info.elementCount > 0, tensor.sameAs == nil
-        else { return nil }
-        return Candidate(tensor: tensor, component: component.name, level: level)
+          info.dtype.isFloat, info.elementCount > 0
+        else { continue }
+        if let first = tensor.sameAs.flatMap({ places[$0] }),
+          source.tensors[found[first].tensor.number].info.shape == info.shape,
+          source.tensors[found[first].tensor.number].info.dtype == info.dtype,
+          try source.hasSameBytes(
+            tensor.number, as: found[first].tensor.number, of: source, Resources(threadCount: 1))
+        {
+          found[first].repeats.append(tensor.name.text)
+          continue
+        }
+        places[tensor.name] = found.count
+        found.append(Candidate(tensor: tensor, component: component.name, level: level))
       }
     }
+    return found
   }
 }

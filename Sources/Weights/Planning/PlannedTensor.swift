@@ -24,9 +24,14 @@ public struct PlannedTensor: Sendable {
   public let elementCount: Int
   /// Fewest bytes first.
   public let options: [Option]
+  /// Tensors that repeat this one, byte for byte: they are stored as it is, once.
+  public let repeats: [String]
 
-  public init(name: String, role: String, component: String, elementCount: Int, options: [Option]) {
+  public init(
+    name: String, role: String, component: String, elementCount: Int, options: [Option], repeats: [String] = []
+  ) {
     precondition(!options.isEmpty)
+    self.repeats = repeats
     self.name = name
     self.role = role
     self.component = component

@@ -112,7 +112,9 @@ BODY float_lanes feed_back_under(
 }
 
 // Columns that make up for others grow: rows in which a group would take more than its row's scale allows are begun anew with a
-// larger one.
+// larger one. The first has room for what most need, and a little more than there is room for does no harm.
+#define FEEDBACK_ROOM 1.06f
+#define FEEDBACK_EXCESS 1.1f
 enum { FEEDBACK_ATTEMPTS = 6 };
 
 BODY void feed_back_book_tiles(
@@ -120,13 +122,13 @@ BODY void feed_back_book_tiles(
   uint16_t *row_scales, ck_error_sums *sums) {
   fill_tree(job->book, bits, &job->tree);
   normalize_rows(job);
-  float_lanes largest = load_book_stripe(job, bits, x);
+  float_lanes largest = load_book_stripe(job, bits, x) * FEEDBACK_ROOM;
   ck_error_sums found;
   for (int attempt = 1; ; attempt++) {
     found = *sums;
     float_lanes row = row_scales_of(job, largest, row_scales);
     float_lanes wanted = feed_back_under(job, bits, feedback, row, x, codes, scales, &found);
-    float_lanes limit = largest * 1.02f;
+    float_lanes limit = largest * FEEDBACK_EXCESS;
     int_lanes beyond = wanted > limit;
     int is_beyond = 0;
     for (size_t r = 0; r < job->rows; r++) is_beyond |= beyond[r] != 0;

@@ -73,8 +73,8 @@ private struct FeedbackRow {
 
 extension Twin {
   /// Quantizes a stripe as ``quantizeBookStripe(_:rows:columns:segment:_:importance:sums:)`` does, but that columns behind
-  /// take up what a column has lost, as far as its block goes. The scale of a row is at first that of the values as they
-  /// were. Where a group would then take a scale that is over 2 % larger, the row is begun anew under that, or one half as
+  /// take up what a column has lost, as far as its block goes. The scale of a row is at first 1.06 times that of the values as
+  /// they were. Where a group would then take a scale that is over 10 % larger, the row is begun anew under that, or one half as
   /// large again as before if that is less: six times at most. Errors are counted against the values as they were.
   static func feedBackBookStripe(
     _ values: [Float], rows: Int, columns: Int, segment: Int, _ book: BookTwin, importance: [Float],
@@ -92,14 +92,14 @@ extension Twin {
       let own = FeedbackRow(
         book: book, segment: segment, importance: importance, feedback: feedback, groups: used,
         values: plain.map { $0 * (1 / unit) })
-      var largest = own.largestScale
+      var largest = own.largestScale * 1.06
       var found: [FeedbackRow.Rounded] = []
       for _ in 1...6 {
         let rowScale = rowScale(atLeast: largest / Float(book.largestMultiple) * unit, book)
         planes.rowScales[row] = narrowBF16(rowScale)
         let rounded = own.rounded(under: rowScale * (1 / unit))
         found = rounded.groups
-        guard rounded.wanted > largest * 1.02 else { break }
+        guard rounded.wanted > largest * 1.1 else { break }
         largest = rounded.wanted < largest * 1.5 ? rounded.wanted : largest * 1.5
       }
       for ((number, group), rounded) in zip(used, found) {
