@@ -103,10 +103,8 @@ struct SensitivityCommand: ParsableCommand {
   }
 
   private func groups(_ model: Model) throws -> [SensitivityRun.Group] {
-    let used = ["llm", "vision", "dit", "unet"]
-    let names = model.quantizableWeights.filter { name in
-      used.contains { name.hasPrefix($0 + ".") }
-        && (only.isEmpty || only.contains { TensorName(name).matches(pattern: $0) })
+    let names = model.runWeights.filter { name in
+      (only.isEmpty || only.contains { TensorName(name).matches(pattern: $0) })
     }
     guard !names.isEmpty else { throw ValidationError("no tensor that may be quantized has such a name") }
     if by == .tensor { return names.map { .init(name: $0, members: [$0]) } }

@@ -67,14 +67,7 @@ public struct SensitivityRun: Sendable {
   private static func component(_ name: String) -> String { String(name.prefix { $0 != "." }) }
 
   private func paint(_ trial: Model, _ components: Set<String>) throws -> Effects {
-    let start: StagedPainting.Start? =
-      components.contains("llm") || components.contains("queries")
-      ? .prompt
-      : components.contains("dit")
-        ? .features
-        : components.contains("unet") || components.contains("vae")
-          ? .decoder : nil
-    guard let start else { return [.features: 0, .latents: 0, .picture: 0] }
+    guard let start = StagedPainting.start(of: components) else { return [.features: 0, .latents: 0, .picture: 0] }
     var (features, latents, picture) = (ValueDifference(), ValueDifference(), 0.0)
     let all = try side(paintings.count) { try paintings[$0].make(trial, from: start, reusing: madePaintings[$0]) }
     for (made, reference) in zip(all, madePaintings) {
@@ -96,14 +89,12 @@ public struct SensitivityRun: Sendable {
 
   /// Mean divergence over all positions.
   private func read(_ trial: Model, _ components: Set<String>) throws -> Double {
-    guard components.contains("llm") || components.contains("vision") else { return 0 }
     let all = try side(readings.count) { number -> [Double] in
       let reference = madeReadings[number]
-      guard components.contains("llm") || readings[number].looks else {
+      guard readings[number].changes(with: components) else {
         return Array(repeating: 0, count: reference.logits.count / reference.width)
       }
-      let made = try readings[number].make(
-        trial, reusing: reference, looksAgain: components.contains("vision"))
+      let made = try readings[number].make(trial, reusing: reference, components: components)
       return reference.logits.withUnsafeBufferPointer { expected in
         made.logits.withUnsafeBufferPointer { found in
           stride(from: 0, to: found.count, by: made.width).map { row in

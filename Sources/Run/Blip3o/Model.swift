@@ -70,8 +70,15 @@ public final class Model: Sendable {
   }
 
   /// Names of the matrices and kernels that its family does not protect altogether.
-  public var quantizableWeights: [String] {
-    map.components.flatMap { component in
+  public var quantizableWeights: [String] { weights(of: map.components) }
+
+  /// Those of them that painting and answering use.
+  public var runWeights: [String] {
+    weights(of: map.components.filter { ["vision", "llm", "dit", "unet"].contains($0.name) })
+  }
+
+  private func weights(of components: [ModelMap.Component]) -> [String] {
+    components.flatMap { component in
       component.tensors.filter { tensor in
         source.tensors[tensor.number].info.shape.count >= 2
           && map.quantization.level(role: tensor.role, component: component.name) != .keep

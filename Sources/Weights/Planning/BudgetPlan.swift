@@ -5,7 +5,7 @@ import Quantization
 public struct BudgetPlan: Sendable {
   public let tensors: [PlannedTensor]
   /// Index into the options of each tensor.
-  public private(set) var choices: [Int]
+  public let choices: [Int]
   /// What a unit of each measure was counted as when the choice was made.
   let weights: Effects
 

@@ -11,6 +11,13 @@ public struct StagedPainting: Sendable {
     public static func < (a: Start, b: Start) -> Bool { a.rawValue < b.rawValue }
   }
 
+  /// Where a run begins that another model makes; nil where the components in which it differs take no part.
+  public static func start(of components: Set<String>) -> Start? {
+    if !components.isDisjoint(with: ["llm", "queries"]) { return .prompt }
+    if components.contains("dit") { return .features }
+    return components.isDisjoint(with: ["unet", "vae"]) ? nil : .decoder
+  }
+
   /// What a run has made on its way.
   public struct Made: Sendable {
     /// Hidden states at the queries, of the prompt and of the negative one.

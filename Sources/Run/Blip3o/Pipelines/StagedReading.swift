@@ -36,17 +36,22 @@ public struct StagedReading: Sendable {
     self.run = run
   }
 
-  /// Whether a picture is looked at.
-  public var looks: Bool { if case .question = subject { true } else { false } }
+  /// Whether a model that differs in some components reads otherwise: in words, or in how it sees a picture.
+  public func changes(with components: Set<String>) -> Bool {
+    if case .question = subject, Self.looksAgain(components) { return true }
+    return components.contains("llm")
+  }
+
+  private static func looksAgain(_ components: Set<String>) -> Bool { components.contains("vision") }
 
   /// - Parameters:
-  ///   - earlier: what another model has made of it, whose answer is read.
-  ///   - looksAgain: whether the picture is looked at by this model, rather than taken as it was seen.
-  public func make(_ model: Model, reusing earlier: Made? = nil, looksAgain: Bool = true) throws -> Made {
+  ///   - earlier: what another model has made of it, whose answer is read, and the picture as it has seen it.
+  ///   - components: in which the two models differ: the picture is looked at again where that may change what is seen.
+  public func make(_ model: Model, reusing earlier: Made? = nil, components: Set<String> = []) throws -> Made {
     let keeper = LogitsKeeper()
     let conversation = try Conversation(model, run: run, observers: [keeper])
     var (prompt, first) = try earlier.map { ($0.prompt, $0.first) } ?? begin(conversation)
-    if looksAgain, earlier != nil, case .question(let asked) = subject {
+    if Self.looksAgain(components), earlier != nil, case .question(let asked) = subject {
       prompt.pictures = try asked.prompt(with: [], in: conversation).prompt.pictures
     }
     try conversation.pass(prompt, logitsFrom: first)

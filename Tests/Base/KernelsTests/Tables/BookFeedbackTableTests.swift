@@ -106,4 +106,23 @@ import TestSupport
     for column in 32..<64 { values[columns + column] = 0 }
     expect(values, factors: 0.2, "not finite")
   }
+
+  /// Where nothing is passed on, columns are rounded as if each stood for itself, under scales of rows with room.
+  @Test(arguments: KernelTable.all, BookTableTests.Book.all) func withoutFactorsItIsTheWeightedSearch(
+    table: KernelTable, book: BookTableTests.Book
+  ) {
+    var generator = SeededGenerator(62)
+    for (rows, columns, segment, block) in Self.shapes {
+      let importance = generator.normals(columns).map { $0 * $0 + 0.01 }
+      let values = generator.normals(rows * columns)
+      let expected = Twin.quantizeBookStripe(
+        values, rows: rows, columns: columns, segment: segment, book.twin, importance: importance,
+        room: Twin.feedbackRoom, sums: start)
+      let found = found(
+        Elements(values), book.twin, rows: rows, columns: columns, segment: segment, stride: columns,
+        importance: importance, feedback(segment: segment, block: block, size: 0, &generator), by: table)
+      #expect(found.planes == expected.planes, "\(rows) x \(columns), \(segment), \(block)")
+      #expect(sameBits(found.sums, expected.sums), "\(rows) x \(columns), \(segment), \(block)")
+    }
+  }
 }

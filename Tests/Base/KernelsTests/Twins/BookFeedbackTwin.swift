@@ -72,9 +72,12 @@ private struct FeedbackRow {
 }
 
 extension Twin {
+  /// What the scale of a row is at first, beside that of the values as they were.
+  static let feedbackRoom: Float = 1.06
+
   /// Quantizes a stripe as ``quantizeBookStripe(_:rows:columns:segment:_:importance:sums:)`` does, but that columns behind
-  /// take up what a column has lost, as far as its block goes. The scale of a row is at first 1.06 times that of the values as
-  /// they were. Where a group would then take a scale that is over 10 % larger, the row is begun anew under that, or one half as
+  /// take up what a column has lost, as far as its block goes. The scale of a row is at first ``feedbackRoom`` times that of the
+  /// values as they were. Where a group would then take a scale that is over 10 % larger, the row is begun anew under that, or one half as
   /// large again as before if that is less: six times at most. Errors are counted against the values as they were.
   static func feedBackBookStripe(
     _ values: [Float], rows: Int, columns: Int, segment: Int, _ book: BookTwin, importance: [Float],
@@ -82,9 +85,7 @@ extension Twin {
   ) -> (planes: BookPlanes, sums: ck_error_sums) {
     let groups = groupsOfRow(columns: columns, segment: segment, width: book.group)
     let used = groups.enumerated().filter { $1.width > 0 }.map { (number: $0.offset, group: $0.element) }
-    var planes = BookPlanes(
-      codes: [UInt8](repeating: 0, count: groups.count / book.groupsOfTile * book.codeByteCount),
-      multiples: [UInt8](repeating: 0, count: groups.count * 16), rowScales: [UInt16](repeating: 0, count: 16))
+    var planes = BookPlanes(zerosOf: groups.count, book)
     var errors = [[ErrorPairs]](repeating: [], count: groups.count)
     for row in 0..<rows {
       let plain = tamedByTile(Array(values[row * columns..<(row + 1) * columns]), segment: segment)
@@ -92,7 +93,7 @@ extension Twin {
       let own = FeedbackRow(
         book: book, segment: segment, importance: importance, feedback: feedback, groups: used,
         values: plain.map { $0 * (1 / unit) })
-      var largest = own.largestScale * 1.06
+      var largest = own.largestScale * feedbackRoom
       var found: [FeedbackRow.Rounded] = []
       for _ in 1...6 {
         let rowScale = rowScale(atLeast: largest / Float(book.largestMultiple) * unit, book)

@@ -7,6 +7,17 @@ extension Twin {
     var multiples: [UInt8]
     var rowScales: [UInt16]
 
+    init(codes: [UInt8], multiples: [UInt8], rowScales: [UInt16]) {
+      (self.codes, self.multiples, self.rowScales) = (codes, multiples, rowScales)
+    }
+
+    /// A stripe of so many groups.
+    init(zerosOf groups: Int, _ book: BookTwin) {
+      codes = [UInt8](repeating: 0, count: groups / book.groupsOfTile * book.codeByteCount)
+      multiples = [UInt8](repeating: 0, count: groups * 16)
+      rowScales = [UInt16](repeating: 0, count: 16)
+    }
+
     mutating func write(_ found: [Int], of group: Group, row: Int, bits: Int) {
       for (offset, code) in found.enumerated() {
         let places = Twin.bookPlaces(row: row, column: group.place + offset, bits: bits)
@@ -34,15 +45,13 @@ extension Twin {
   }
 
   /// Quantizes a stripe `[rows, columns]`, row after row: scales are found freely, the largest of a row gives the
-  /// row's, and bytes are sought near what was found. Errors are added group after group, in each row after row.
+  /// row's, with `room` for more, and bytes are sought near what was found. Errors are added group after group, in each row after row.
   static func quantizeBookStripe(
     _ values: [Float], rows: Int, columns: Int, segment: Int, _ book: BookTwin, importance: [Float]?,
-    sums: ck_error_sums
+    room: Float = 1, sums: ck_error_sums
   ) -> (planes: BookPlanes, sums: ck_error_sums) {
     let groups = groupsOfRow(columns: columns, segment: segment, width: book.group)
-    var planes = BookPlanes(
-      codes: [UInt8](repeating: 0, count: groups.count / book.groupsOfTile * book.codeByteCount),
-      multiples: [UInt8](repeating: 0, count: groups.count * 16), rowScales: [UInt16](repeating: 0, count: 16))
+    var planes = BookPlanes(zerosOf: groups.count, book)
     var errors = [[ErrorPairs]](repeating: [], count: groups.count)
     for row in 0..<rows {
       let plain = tamedByTile(Array(values[row * columns..<(row + 1) * columns]), segment: segment)
@@ -56,7 +65,7 @@ extension Twin {
       }
       let choices = searches.map { $0.freeChoices() }
       let largest = choices.reduce(0) { max($0, BookSearchTwin.best(of: $1).scale.magnitude) }
-      let rowScale = rowScale(atLeast: largest / Float(book.largestMultiple) * unit, book)
+      let rowScale = rowScale(atLeast: largest * room / Float(book.largestMultiple) * unit, book)
       planes.rowScales[row] = narrowBF16(rowScale)
       for (number, group) in groups.enumerated() {
         let search = searches[number]
