@@ -58,7 +58,7 @@ class Muon(torch.optim.Optimizer):
 
 
 class Stage:
-    """A stage's state in WORK/NAME.pt: weights, their average, optimisers, steps and seconds of its own clock.
+    """A stage's state in WORK/NAME.pt: weights, their average, optimisers, steps and seconds of its own clock (:meth:`clock`).
 
     Groups of parameters learn by AdamW, those in `matrices` by Muon.
     """
@@ -78,6 +78,11 @@ class Stage:
     @property
     def groups(self):
         return [group for optimiser in self.optimisers for group in optimiser.param_groups]
+
+    @staticmethod
+    def clock():
+        """Seconds of the processor's time, by threads: what others do on the machine does not shorten a stage."""
+        return time.process_time() / torch.get_num_threads()
 
     @property
     def progress(self):
@@ -120,7 +125,7 @@ class Stage:
         """Trains until the clock is over. `losses(rng, stage)` gives a dictionary; its values are summed."""
         last, seen, begun, first = time.time(), [], time.time(), self.step
         while self.progress < 1:
-            start = time.time()
+            start = self.clock()
             rng = np.random.default_rng([self.seed, self.step])
             torch.manual_seed(self.seed * 1_000_003 + self.step)
             self.set_rates()
@@ -133,7 +138,7 @@ class Stage:
             self.step += 1
             self.update_average()
             seen.append({name: float(value.detach()) for name, value in parts.items()})
-            self.seconds += time.time() - start
+            self.seconds += self.clock() - start
             if time.time() - last > SAVE_EVERY:
                 self.report(seen, (self.step - first) / (time.time() - begun))
                 self.save()
