@@ -43,8 +43,12 @@ struct BudgetOptions: ParsableArguments {
   }
 
   /// Chooses encodings.
-  /// - Parameter options: what else is asked for; the recipe in it is replaced.
-  func plan(_ source: ModelSource, _ options: ConversionOptions) throws -> BudgetPlan {
+  /// - Parameters:
+  ///   - options: what else is asked for; the recipe in it is replaced.
+  ///   - note: told what should be known of the choice.
+  func plan(
+    _ source: ModelSource, _ options: ConversionOptions, note: (String) -> Void
+  ) throws -> BudgetPlan {
     let map = try ModelMap(source, family: options.family)
     let inputs: PlanInputs
     if let sensitivity {
@@ -56,6 +60,15 @@ struct BudgetOptions: ParsableArguments {
     } else {
       inputs = try PlanInputs(
         source, map, components: options.components, statistics: options.statistics, resources: options.resources)
+    }
+    if let first = inputs.unmeasured.first {
+      let count = inputs.unmeasured.count
+      note(
+        "\(count) tensor\(count == 1 ? " is" : "s are") not in the table and will stay as in the source, first '\(first)'"
+      )
+    }
+    if sensitivity == nil {
+      note("nothing was measured: roles and errors of the weights decide ('bantam sensitivity' measures)")
     }
     let planner = BudgetPlanner(inputs.tensors, measures: inputs.measures)
     if let maxKl { return try planner.plan(bound: maxKl, on: .divergence) }

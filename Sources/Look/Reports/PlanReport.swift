@@ -130,10 +130,11 @@ public struct PlanReport {
         .init("guide", "guide", rank: 1),
       ]
         + measures.map {
-          .init("effect_\($0.rawValue)", $0 == .divergence ? "KL" : $0.rawValue, fold: .highest, rank: 4)
+          .init("effect_\($0.rawValue)", Self.title($0), fold: .highest, rank: 4)
         }
         + [.init("why", "why", rank: 5)],
       order: .init(4, ascending: true), usualCount: 10)
+    let protected = protected
     let outcomes = Dictionary(outcomes.map { ($0.name, $0) }, uniquingKeysWith: { a, _ in a })
     let places = Dictionary(
       (budget?.tensors ?? []).enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { a, _ in a })
@@ -153,9 +154,27 @@ public struct PlanReport {
             place.flatMap { budget!.option($0).effects[measure] }.map { .error($0) } ?? .absent
           } + [
             .text(
-              place.map { budget!.worstMeasure($0).map { "costs most in \($0.rawValue)" } ?? "exact" } ?? "as asked")
+              place.map { budget!.worstMeasure($0).map { "costs most in \($0.rawValue)" } ?? "exact" }
+                ?? (protected.contains(name) ? "protected by its role" : "as asked"))
           ])
     }
     return table
+  }
+
+  private static func title(_ measure: Measure) -> String {
+    switch measure {
+    case .divergence: "KL"
+    case .weights: "counted"
+    default: measure.rawValue
+    }
+  }
+
+  /// Names of tensors that get no fewer than 8 bits because of their role.
+  private var protected: Set<String> {
+    Set(
+      plan.map.components.flatMap { component in
+        component.tensors.filter { plan.map.quantization.level(role: $0.role, component: component.name) == .int8 }
+          .map(\.name.text)
+      })
   }
 }

@@ -53,9 +53,12 @@ public final class Model: Sendable {
   /// A digest of its small tensors, norms and biases: two trainings of one architecture differ in them.
   public func fingerprint() throws -> String {
     let hash = SHA256()
-    for (number, tensor) in source.tensors.enumerated() where tensor.info.byteCount <= 1 << 14 {
-      let buffer = try AlignedBuffer(byteCount: tensor.info.byteCount)
-      try source.read(number, at: 0, into: buffer.bytes)
+    // In the order of their names: a folder and a native file of it hold one model.
+    for tensor in map.components.flatMap(\.tensors).sorted(by: { $0.name.text < $1.name.text }) {
+      let info = source.tensors[tensor.number].info
+      guard info.byteCount <= 1 << 14 else { continue }
+      let buffer = try AlignedBuffer(byteCount: info.byteCount)
+      try source.read(tensor.number, at: 0, into: buffer.bytes)
       hash.update(UnsafeRawBufferPointer(buffer.bytes))
     }
     return hash.finish().description

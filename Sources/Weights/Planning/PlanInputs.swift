@@ -8,6 +8,8 @@ import Tensors
 /// known.
 public struct PlanInputs: Sendable {
   public let tensors: [PlannedTensor]
+  /// Names of those that would be among them if a table had a row for them: they stay as they are.
+  public let unmeasured: [String]
   /// Measures that count, by the table or without one.
   public let measures: [Measure]
 
@@ -22,7 +24,9 @@ public struct PlanInputs: Sendable {
     _ source: ModelSource, _ map: ModelMap, components: [String]?, table: SensitivityTable, path: String
   ) throws {
     let effects = table.effects()
-    tensors = try Self.candidates(source, map, components).compactMap { candidate in
+    let candidates = try Self.candidates(source, map, components)
+    unmeasured = candidates.map(\.tensor.name.text).filter { effects[$0] == nil }
+    tensors = candidates.compactMap { candidate in
       effects[candidate.tensor.name.text].map { known in
         candidate.planned(source) { known[$0] }
       }
@@ -49,6 +53,7 @@ public struct PlanInputs: Sendable {
       }
     }
     measures = [.weights]
+    unmeasured = []
   }
 
   private struct Candidate {
