@@ -199,7 +199,7 @@ let package = Package(
       "Conversion",
       [
         "TestSupport", "Tensors", "Kernels", "Encodings", "JSONText", "Checkpoints", "BantamArchive",
-        "ModelSources", "Quantization", "Conversion", "Exports", "Comparison", "SampleSupport",
+        "ModelSources", "Quantization", "InputStatistics", "Conversion", "Exports", "Comparison", "SampleSupport",
       ], fixtures: .inPlace),
     Floor.weights.tests(
       "Exports",
@@ -218,7 +218,7 @@ let package = Package(
       "Blip3o",
       [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "Tokenization", "ModelSources",
-        "Quantization", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
+        "Quantization", "InputStatistics", "Conversion", "NetworkRuntime", "Observation", "Networks", "Blip3o",
       ], fixtures: .copied),
     Floor.look.tests(
       "Comparison", ["TestSupport", "Tensors", "Kernels", "ModelSources", "Observation", "Comparison"]),

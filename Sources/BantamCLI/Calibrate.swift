@@ -67,7 +67,7 @@ struct Calibrate: ParsableCommand {
     var run = RunOptions(
       threadCount: work.effort.threads ?? RunOptions.defaultThreadCount, mode: work.compute.compute ?? .f32,
       progress: { meter.show($0) })
-    subjects.pixels.apply(to: &run)
+    subjects.data.pixels.apply(to: &run)
     let model = try Model(path: self.model)
     try OutputFile.check(output, form: .safetensors)
     if model.isQuantized, !work.quiet {
@@ -77,7 +77,8 @@ struct Calibrate: ParsableCommand {
     let candidate = try given.candidate(model, path: self.model, run)
     try EvidenceComparison.check(candidate)
     let calibrator = Calibrator(
-      weights: Set(model.quantizableWeights), logitsPath: PaintingRun.outline.logitsPath, blockColumns: block,
+      weights: Set(model.quantizableWeights), logitsPath: PaintingRun.outline.logitsPath,
+      blockColumns: { [block] _ in block },
       pictureWeight: Float(pictureWeight), threadCount: run.threadCount)
     for subject in candidate.subjects {
       meter.begin(candidate.name, subject, of: candidate.subjects.count)
@@ -100,8 +101,8 @@ struct Calibrate: ParsableCommand {
       "block": .int(block), "picture_weight": .double(pictureWeight),
       "steps": .int(options.steps), "decoder_steps": .int(options.decoderSteps),
       "guidance": .double(Double(options.guidance)), "size": options.size.map { .int($0) } ?? .null,
-      "negative": .string(options.negativePrompt), "context": .int(subjects.context),
-      "max_tokens": .int(subjects.maxTokens),
+      "negative": .string(options.negativePrompt), "context": .int(subjects.data.context),
+      "max_tokens": .int(subjects.data.maxTokens),
     ])
   }
 }

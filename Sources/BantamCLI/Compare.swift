@@ -87,7 +87,7 @@ struct Compare: ParsableCommand {
     let meter = CompareMeter(isShown: !effort.quiet)
     var run = RunOptions(
       threadCount: effort.threads ?? RunOptions.defaultThreadCount, progress: { meter.show($0) })
-    subjects.pixels.apply(to: &run)
+    subjects.data.pixels.apply(to: &run)
     // What cannot be is told before the work: of models, modes, and where things are to be written.
     let candidates = try models.flatMap { path in
       let model = try Model(path: path)

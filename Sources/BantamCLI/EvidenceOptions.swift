@@ -11,6 +11,22 @@ struct EvidenceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Prompts to paint, one a line.", valueName: "file"))
   var prompts: String?
 
+  @OptionGroup var data: DataOptions
+
+  func validate() throws {
+    guard prompts != nil || data.isGiven else {
+      throw ValidationError("give --prompts, --images or --text, or several of them")
+    }
+  }
+
+  /// - Throws: ``FileError``, ``PictureError``; a usage error where a file holds nothing.
+  func read(_ options: GenerationOptions, noise: Noise.Given, quiet: Bool) throws -> EvidenceInputs {
+    try data.read(prompts: prompts, options, noise: noise, quiet: quiet)
+  }
+}
+
+/// Texts and pictures, and how they are read.
+struct DataOptions: ParsableArguments {
   @Option(help: "Pictures a prompt, of seeds one behind the other.")
   var seeds = 1
 
@@ -31,17 +47,19 @@ struct EvidenceOptions: ParsableArguments {
 
   @OptionGroup var pixels: PixelOptions
 
+  var isGiven: Bool { images != nil || text != nil }
+
   func validate() throws {
-    guard prompts != nil || images != nil || text != nil else {
-      throw ValidationError("give --prompts, --images or --text, or several of them")
-    }
     guard (1...10_000).contains(seeds) else { throw ValidationError("--seeds takes a number from 1 to 10000") }
     guard (1...100_000).contains(maxTokens) else { throw ValidationError("--max-tokens is 1 to 100000") }
     guard (2...100_000).contains(context) else { throw ValidationError("--context is 2 to 100000") }
   }
 
+  /// - Parameter prompts: a file of prompts.
   /// - Throws: ``FileError``, ``PictureError``; a usage error where a file holds nothing.
-  func read(_ options: GenerationOptions, noise: Noise.Given, quiet: Bool) throws -> EvidenceInputs {
+  func read(
+    prompts: String?, _ options: GenerationOptions, noise: Noise.Given, quiet: Bool
+  ) throws -> EvidenceInputs {
     var inputs = EvidenceInputs(options: options, noise: noise, maxTokens: maxTokens, context: context)
     inputs.texts = try text.map { try Self.documents(Self.lines($0)) } ?? []
     inputs.questions = try images.map { try questions($0, quiet: quiet) } ?? []

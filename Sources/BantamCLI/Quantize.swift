@@ -20,12 +20,17 @@ struct Quantize: ParsableCommand {
       With --budget, --bits or --max-kl the encodings are chosen, tensor by tensor: by what each tensor's errors do to the results,
       as 'bantam sensitivity' has measured it. --dry-run tells what is predicted, --save-recipe keeps the choice.
 
+      With --statistics or --calibrate-with, rounding is guided by what matrices are multiplied with. --calibrate-with runs the model
+      while it is quantized: each layer is solved for inputs that those before it make as they are by then, and with moments of all
+      columns together. What is solved is kept in OUTPUT.solved until the file is whole: a run that was stopped goes on there.
+
       EXAMPLES
         bantam quantize BLIP3o-Model-8B -o 8b-4bit.bantam --encoding book4
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --encoding 'unet.*=even8' --keep 'dit.layers.0.*'
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --dry-run
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --recipe mine.json
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --statistics 8b.statistics.safetensors
+        bantam quantize BLIP3o-Model-8B -o 8b.bantam --encoding book4 --calibrate-with prompts.txt --steps 8 --decoder-steps 4
         bantam quantize BLIP3o-Model-8B -o 8b.bantam --budget 6GiB --sensitivity 8b.sensitivity.json --statistics 8b.statistics.safetensors
       """)
 
@@ -59,6 +64,8 @@ struct Quantize: ParsableCommand {
       valueName: "file"))
   var statistics: String?
 
+  @OptionGroup var solving: SolvingOptions
+
   @OptionGroup var budget: BudgetOptions
 
   @Flag(
@@ -85,14 +92,19 @@ struct Quantize: ParsableCommand {
 
   /// Tensors that data could guide less far than others.
   private static func notes(_ outcomes: [TensorOutcome]) -> [String] {
-    [
-      (.none, "the statistics have not seen the inputs of"),
-      (.weighted, "columns count by their squares alone, without feedback, in"),
-    ].compactMap { (depth: StatisticsFile.Depth, text: String) in
-      let found = outcomes.filter { $0.fellShort && $0.depth == depth }
+    func note(_ text: String, _ found: [TensorOutcome]) -> String? {
       guard let first = found.first else { return nil }
       return "\(text) \(found.count) tensor\(found.count == 1 ? "" : "s"), first '\(first.name)'"
     }
+    let short = outcomes.filter(\.fellShort)
+    return [
+      note("no data has reached the inputs of", short.filter { $0.depth == .none }),
+      note(
+        "columns count by their squares alone, without feedback, in", short.filter { $0.depth == .weighted }),
+      note(
+        "columns that go together too closely were told apart by more damping than usual in",
+        outcomes.filter { $0.raisedDamping != nil }),
+    ].compactMap(\.self)
   }
 
   private func resolvedRecipe() throws -> QuantizationRecipe {
@@ -115,6 +127,9 @@ struct Quantize: ParsableCommand {
   }
 
   func validate() throws {
+    guard statistics == nil || !solving.isGiven else {
+      throw ValidationError("--calibrate-with makes its own statistics: give no --statistics beside it")
+    }
     guard !budget.isGiven || encoding.isEmpty && keep.isEmpty && recipe == nil else {
       throw ValidationError("a budget chooses all encodings: give no --encoding, --keep or --recipe beside it")
     }
@@ -128,7 +143,8 @@ struct Quantize: ParsableCommand {
     options.statistics = try statistics.map { try StatisticsFile(path: $0) }
     let source = try ModelSource(path: source)
     try OutputFile.check(output, form: .bantam)
-    let chosen = budget.isGiven ? try budget.plan(source, options) : nil
+    let chosen =
+      budget.isGiven ? try budget.plan(source, options) { if !work.quiet { Terminal.say("note: \($0)") } } : nil
     if let chosen {
       recipe = chosen.recipe
       options.recipe = recipe
@@ -147,13 +163,19 @@ struct Quantize: ParsableCommand {
     if let saveRecipe {
       try AtomicOutputFile(path: saveRecipe).commit(Array((recipe.json.text(indent: 2) + "\n").utf8))
     }
-    if chosen != nil, budget.sensitivity == nil, !work.quiet {
-      Terminal.say("note: nothing was measured: roles and errors of the weights decide ('bantam sensitivity' measures)")
-    }
     if dryRun { return report.show(PlanReport(plan, output, budget: chosen).document) }
+    if statistics != nil || solving.isGiven {
+      options.solved = try solving.solved(plan, options, model: source.path, output, work)
+      plan = try ConversionPlan(source: source, options: options)
+    }
     let (resources, meter) = work.resources("quantize", total: plan.inputByteCount)
     plan.resources = resources
-    let outcomes = try Converter.run(plan, to: output)
+    let outcomes: [TensorOutcome]
+    do { outcomes = try Converter.run(plan, to: output) } catch {
+      if let solved = options.solved { SolvingOptions.leave(solved, after: error, quiet: work.quiet) }
+      throw error
+    }
+    options.solved?.remove()
     meter.finish()
     let seconds = meter.seconds
     let quality = try QualityReport(Inspection(path: output))

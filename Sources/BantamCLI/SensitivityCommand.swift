@@ -74,7 +74,7 @@ struct SensitivityCommand: ParsableCommand {
     let file = try statistics.map { try StatisticsFile(path: $0) }
     var run = RunOptions(
       threadCount: work.effort.threads ?? RunOptions.defaultThreadCount, mode: work.compute.compute ?? .f32)
-    subjects.pixels.apply(to: &run)
+    subjects.data.pixels.apply(to: &run)
     let groups = try self.groups(model)
     let resources = Resources(threadCount: run.threadCount)
     try given.candidate(model, path: self.model, run).subjects.forEach { try $0.run(nil).check() }

@@ -38,6 +38,17 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
 
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+  /// - Parameter text: as ``description`` gives it; nil for any other.
+  public init?(hexadecimal text: String) {
+    let digits = Array(text.utf8)
+    guard digits.count == 64 else { return nil }
+    let bytes = stride(from: 0, to: 64, by: 2).compactMap {
+      UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+    }
+    guard bytes.count == 32 else { return nil }
+    self.bytes = bytes
+  }
+
   /// 64 hexadecimal digits.
   public var description: String {
     let digits = Array("0123456789abcdef".utf8)

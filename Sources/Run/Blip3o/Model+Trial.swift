@@ -25,6 +25,11 @@ extension Model {
 }
 
 extension Model {
+  /// The same model with some matrices as they were solved.
+  func replacing(_ trials: [String: TrialEncoding]) -> Model {
+    Model(self, substitutes: substitutes.merging(trials) { $1 })
+  }
+
   /// The relative error of matrices in each encoding that takes them, by names; see ``TrialEncoding``.
   public func trialErrors(
     _ names: [String], _ encodings: [any Encoding], statistics: StatisticsFile?, resources: Resources

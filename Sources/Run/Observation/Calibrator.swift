@@ -7,7 +7,7 @@ public final class Calibrator: Observer {
   public private(set) var moments: [String: InputMoments] = [:]
   private let wanted: Set<String>
   private let paths: Set<String>
-  private let blockColumns: Int
+  private let blockColumns: @Sendable (_ columns: Int) -> Int
   private let pictureWeight: Float
   private let threadCount: Int
   private var isPicture: [Bool] = []
@@ -15,10 +15,11 @@ public final class Calibrator: Observer {
   /// - Parameters:
   ///   - weights: names of the matrices that are wanted.
   ///   - logitsPath: the operation that makes logits, which may do so with a matrix that bears another name.
-  ///   - blockColumns: columns whose products with each other are summed; 0 for squares alone.
+  ///   - blockColumns: of a matrix of so many columns those whose products with each other are summed; 0 for squares alone.
   ///   - pictureWeight: what rows count that stand for pieces of pictures, where words are read as well: there are many more of them.
   public init(
-    weights: Set<String>, logitsPath: String?, blockColumns: Int, pictureWeight: Float, threadCount: Int
+    weights: Set<String>, logitsPath: String?, blockColumns: @escaping @Sendable (_ columns: Int) -> Int,
+    pictureWeight: Float, threadCount: Int
   ) {
     wanted = weights
     paths = Set(weights.map { $0.hasSuffix(".weight") ? String($0.dropLast(7)) : $0 } + [logitsPath ?? ""])
@@ -36,7 +37,7 @@ public final class Calibrator: Observer {
       operation.kind == .linear || operation.kind == .convolution
     else { return }
     guard input.nonFiniteCount == 0 else { throw StatisticsError.nonFinite(name: operation.path) }
-    let held = try moments[name] ?? InputMoments(columns: input.channels, blockColumns: blockColumns)
+    let held = try moments[name] ?? InputMoments(columns: input.channels, blockColumns: blockColumns(input.channels))
     moments[name] = held
     // The pictures' own tower has nothing but pictures, and other rows.
     let isMixed = isPicture.count == input.rowCount && isPicture.contains(false)

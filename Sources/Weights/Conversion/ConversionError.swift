@@ -7,6 +7,10 @@ public enum ConversionError: ReportingError, Equatable {
   case nameTooLong(name: String)
   /// The index of the output would be over its limit.
   case tooManyTensors(path: String)
+  /// A tensor is not the one that was solved before the work was stopped.
+  case sourceChanged(path: String, name: String, folder: String)
+  /// What was solved before belongs to another output of the same name.
+  case otherWork(folder: String)
 
   public var report: ErrorReport {
     switch self {
@@ -21,6 +25,14 @@ public enum ConversionError: ReportingError, Equatable {
       ErrorReport(
         .badData, at: path, "holds more tensors and names than an index may",
         expected: "at most \(Limits.archiveIndexByteCount) bytes")
+    case .sourceChanged(let path, let name, let folder):
+      ErrorReport(
+        .badData, at: path, "'\(name)' has changed since it was solved",
+        hint: "Remove the folder '\(folder)' and start again")
+    case .otherWork(let folder):
+      ErrorReport(
+        .cannotCreate, at: folder, "keeps tensors of work with other options, data or another model that was stopped",
+        hint: "The command that made them goes on behind them; remove the folder to begin anew")
     }
   }
 }

@@ -22,6 +22,8 @@ public struct ConversionOptions: Sendable {
   public var allowsRequantizing = false
   /// What runs say of the inputs of matrices; nil: weights alone decide.
   public var statistics: StatisticsFile?
+  /// Where tensors are kept that data has guided, until the output is whole; those that are there are taken from it.
+  public var solved: SolvedTensors?
   /// Layout of the planes for a matrix of a given element width; nil is row-major.
   public var layout: (@Sendable (TensorInfo) -> TileLayout?)?
   public var resources: Resources
@@ -54,6 +56,7 @@ public struct ConversionPlan: Sendable {
   /// How each tensor is quantized, nil where it is not.
   let encodings: [(any Encoding)?]
   let statistics: StatisticsFile?
+  let solved: SolvedTensors?
   /// Bytes of payload that are read.
   public let inputByteCount: Int
 
@@ -131,6 +134,7 @@ public struct ConversionPlan: Sendable {
     resources = options.resources
     self.leftOut = leftOut
     statistics = options.statistics
+    solved = options.solved
     sourceNumbers = planner.numbers
     encodings = planner.encodings
     inputByteCount = planner.inputByteCount
@@ -224,7 +228,8 @@ private struct TensorPlanner {
     let (name, first) = (tensor.name, source.firstEncoding(tensor.number))
     if let encoding {
       return (encoding.solver?.method ?? encoding.name)
-        + (encoding.solver?.takesGuide == true && options.statistics?.hasSeen(name.text) == true
+        + (encoding.solver?.takesGuide == true
+          && (options.statistics?.hasSeen(name.text) == true || options.solved?.isGuided(name.text) == true)
           ? ", guided by statistics of its inputs" : "")
         + (first.map { "; of values " + DecodedFrom.text($0) } ?? "")
     }

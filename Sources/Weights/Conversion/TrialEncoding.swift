@@ -14,6 +14,12 @@ public struct TrialEncoding: Sendable {
   /// weights where there are no such inputs.
   public let relativeError: Double
 
+  init(_ matrix: EncodedMatrix, owner: any Sendable, relativeError: Double) {
+    self.matrix = matrix
+    self.owner = owner
+    self.relativeError = relativeError
+  }
+
   /// - Returns: nil where the encoding does not take the tensor.
   /// - Throws: ``StatisticsError``, or what reading the source throws.
   public init?(
@@ -70,7 +76,7 @@ public struct TrialEncoding: Sendable {
     guard let solver = encoding.solver, let shape = encoding.shape(forWriting: source.tensors[tensor.number].info)
     else { return nil }
     let name = tensor.name.text
-    let guide = solver.takesGuide ? try statistics?.guide(name, shape).0 : nil
+    let guide = solver.takesGuide ? try statistics?.guide(name, shape).guide : nil
     let meter = try statistics.flatMap { try OutputMeter($0, name, shape) }
     let encoder = TensorEncoder(
       source, tensor.number, encoding, guide: guide, meter: meter, resources: resources)

@@ -19,4 +19,18 @@ public struct MomentBlocks: Sendable, Equatable {
 
   /// Where row `row` of a triangle begins, at its diagonal.
   static func rowStart(_ row: Int, size: Int) -> Int { row * size - row * (row - 1) / 2 }
+
+  /// A triangle as the whole matrix, `[size, size]`.
+  static func symmetric(_ triangle: [Double], size: Int) -> [Double] {
+    var matrix = [Double](repeating: 0, count: size * size)
+    var place = 0
+    for row in 0..<size {
+      for column in row..<size {
+        matrix[row * size + column] = triangle[place]
+        matrix[column * size + row] = triangle[place]
+        place += 1
+      }
+    }
+    return matrix
+  }
 }

@@ -28,14 +28,14 @@ public final class OutputMeter: Sendable {
 
   /// - Returns: nil where the inputs were never seen.
   /// - Throws: ``StatisticsError/otherWidth(path:name:expected:found:)``.
-  public init?(_ file: StatisticsFile, _ name: String, _ shape: EncodedShape) throws {
-    guard let entry = file.entry(name), entry.rowCount > 0 else { return nil }
-    try file.check(entry, shape)
+  public init?(_ sums: any InputSums, _ name: String, _ shape: EncodedShape) throws {
+    guard let entry = sums.entry(name), entry.rowCount > 0 else { return nil }
+    try sums.check(entry, shape)
     self.shape = shape
     let scale = 1 / Double(entry.rowCount)
     let isWhole = shape.matrix.taps == 1 || shape.order == .tapMajor
     // Taps in the source's order lie side by side.
-    let diagonal = try file.squares(entry).map { $0 * scale }
+    let diagonal = try sums.squares(entry).map { $0 * scale }
     squares = isWhole ? diagonal : diagonal.flatMap { Array(repeating: $0, count: shape.matrix.taps) }
     guard isWhole, entry.blocks.blockColumns > 0 else {
       (ranges, panels) = ([], nil)
@@ -51,7 +51,7 @@ public final class OutputMeter: Sendable {
     let values = panels.bytes.assumingMemoryBound(to: Float.self).baseAddress!
     var place = 0
     for range in ranges {
-      let moments = try file.moments(entry, range)
+      let moments = try sums.moments(entry, range)
       for first in stride(from: 0, to: range.count, by: width) {
         for row in 0..<first + width {
           for column in 0..<width {

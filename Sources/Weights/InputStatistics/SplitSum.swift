@@ -12,4 +12,11 @@ enum SplitSum {
       low[index] += ((term - coarse) * 0x1p44).rounded(.towardZero) * 0x1p-44
     }
   }
+
+  /// Pairs as plain numbers.
+  /// - Parameter pair: `[2, n]`.
+  static func totals(_ pair: [Double]) -> [Double] {
+    let count = pair.count / 2
+    return (0..<count).map { pair[$0] + pair[count + $0] }
+  }
 }

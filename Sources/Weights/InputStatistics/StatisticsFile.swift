@@ -5,7 +5,7 @@ import ModelSources
 import Tensors
 
 /// Statistics of a model's inputs, read from their file matrix by matrix. Format: formats/statistics.md.
-public final class StatisticsFile: Sendable {
+public final class StatisticsFile: InputSums {
   public let path: String
   public let settings: StatisticsSettings
   /// Weights that have statistics, in the order of their names.
@@ -108,16 +108,6 @@ public final class StatisticsFile: Sendable {
 
   public func entry(_ name: String) -> Entry? { places[name].map { entries[$0] } }
 
-  /// Whether inputs of a matrix were seen.
-  public func hasSeen(_ name: String) -> Bool { (entry(name)?.rowCount ?? 0) > 0 }
-
-  /// Bytes at the peak for the guide of a matrix and the errors of its outputs.
-  package func guideByteCount(_ name: String, rows: Int) -> Int {
-    guard let blocks = entry(name)?.blocks else { return 0 }
-    let squares = blocks.ranges.map { $0.count * $0.count }
-    return 8 * squares.reduce(0, +) + 40 * (squares.max() ?? 0) + 8 * rows * blocks.columns
-  }
-
   /// Sums of squares by column.
   public func squares(_ entry: Entry) throws -> [Double] { try sums("\(entry.name)/squares") }
 
@@ -129,17 +119,7 @@ public final class StatisticsFile: Sendable {
   /// A block as a symmetric matrix, `[size, size]`.
   public func moments(_ entry: Entry, _ range: Range<Int>) throws -> [Double] {
     let triangle = try sums("\(entry.name)/moments.\(range.lowerBound)")
-    let size = range.count
-    var matrix = [Double](repeating: 0, count: size * size)
-    var place = 0
-    for row in 0..<size {
-      for column in row..<size {
-        matrix[row * size + column] = triangle[place]
-        matrix[column * size + row] = triangle[place]
-        place += 1
-      }
-    }
-    return matrix
+    return MomentBlocks.symmetric(triangle, size: range.count)
   }
 
   /// A digest of all sums of squares.
@@ -159,11 +139,7 @@ public final class StatisticsFile: Sendable {
     return pair
   }
 
-  private func sums(_ name: String) throws -> [Double] {
-    let pair = try pair(name)
-    let count = pair.count / 2
-    return (0..<count).map { pair[$0] + pair[count + $0] }
-  }
+  private func sums(_ name: String) throws -> [Double] { SplitSum.totals(try pair(name)) }
 
   private func values<Value>(_ name: String, count: Int, zero: Value) throws -> [Value] {
     var values = [Value](repeating: zero, count: count)

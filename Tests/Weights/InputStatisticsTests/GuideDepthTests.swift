@@ -35,21 +35,21 @@ import TestSupport
   @Test func momentsFeedErrorsBack() throws {
     let folder = TemporaryFolder()
     let file = try file(100, folder)
-    let (guide, depth) = try file.guide("w", matrix(16, 100))
+    let (guide, depth, _) = try file.guide("w", matrix(16, 100))
     #expect(depth == (hasLAPACK ? .feedback : .weighted))
     #expect((guide?.feedback != nil) == hasLAPACK && guide?.importance.count == 100)
     // A matrix narrower than a block has one block of all its columns.
     let narrow = try self.file(5, TemporaryFolder())
-    #expect(try narrow.guide("w", matrix(16, 5)).1 == depth)
+    #expect(try narrow.guide("w", matrix(16, 5)).depth == depth)
   }
 
   @Test func lessMayBeWanted() throws {
     let folder = TemporaryFolder()
     let file = try file(100, folder)
-    let (guide, depth) = try file.guide("w", matrix(16, 100), wanted: .weighted)
+    let (guide, depth, _) = try file.guide("w", matrix(16, 100), wanted: .weighted)
     #expect(depth == .weighted && guide?.feedback == nil)
     #expect(try guide?.importance == counted(file))
-    let (none, nothing) = try file.guide("w", matrix(16, 100), wanted: .none)
+    let (none, nothing, _) = try file.guide("w", matrix(16, 100), wanted: .none)
     #expect(none == nil && nothing == .none)
   }
 
@@ -64,7 +64,7 @@ import TestSupport
     ]
     let folder = TemporaryFolder()
     let file = try StatisticsFile(path: folder.write(made.bytesOfFile, to: "s.safetensors"))
-    let (guide, depth) = try file.guide("w", matrix(16, 4))
+    let (guide, depth, _) = try file.guide("w", matrix(16, 4))
     #expect(depth == .weighted && guide?.feedback == nil)
     // A column that was never other than zero counts a little.
     #expect(guide?.importance == [2, 0.5, 1e-3, 1.5])
@@ -75,13 +75,13 @@ import TestSupport
     let (wide, few) = (try kernel(channels: 48), try kernel(channels: 8))
     #expect(wide.order == .tapMajor && few.order == .source)
     let file = try file(48, TemporaryFolder())
-    let (guide, depth) = try file.guide("w", wide)
+    let (guide, depth, _) = try file.guide("w", wide)
     #expect(depth == (hasLAPACK ? .feedback : .weighted))
     let importance = try #require(guide).importance
     #expect(importance.count == 9 * 48)
     for tap in 1..<9 { #expect(importance[tap * 48..<(tap + 1) * 48].elementsEqual(importance[..<48]), "tap \(tap)") }
     let narrow = try self.file(8, TemporaryFolder())
-    let (beside, reached) = try narrow.guide("w", few)
+    let (beside, reached, _) = try narrow.guide("w", few)
     #expect(reached == .weighted && beside?.feedback == nil)
     #expect(try beside?.importance == counted(narrow).flatMap { Array(repeating: $0, count: 9) })
   }
@@ -97,24 +97,24 @@ import TestSupport
     ]
     let folder = TemporaryFolder()
     let file = try StatisticsFile(path: folder.write(made.bytesOfFile, to: "s.safetensors"))
-    let (guide, depth) = try file.guide("w", matrix(16, 2))
+    let (guide, depth, _) = try file.guide("w", matrix(16, 2))
     #expect(depth == .weighted && guide?.importance == [1, 1])
   }
 
   @Test func whatWasNeverSeenGuidesNothing() throws {
     let file = try file(40, TemporaryFolder())
-    let (guide, depth) = try file.guide("other", matrix(16, 40))
+    let (guide, depth, _) = try file.guide("other", matrix(16, 40))
     #expect(guide == nil && depth == .none && !file.hasSeen("other") && file.hasSeen("w"))
     // Counted, but without a row.
     var made = HandMadeStatistics()
     made = made.replacing("w/count", by: HandMadeStatistics.zeros("w/count", "I64", [1]))
     let folder = TemporaryFolder()
     let empty = try StatisticsFile(path: folder.write(made.bytesOfFile, to: "s.safetensors"))
-    let (none, reached) = try empty.guide("w", matrix(16, 40))
+    let (none, reached, _) = try empty.guide("w", matrix(16, 40))
     #expect(none == nil && reached == .none && !empty.hasSeen("w"))
     // Zeros alone say nothing either.
     let zeros = try StatisticsFile(path: folder.write(HandMadeStatistics().bytesOfFile, to: "z.safetensors"))
-    #expect(try zeros.guide("w", matrix(16, 40), wanted: .weighted).1 == .none)
+    #expect(try zeros.guide("w", matrix(16, 40), wanted: .weighted).depth == .none)
   }
 
   @Test func theWidthOfAnotherMatrixIsTold() throws {

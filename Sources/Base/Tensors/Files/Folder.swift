@@ -31,6 +31,12 @@ public enum Folder {
     }
   }
 
+  /// Removes files of a folder, and the folder itself where nothing else is in it. What cannot be removed stays.
+  public static func remove(_ path: String, files isMeant: (String) -> Bool) {
+    for name in (try? names(in: path)) ?? [] where isMeant(name) { unlink(join(path, name)) }
+    rmdir(path)
+  }
+
   /// Whether a folder stands at `path`, following links.
   public static func exists(_ path: String) -> Bool {
     var status = stat()

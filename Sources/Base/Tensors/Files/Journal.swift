@@ -1,14 +1,16 @@
 import Glibc
 
 /// Lines of a work in progress, each on the disk before the next is begun: a work that was stopped goes on behind the last.
-public final class Journal {
+public final class Journal: Sendable {
   public let path: String
   private let descriptor: Int32
 
   /// Opens what is there, or begins anew where its first line is another.
   /// - Parameter head: what the work is; its lines count only for the same.
   /// - Returns: the lines behind the head that are whole.
+  /// - Throws: ``FileError``, where another process is at the work too.
   public static func open(path: String, head: String) throws(FileError) -> (journal: Journal, lines: [String]) {
+    let journal = try Journal(path: path)
     var bytes: [UInt8] = []
     if Folder.hasFile(path) { bytes = try ReadableFile(path: path).contents() }
     let end = UInt8(ascii: "\n")
@@ -18,7 +20,6 @@ public final class Journal {
       String(decoding: $0, as: UTF8.self)
     }
     let isSame = lines.first == head
-    let journal = try Journal(path: path)
     try journal.cut(to: isSame ? bytes.count : 0)
     if !isSame { try journal.append(head) }
     return (journal, isSame ? Array(lines.dropFirst()) : [])
@@ -28,6 +29,17 @@ public final class Journal {
     self.path = path
     descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw .cannotCreate(path: path, code: errno, reason: "the journal cannot be created") }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw .badOutput(path: path, reason: "is the journal of a work that another process is at")
+    }
+  }
+
+  /// The first line of a journal that is there; nil where there is none, or it is not whole.
+  public static func head(of path: String) -> String? {
+    guard let bytes = try? ReadableFile(path: path).contents(), let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
+    else { return nil }
+    return String(decoding: bytes[..<end], as: UTF8.self)
   }
 
   deinit { close(descriptor) }

@@ -42,9 +42,14 @@ public struct StagedPainting: Sendable {
     self.run = run
   }
 
-  /// - Parameter earlier: what another model has made of it; its noise is taken, and all that comes before `start`.
-  public func make(_ model: Model, from start: Start = .prompt, reusing earlier: Made? = nil) throws -> Made {
-    let pipeline = try TextToImage(model, options, run: run, noise: earlier?.noise ?? noise)
+  /// - Parameters:
+  ///   - earlier: what another model has made of it; its noise is taken, and all that comes before `start`.
+  ///   - end: the last part that is run.
+  public func make(
+    _ model: Model, from start: Start = .prompt, through end: Start = .decoder, reusing earlier: Made? = nil,
+    observers: [any Observer] = []
+  ) throws -> Made {
+    let pipeline = try TextToImage(model, options, run: run, noise: earlier?.noise ?? noise, observers: observers)
     let dit = try model.dit()
     let condition = try pipeline.startNoise("dit.noise.cond", dit)
     let negativeNoise = try pipeline.startNoise("dit.noise.negative", dit)
@@ -52,17 +57,20 @@ public struct StagedPainting: Sendable {
     var hidden = earlier?.hidden ?? []
     if start <= .prompt || hidden.isEmpty { hidden = try pipeline.hiddenStates(prompt) }
     var features = earlier.map { ($0.features, $0.negative) } ?? ([], [])
-    if start <= .features || features.0.isEmpty {
+    if end >= .features, start <= .features || features.0.isEmpty {
       features.0 = try pipeline.features("cond", hidden[0], dit, condition)
       features.1 = try pipeline.features("negative", hidden[1], dit, negativeNoise)
+    }
+    let noise = [
+      "dit.noise.cond": condition, "dit.noise.negative": negativeNoise, "decoder.noise": startLatents.values,
+    ]
+    guard end == .decoder else {
+      return Made(hidden: hidden, features: features.0, negative: features.1, latents: [], picture: [], noise: noise)
     }
     let latents = try pipeline.latents(features.0, features.1, startLatents)
     return Made(
       hidden: hidden, features: features.0, negative: features.1, latents: latents,
-      picture: try pipeline.decoded(latents) { $0.values.map { min(max($0 / 2 + 0.5, 0), 1) } },
-      noise: [
-        "dit.noise.cond": condition, "dit.noise.negative": negativeNoise, "decoder.noise": startLatents.values,
-      ])
+      picture: try pipeline.decoded(latents) { $0.values.map { min(max($0 / 2 + 0.5, 0), 1) } }, noise: noise)
   }
 }
 

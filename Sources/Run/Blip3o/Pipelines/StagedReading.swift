@@ -47,9 +47,11 @@ public struct StagedReading: Sendable {
   /// - Parameters:
   ///   - earlier: what another model has made of it, whose answer is read, and the picture as it has seen it.
   ///   - components: in which the two models differ: the picture is looked at again where that may change what is seen.
-  public func make(_ model: Model, reusing earlier: Made? = nil, components: Set<String> = []) throws -> Made {
+  public func make(
+    _ model: Model, reusing earlier: Made? = nil, components: Set<String> = [], observers: [any Observer] = []
+  ) throws -> Made {
     let keeper = LogitsKeeper()
-    let conversation = try Conversation(model, run: run, observers: [keeper])
+    let conversation = try Conversation(model, run: run, observers: [keeper] + observers)
     var (prompt, first) = try earlier.map { ($0.prompt, $0.first) } ?? begin(conversation)
     if Self.looksAgain(components), earlier != nil, case .question(let asked) = subject {
       prompt.pictures = try asked.prompt(with: [], in: conversation).prompt.pictures

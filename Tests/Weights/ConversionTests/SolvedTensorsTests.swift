@@ -1,0 +1,116 @@
+import Encodings
+import Foundation
+import InputStatistics
+import ModelSources
+import Quantization
+import Tensors
+import Testing
+import TestSupport
+
+@testable import Conversion
+
+/// Work that was stopped goes on behind the tensors that it had solved, and with nothing else.
+@Suite struct SolvedTensorsTests {
+  private let folder = TemporaryFolder()
+
+  /// A model of three matrices, and statistics of their inputs.
+  private init() throws {
+    try write(seed: 1)
+    var moments: [String: InputMoments] = [:]
+    var generator = SeededGenerator(9)
+    for name in ["a", "b", "c"] {
+      moments[name] = try InputMoments(columns: 64, blockColumns: 64)
+      try moments[name]!.add(generator.normals(64 * 200), rowCount: 200, weights: nil, threadCount: 1)
+    }
+    try StatisticsWriter.write(
+      moments, StatisticsSettings(given: .null, counts: [:]), to: folder["s.safetensors"])
+  }
+
+  private func write(seed: UInt64) throws {
+    var generator = SeededGenerator(seed)
+    let tensors = ["a", "b", "c"].map { name in
+      (name, "F32", [48, 64], generator.normals(48 * 64).withUnsafeBytes { Array($0) })
+    }
+    folder.write(SafetensorsFile.bytes(tensors), to: "m.safetensors")
+  }
+
+  private func options() throws -> ConversionOptions {
+    var options = ConversionOptions(
+      recipe: .init(defaultEncoding: BookEncoding.book4), resources: Resources(threadCount: 2))
+    options.statistics = try StatisticsFile(path: folder["s.safetensors"])
+    return options
+  }
+
+  /// Quantizes by way of the folder of solved tensors, which stays.
+  private func quantize(_ name: String = "q") throws -> [TensorOutcome] {
+    var options = try options()
+    let source = try ModelSource(path: folder["m.safetensors"])
+    options.solved = try SolvedTensors.open(
+      beside: folder["q"], for: ConversionPlan(source: source, options: options).identity)
+    return try Converter.run(ConversionPlan(source: source, options: options), to: folder[name])
+  }
+
+  @Test func whatWasSolvedIsTaken() throws {
+    let source = try ModelSource(path: folder["m.safetensors"])
+    let direct = try Converter.run(ConversionPlan(source: source, options: options()), to: folder["direct"])
+    let outcomes = try quantize()
+    #expect(outcomes == direct && folder.bytes(of: "q") == folder.bytes(of: "direct"))
+    // Other bytes, their sums too, would be taken as they are; a byte that was changed is not.
+    let names = try Folder.names(in: folder["q.solved"]).filter { $0.hasSuffix(".planes") }
+    #expect(names.count == 3)
+    let before = try names.map { try FileIdentity.of(folder["q.solved/" + $0]) }
+    var bytes = folder.bytes(of: "q.solved/" + names[1])
+    bytes[100] ^= 1
+    folder.write(bytes, to: "q.solved/" + names[1])
+    #expect(try quantize("again") == direct)
+    #expect(folder.bytes(of: "again") == folder.bytes(of: "direct"))
+    let after = try names.map { try FileIdentity.of(folder["q.solved/" + $0]) }
+    #expect(zip(before, after).map { $0 == $1 } == [true, false, true])
+  }
+
+  @Test func tensorsOfAnotherSourceAreRefused() throws {
+    _ = try quantize()
+    let before = folder.bytes(of: "q")
+    try write(seed: 2)
+    #expect(throws: ConversionError.self) { try quantize() }
+    #expect(folder.bytes(of: "q") == before)
+  }
+
+  @Test func otherWorkIsNotThrownAway() throws {
+    _ = try quantize()
+    let kept = try Folder.names(in: folder["q.solved"])
+    #expect(throws: ConversionError.otherWork(folder: folder["q.solved"])) {
+      try SolvedTensors.open(beside: folder["q"], for: "another work")
+    }
+    #expect(try Folder.names(in: folder["q.solved"]) == kept)
+  }
+
+  /// Lines that are none, and files that are not there, count as if nothing had been done.
+  @Test(arguments: ["", "{}", "{\"name\":\"a\"}", "[1]", "{\"layer\":3}", "\u{0}"])
+  func hostileLinesAreLeftAside(line: String) throws {
+    let direct = try quantize()
+    let bytes = folder.bytes(of: "q")
+    let journal = String(decoding: folder.bytes(of: "q.solved/journal"), as: UTF8.self)
+    let lines = journal.split(separator: "\n").map(String.init)
+    folder.write(([lines[0], line] + lines.dropFirst()).joined(separator: "\n") + "\n", to: "q.solved/journal")
+    try FileManager.default.removeItem(
+      atPath: folder["q.solved/" + Folder.names(in: folder["q.solved"]).first { $0.hasSuffix(".planes") }!])
+    #expect(try quantize() == direct)
+    #expect(folder.bytes(of: "q") == bytes)
+  }
+
+  /// Only what the work has put there goes.
+  @Test func removingLeavesWhatIsNotOurs() throws {
+    _ = try quantize()
+    folder.write("mine", to: "q.solved/notes.txt")
+    let source = try ModelSource(path: folder["m.safetensors"])
+    try SolvedTensors.open(beside: folder["q"], for: ConversionPlan(source: source, options: options()).identity)
+      .remove()
+    #expect(try Folder.names(in: folder["q.solved"]) == ["notes.txt"])
+  }
+}
+
+extension FileIdentity {
+  /// Device and number of a file, which another one in its place does not have.
+  fileprivate static func of(_ path: String) throws -> FileIdentity { try #require(FileIdentity(path: path)) }
+}
