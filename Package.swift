@@ -226,7 +226,7 @@ let package = Package(
       "Evidence",
       [
         "TestSupport", "Tensors", "Encodings", "JSONText", "Pictures", "ModelSources", "Quantization", "Conversion",
-        "Samples", "NetworkRuntime", "Observation", "Blip3o", "Evidence",
+        "Samples", "NetworkRuntime", "Observation", "Blip3o", "Evidence", "Documents",
       ]),
     Floor.look.tests("Documents", ["TestSupport", "JSONText", "Documents"]),
     Floor.look.tests(

@@ -6,7 +6,9 @@ let package = Package(
   dependencies: [.package(name: "bantam", path: "..")],
   targets: [
     .executableTarget(
-      name: "bantam-bench", dependencies: [.product(name: "BantamParts", package: "bantam")], path: "Sources/Bench")
+      name: "bantam-bench", dependencies: [.product(name: "BantamParts", package: "bantam")], path: "Sources/Bench"),
+    .executableTarget(
+      name: "bantam-swaps", dependencies: [.product(name: "Bantam", package: "bantam")], path: "Sources/Swaps"),
   ],
   swiftLanguageModes: [.v6]
 )

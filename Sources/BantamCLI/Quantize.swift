@@ -21,8 +21,9 @@ struct Quantize: ParsableCommand {
       as 'bantam sensitivity' has measured it. --dry-run tells what is predicted, --save-recipe keeps the choice.
 
       With --statistics or --calibrate-with, rounding is guided by what matrices are multiplied with. --calibrate-with runs the model
-      while it is quantized: each layer is solved for inputs that those before it make as they are by then, and with moments of all
-      columns together. What is solved is kept in OUTPUT.solved until the file is whole: a run that was stopped goes on there.
+      while it is quantized: each layer is solved for inputs that those before it make as they are by then, with moments of all its
+      columns together, up to 6144. What is solved is kept in OUTPUT.solved until the file is whole: a run that was stopped goes on
+      there when the same command is given again.
 
       EXAMPLES
         bantam quantize BLIP3o-Model-8B -o 8b-4bit.bantam --encoding book4
@@ -143,6 +144,7 @@ struct Quantize: ParsableCommand {
     options.statistics = try statistics.map { try StatisticsFile(path: $0) }
     let source = try ModelSource(path: source)
     try OutputFile.check(output, form: .bantam)
+    let prepared = try solving.prepared(source.path, work)
     let chosen =
       budget.isGiven ? try budget.plan(source, options) { if !work.quiet { Terminal.say("note: \($0)") } } : nil
     if let chosen {
@@ -163,16 +165,21 @@ struct Quantize: ParsableCommand {
     if let saveRecipe {
       try AtomicOutputFile(path: saveRecipe).commit(Array((recipe.json.text(indent: 2) + "\n").utf8))
     }
+    if dryRun, prepared != nil, !work.quiet {
+      Terminal.say(
+        "note: --calibrate-with takes memory beside that, and room for a second copy of what is quantized until it is done"
+      )
+    }
     if dryRun { return report.show(PlanReport(plan, output, budget: chosen).document) }
     if statistics != nil || solving.isGiven {
-      options.solved = try solving.solved(plan, options, model: source.path, output, work)
+      options.solved = try solving.solved(plan, options.statistics, prepared, output, work)
       plan = try ConversionPlan(source: source, options: options)
     }
     let (resources, meter) = work.resources("quantize", total: plan.inputByteCount)
     plan.resources = resources
     let outcomes: [TensorOutcome]
     do { outcomes = try Converter.run(plan, to: output) } catch {
-      if let solved = options.solved { SolvingOptions.leave(solved, after: error, quiet: work.quiet) }
+      if let solved = options.solved { SolvingOptions.leave(solved, quiet: work.quiet) }
       throw error
     }
     options.solved?.remove()

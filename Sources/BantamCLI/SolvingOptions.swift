@@ -2,8 +2,10 @@ import ArgumentParser
 import Blip3o
 import Conversion
 import Documents
+import Encodings
 import InputStatistics
 import JSONText
+import Kernels
 import ModelSources
 import NetworkRuntime
 import Tensors
@@ -28,48 +30,85 @@ struct SolvingOptions: ParsableArguments {
   var isGiven: Bool { calibrateWith != nil }
 
   func validate() throws {
-    guard calibrateWith != nil || !data.isGiven else {
-      throw ValidationError("--images and --text serve --calibrate-with")
+    guard try calibrateWith != nil || isUsual() else {
+      throw ValidationError("options of texts, pictures and painting serve --calibrate-with")
     }
     guard pictureWeight > 0, pictureWeight <= 1 else {
       throw ValidationError("--picture-weight takes a number above 0, up to 1")
     }
   }
 
-  /// The folder of tensors that data has guided: with those of an earlier run that was stopped, and with all that the model's own runs
-  /// guide.
-  /// - Parameters:
-  ///   - plan: which tensors are quantized, and how.
-  ///   - options: with the statistics, where they guide instead.
-  func solved(
-    _ plan: ConversionPlan, _ options: ConversionOptions, model path: String, _ output: String, _ work: WorkOptions
-  ) throws -> SolvedTensors {
-    guard let calibrateWith else {
-      let data = try options.statistics?.fingerprint()
-      return try open(plan, output, work, by: .members(["statistics": data.map { .string($0) } ?? .null]))
-    }
+  private func isUsual() throws -> Bool {
+    let (usualData, usualPainting) = (try DataOptions.parse([]), try PaintingOptions.parse([]))
+    return try data.texts == usualData.texts && data.numbers == usualData.numbers
+      && painting.options() == usualPainting.options() && painting.noise == nil && pictureWeight == 0.25
+  }
+
+  /// What the runs need, read and checked before any work.
+  struct Prepared {
+    let model: Model
+    let inputs: EvidenceInputs
+    let run: RunOptions
+  }
+
+  /// - Returns: nil where no runs are asked for.
+  func prepared(_ path: String, _ work: WorkOptions) throws -> Prepared? {
+    guard let calibrateWith else { return nil }
     let inputs = try data.read(
       prompts: calibrateWith, try painting.options(), noise: try painting.givenNoise(), quiet: work.quiet)
     let model = try Model(path: path)
     var run = RunOptions(threadCount: work.threads ?? RunOptions.defaultThreadCount, mode: .f32)
     data.pixels.apply(to: &run)
     try inputs.candidate(model, path: path, run).subjects.forEach { try $0.run(nil).check() }
+    if model.isQuantized, !work.quiet {
+      Terminal.say("note: '\(path)' is quantized: its inputs are those of a model that has lost something already")
+    }
+    return Prepared(model: model, inputs: inputs, run: run)
+  }
+
+  /// The folder of tensors that data has guided: with those of an earlier run that was stopped, and with all that the model's own runs
+  /// guide.
+  /// - Parameters:
+  ///   - plan: which tensors are quantized, and how.
+  ///   - statistics: what guides, where no runs do.
+  func solved(
+    _ plan: ConversionPlan, _ statistics: StatisticsFile?, _ prepared: Prepared?, _ output: String, _ work: WorkOptions
+  ) throws -> SolvedTensors {
+    guard let prepared else {
+      let data = try statistics?.fingerprint()
+      return try open(plan, output, work, by: .members(["statistics": data.map { .string($0) } ?? .null]))
+    }
+    try check(plan, prepared)
     let solved = try open(
       plan, output, work,
       by: .members([
-        "model": .string(try model.fingerprint()), "subjects": inputs.settings,
-        "picture_weight": .double(pictureWeight),
+        "model": .string(try prepared.model.fingerprint()), "subjects": .string(prepared.inputs.fingerprint),
+        "min_pixels": prepared.run.minPixels.map { .int($0) } ?? .null,
+        "max_pixels": prepared.run.maxPixels.map { .int($0) } ?? .null, "picture_weight": .double(pictureWeight),
       ]))
     let solving = LayerwiseSolving(
-      model, paintings: inputs.stagedPaintings(run), readings: try inputs.stagedReadings(model, run),
-      pictureWeight: Float(pictureWeight), threadCount: run.threadCount)
+      prepared.model, paintings: prepared.inputs.stagedPaintings(prepared.run),
+      readings: try prepared.inputs.stagedReadings(prepared.model, prepared.run),
+      pictureWeight: Float(pictureWeight), threadCount: prepared.run.threadCount)
     let meter = CountMeter("solve", isShown: !work.quiet)
     do { try solving.solve(plan, into: solved) { meter.show($0.done, $0.count, $0.component) } } catch {
-      Self.leave(solved, after: error, quiet: work.quiet)
+      Self.leave(solved, quiet: work.quiet)
       throw error
     }
     meter.finish()
     return solved
+  }
+
+  /// - Throws: a usage error where runs would guide nothing.
+  private func check(_ plan: ConversionPlan, _ prepared: Prepared) throws {
+    guard plan.map.family == prepared.model.family else {
+      throw ValidationError("--calibrate-with runs '\(prepared.model.family)': give no other --family")
+    }
+    guard !plan.guidedNames.isEmpty else {
+      let names = KnownEncodings.quantizing.filter { $0.solver?.takesGuide == true }.map(\.shortName)
+      throw ValidationError(
+        "no tensor gets an encoding that data can guide: --calibrate-with serves \(names.joined(separator: ", "))")
+    }
   }
 
   private func open(
@@ -80,14 +119,40 @@ struct SolvingOptions: ParsableArguments {
     if solved.count > 0, !work.quiet {
       Terminal.say("note: going on behind \(solved.count) tensors in '\(solved.path)'")
     }
+    do { try plan.requireRoom(for: solved, output: output) } catch {
+      Self.leave(solved, quiet: work.quiet)
+      throw error
+    }
     return solved
   }
 
-  /// Says where the work lies when it is not brought to its end; what is of no use goes.
-  static func leave(_ solved: SolvedTensors, after error: any Error, quiet: Bool) {
-    if solved.count == 0 || error is StatisticsError { return solved.remove() }
+  /// Says where the work lies when it is not brought to its end; an empty folder goes.
+  static func leave(_ solved: SolvedTensors, quiet: Bool) {
+    if solved.count == 0 { return solved.remove() }
     if !quiet {
       Terminal.say("note: \(solved.count) tensors are kept in '\(solved.path)': the same command goes on behind them")
     }
+  }
+}
+
+extension DataOptions {
+  fileprivate var texts: [String?] { [images, text, question] }
+  fileprivate var numbers: [Int?] { [seeds, maxTokens, context, pixels.minPixels, pixels.maxPixels] }
+}
+
+extension EvidenceInputs {
+  /// A digest of all that models are given: texts, pixels, noise and settings.
+  fileprivate var fingerprint: String {
+    let hash = SHA256()
+    hash.update(settings.text())
+    for question in questions {
+      hash.update("\n\(question.picture.width) \(question.picture.height) ")
+      question.picture.pixels.withUnsafeBytes { hash.update($0) }
+    }
+    for (name, values) in noise.sorted(by: { $0.key < $1.key }) {
+      hash.update("\n\(name) ")
+      values.withUnsafeBytes { hash.update($0) }
+    }
+    return hash.finish().description
   }
 }

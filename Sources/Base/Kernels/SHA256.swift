@@ -18,6 +18,9 @@ public final class SHA256 {
     EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
   }
 
+  /// Adds the bytes of a text, as UTF-8.
+  public func update(_ text: String) { Array(text.utf8).withUnsafeBytes { update($0) } }
+
   /// The digest of all bytes so far. Call once.
   public func finish() -> Digest {
     var bytes = [UInt8](repeating: 0, count: 32)

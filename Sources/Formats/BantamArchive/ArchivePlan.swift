@@ -115,6 +115,7 @@ public struct ArchivePlan: Sendable {
   /// Bytes of the index.
   public var tableByteCount: Int { indexByteCount + metadataBytes.count }
   /// Bytes of the carried files.
+  package var carriedBytes: [[UInt8]] { blobBytes }
   public var carriedByteCount: Int { blobBytes.reduce(0) { $0 + $1.count } }
 
   /// Bytes of all planes of a component.

@@ -28,6 +28,7 @@ public struct EvidenceReport {
       if entries.contains(where: { !$0.measures.states.isEmpty }) {
         document.add(screen(paintingFigures))
         document.add(drift)
+        document.add(driftOnScreen)
       }
       if entries.contains(where: { !$0.measures.pictures.isEmpty }) { document.add(pictures) }
       if entries.contains(where: { !$0.measures.answers.isEmpty }) {
@@ -187,6 +188,25 @@ public struct EvidenceReport {
             .decibels(values.sqnrDecibels), .error(values.largestError),
           ])
         }
+      }
+    }
+    return table
+  }
+
+  /// The same beside each other, after steps 1, 2, 4, 8, ... and the last: where a model drifts off, and whether it comes back.
+  private var driftOnScreen: Table {
+    let shown = entries.dropFirst().filter { !$0.measures.states.isEmpty }
+    var table = Table(
+      nil,
+      [.init(nil, "sampler"), .init(nil, "after step")]
+        + shown.enumerated().map { .init(nil, label($1).text, rank: $0) })
+    for sampler in outline.samplers {
+      let states = shown.map { $0.measures.states[sampler.phase] ?? [] }
+      let count = states.map(\.count).max() ?? 0
+      for step in 1..<max(1, count + 1) where step == count || step & (step - 1) == 0 {
+        table.add(
+          [.text(sampler.phase), .count(step)]
+            + states.map { step <= $0.count ? .decibels($0[step - 1].sqnrDecibels) : .absent })
       }
     }
     return table

@@ -8,7 +8,8 @@ import Tensors
 /// Quantizes a model layer by layer while it runs: each layer is solved for what it is given where all before it are quantized already.
 ///
 /// Networks come in the order in which data goes through them, layers in the order in which a run meets them. For each layer all subjects
-/// go once through its network. Full matrices of moments are held for one layer at a time, in temporary files.
+/// go once through its network. Matrices of moments are held for one layer at a time, in temporary files: of all columns, where these are
+/// not too many.
 public struct LayerwiseSolving {
   private let model: Model
   private let paintings: [StagedPainting]
@@ -58,9 +59,10 @@ public struct LayerwiseSolving {
     var read: [StagedReading.Made]
   }
 
-  /// Solves all that the plan wants quantized, data can guide, and some subject reaches.
+  /// Solves all that the plan wants quantized and some subject reaches.
   /// - Parameter solved: takes the tensors; those that it holds already, with all that they stand on, are not solved again.
-  /// - Throws: ``StatisticsError/nonFinite(name:)``; what the runs throw.
+  /// - Throws: ``StatisticsError/nonFinite(name:)``; ``FileError/damaged(path:problem:)`` where tensors are lost meanwhile; what the runs
+  ///   throw.
   public func solve(
     _ plan: ConversionPlan, into solved: SolvedTensors, progress: (Progress) -> Void
   ) throws {
@@ -74,10 +76,12 @@ public struct LayerwiseSolving {
     tell("answers")
     var state = State(
       model: model, painted: try paintings.map { try $0.make(model, through: .prompt) },
-      read: try readings.map { try $0.make(model) })
-    for component in Self.components {
-      let own = wanted.filter { $0.hasPrefix(component + ".") }
-      state.model = state.model.replacing(plan.trials(own.filter(done.contains), in: solved))
+      read: try readings.map { try $0.begin(model) })
+    var left = Self.components.filter { component in wanted.contains { Self.isPart($0, of: component) } }
+    for component in Self.components where !left.isEmpty {
+      let own = wanted.filter { Self.isPart($0, of: component) }
+      try quantizeUnguided(plan, component, &state, solved)
+      try substitute(own.filter(done.contains), plan, &state, solved)
       while true {
         let open = Set(own).subtracting(done)
         if open.isEmpty { break }
@@ -85,24 +89,51 @@ public struct LayerwiseSolving {
         let calibrator = LayerCalibrator(
           open: open, logitsPath: PaintingRun.outline.logitsPath, blockColumns: Self.blockColumns,
           pictureWeight: pictureWeight, threadCount: threadCount)
-        _ = try advance(state, component, [calibrator])
+        _ = try advance(state, component, needsLogits: open.contains(where: isHead), [calibrator])
         if calibrator.layer.isEmpty { break }
         try plan.solve(calibrator.layer, with: calibrator.sums, into: solved)
+        try substitute(calibrator.layer, plan, &state, solved)
         try solved.close(layer: calibrator.layer)
-        state.model = state.model.replacing(plan.trials(calibrator.layer, in: solved))
         done.formUnion(calibrator.layer)
       }
+      left.removeAll { $0 == component }
       // What the next network is given is what this one makes when it is quantized.
-      if component != Self.components.last { state = try advance(state, component, []) }
+      if !left.isEmpty { state = try advance(state, component, needsLogits: false, []) }
     }
   }
 
+  private static func isPart(_ name: String, of component: String) -> Bool { name.hasPrefix(component + ".") }
+
+  /// Whether a matrix makes logits: of its own, or as the embedding that it is tied to.
+  private func isHead(_ name: String) -> Bool { name.hasPrefix("llm.lm_head.") || name.hasPrefix("llm.embed_tokens.") }
+
+  /// Tensors that are quantized by their weights alone are so from the start.
+  private func quantizeUnguided(
+    _ plan: ConversionPlan, _ component: String, _ state: inout State, _ solved: SolvedTensors
+  ) throws {
+    let names = plan.unguidedNames.filter { Self.isPart($0, of: component) }
+    try plan.solve(names, with: CollectedSums([:]), into: solved)
+    try substitute(names, plan, &state, solved)
+  }
+
+  private func substitute(
+    _ names: [String], _ plan: ConversionPlan, _ state: inout State, _ solved: SolvedTensors
+  ) throws {
+    let trials = plan.trials(names, in: solved)
+    guard trials.count == names.count else {
+      throw FileError.damaged(path: solved.path, problem: "lost tensors while it was worked on")
+    }
+    state.model = state.model.replacing(trials)
+  }
+
   /// Sends all subjects through one network.
-  private func advance(_ state: State, _ component: String, _ observers: [any Observer]) throws -> State {
+  private func advance(
+    _ state: State, _ component: String, needsLogits: Bool, _ observers: [any Observer]
+  ) throws -> State {
     var state = state
     for (number, reading) in readings.enumerated() where reading.changes(with: [component]) {
-      state.read[number] = try reading.make(
-        state.model, reusing: state.read[number], components: [component], observers: observers)
+      state.read[number] = try reading.advance(
+        state.model, through: component, reusing: state.read[number], needsLogits: needsLogits, observers: observers)
     }
     if let part = StagedPainting.start(of: [component]) {
       for (number, painting) in paintings.enumerated() {

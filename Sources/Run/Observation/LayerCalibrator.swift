@@ -35,7 +35,8 @@ public final class LayerCalibrator: Observer {
   public func willRun(_ operation: NetworkOperation, inputs: [Activation]?) throws {
     // A layer's output comes behind its last matrix.
     if operation.kind == .output, !layer.isEmpty { isWhole = true }
-    guard inputs != nil, let name = operation.weight, open.contains(name) else { return }
+    // Looking rows up multiplies with nothing.
+    guard inputs?.isEmpty == false, let name = operation.weight, open.contains(name) else { return }
     if !layer.contains(name) {
       if isWhole { return }
       layer.append(name)

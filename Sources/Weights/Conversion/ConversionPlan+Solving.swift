@@ -12,14 +12,30 @@ extension ConversionPlan {
   private static let guideLimit = 3 << 30
 
   /// Tensors that are quantized in a way that data can guide, in the order of the file.
-  public var guidedNames: [String] {
+  public var guidedNames: [String] { names { $0.solver?.takesGuide == true } }
+
+  /// Tensors that are quantized by their weights alone.
+  public var unguidedNames: [String] { names { $0.solver?.takesGuide != true } }
+
+  private func names(where isMeant: (any Encoding) -> Bool) -> [String] {
     encodings.indices.compactMap { item in
       let tensor = archive.index.tensors[item]
-      return encodings[item]?.solver?.takesGuide == true && !tensor.planes.isEmpty ? tensor.info.name.text : nil
+      return encodings[item].map(isMeant) == true && !tensor.planes.isEmpty ? tensor.info.name.text : nil
     }
   }
 
-  /// What decides what its tensors become, beside the values of the source and data.
+  /// - Throws: ``FileError/noRoom(path:needed:free:)`` where the disk lacks room for the output beside all that is solved before it.
+  public func requireRoom(for solved: SolvedTensors, output: String) throws(FileError) {
+    let beside = archive.index.tensors.indices.reduce(0) { sum, item in
+      let tensor = archive.index.tensors[item]
+      return encodings[item] == nil || solved.has(tensor.info.name.text)
+        ? sum : sum + tensor.planes.reduce(0) { $0 + $1.byteCount }
+    }
+    try DiskSpace.require(outputByteCount + beside, in: Folder.split(output).folder, for: output)
+  }
+
+  /// What decides what its tensors become, beside data: the source's files with their sizes and times, what is carried along, the
+  /// encodings, and the library that factors moments.
   public var identity: JSONValue {
     let hash = SHA256()
     for (item, encoding) in encodings.enumerated() {
@@ -28,26 +44,30 @@ extension ConversionPlan {
       hash.update(
         "\(info.name.text)\n\(origin.shape) \(origin.dtype.name) \(encoding?.name ?? "")\n")
     }
+    for stamp in source.stamps { hash.update(stamp + "\n") }
+    for bytes in archive.carriedBytes { bytes.withUnsafeBytes { hash.update($0) } }
+    hash.update(OpenBLAS.shared?.coreName ?? "")
     return .string(hash.finish().description)
   }
 
-  /// Solves tensors, guided by sums, several at once as far as memory allows. Those that were solved already stay.
+  /// Solves tensors, guided by what the sums say of them, as many at once as memory allows. Those that were solved already stay.
   public func solve(_ names: [String], with sums: any InputSums, into solved: SolvedTensors) throws {
-    let items = numbers(of: names)
-    let most = items.reduce(1) { most, found in
-      max(most, sums.guideByteCount(found.name, rows: found.encoding.grain.rows))
+    let share = Self.guideLimit / resources.threadCount
+    let items = Dictionary(grouping: numbers(of: names)) { item in
+      sums.guideByteCount(item.name, rows: item.encoding.grain.rows) <= share
     }
-    let threadCount = max(1, min(resources.threadCount, Self.guideLimit / most))
-    let buffers = try (0..<threadCount).map { _ in try StreamBuffers() }
-    try Workers.run(threadCount: threadCount, itemCount: items.count) { worker, place in
-      let (item, name, encoding) = items[place]
-      guard solved.find(name, encoding) == nil else { return }
-      _ = try TensorQuantizer(plan: self, item: item, encoding: encoding).keep(sums, in: solved, buffers[worker])
+    for (items, threadCount) in [(items[true] ?? [], resources.threadCount), (items[false] ?? [], 1)] {
+      let buffers = try (0..<threadCount).map { _ in try StreamBuffers() }
+      try Workers.run(threadCount: threadCount, itemCount: items.count) { worker, place in
+        let (item, name, encoding) = items[place]
+        guard solved.find(name, encoding) == nil else { return }
+        _ = try TensorQuantizer(plan: self, item: item, encoding: encoding).keep(sums, in: solved, buffers[worker])
+      }
     }
   }
 
   /// Tensors that were solved, as a model can run them.
-  /// - Returns: by name; without those whose bytes are not there.
+  /// - Returns: by name; without those that are not there as they were written.
   public func trials(_ names: [String], in solved: SolvedTensors) -> [String: TrialEncoding] {
     var trials: [String: TrialEncoding] = [:]
     for (item, name, encoding) in numbers(of: names) {
@@ -69,8 +89,4 @@ extension ConversionPlan {
       return (item, name, encoding)
     }
   }
-}
-
-extension SHA256 {
-  fileprivate func update(_ text: String) { Array(text.utf8).withUnsafeBytes { update($0) } }
 }

@@ -121,6 +121,11 @@ public struct ConversionPlan: Sendable {
       guard names.contains(where: statistics.hasSeen) else {
         throw StatisticsError.ofAnotherModel(path: statistics.path)
       }
+      for (tensor, encoding) in zip(planned.flatMap(\.tensors), planner.encodings) {
+        guard let shape = encoding?.shape(forWriting: tensor.info), let entry = statistics.entry(tensor.info.name.text)
+        else { continue }
+        try statistics.check(entry, shape)
+      }
     }
     let leftOut = map.components.filter { component in !components.contains { $0.name == component.name } }
     archive = ArchivePlan(

@@ -58,16 +58,18 @@ struct SolvedRecord: Sendable, Equatable {
   init?(_ json: JSONValue) {
     guard let name = json["name"]?.string, let encoding = json["encoding"]?.string,
       let digest = json["digest"]?.string.flatMap(Digest.init(hexadecimal:)),
-      let depth = json["depth"]?.string.flatMap(StatisticsFile.Depth.init), let checksum = json["checksum"]?.int,
+      let depth = json["depth"]?.string.flatMap(StatisticsFile.Depth.init),
+      let checksum = json["checksum"]?.int.flatMap({ UInt32(exactly: $0) }),
       let errors = Self.numbers(json["errors"], count: 5), let values = Self.numbers(json["values"], count: 3),
-      let zeroCount = json["zeros"]?.int, let nonfiniteCount = json["nonfinite"]?.int
+      let zeroCount = json["zeros"]?.int, let nonfiniteCount = json["nonfinite"]?.int, zeroCount >= 0,
+      nonfiniteCount >= 0
     else { return nil }
     self.name = name
     self.encoding = encoding
     self.digest = digest
     self.depth = depth
     raisedDamping = json["raised_damping"]?.double
-    self.checksum = UInt32(truncatingIfNeeded: checksum)
+    self.checksum = checksum
     self.values = ArchiveIndex.Statistics(
       minimum: values[0], maximum: values[1], rms: values[2], zeroCount: zeroCount, nonfiniteCount: nonfiniteCount)
     var sums = ErrorSums()

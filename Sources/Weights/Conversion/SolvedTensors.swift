@@ -42,11 +42,12 @@ public final class SolvedTensors: Sendable {
     let path = output + ".solved"
     try Folder.make(path)
     let head = JSONValue.members([
-      "schema": .string("bantam.solved.1"), "writer": .string(bantamVersion), "work": work,
-    ])
+      "schema": .string("bantam.solved.1"), "writer": .string(bantamVersion),
+      "work": .string(SHA256.of(Array(work.text().utf8)).description),
+    ]).text()
     let place = Folder.join(path, "journal")
-    if let found = Journal.head(of: place), found != head.text() { throw ConversionError.otherWork(folder: path) }
-    let (journal, lines) = try Journal.open(path: place, head: head.text())
+    guard !Journal.hasOtherWork(path: place, head: head) else { throw ConversionError.otherWork(folder: path) }
+    let (journal, lines) = try Journal.open(path: place, head: head)
     var (records, layers): ([String: SolvedRecord], [[String]]) = ([:], [])
     for line in lines {
       guard let json = try? ConfigJSON.parse(Array(line.utf8)) else { continue }

@@ -48,7 +48,7 @@ struct TensorQuantizer {
       for (sink, bytes) in zip(planes, $0) { try sink.append(bytes) }
     }
     let record: SolvedRecord
-    if solver.takesGuide, let solved = plan.solved, plan.statistics != nil || solved.has(name) {
+    if let solved = plan.solved, solved.has(name) || solver.takesGuide && plan.statistics != nil {
       if let earlier = solved.find(name, encoding) {
         try check(earlier, in: solved, stream)
         record = earlier.record

@@ -72,7 +72,8 @@ extension InputSums {
     )
   }
 
-  func check(_ entry: StatisticsFile.Entry, _ shape: EncodedShape) throws(StatisticsError) {
+  /// - Throws: ``StatisticsError/otherWidth(path:name:expected:found:)``.
+  package func check(_ entry: StatisticsFile.Entry, _ shape: EncodedShape) throws(StatisticsError) {
     guard entry.blocks.columns == shape.matrix.channels else {
       throw .otherWidth(path: path, name: entry.name, expected: shape.matrix.channels, found: entry.blocks.columns)
     }

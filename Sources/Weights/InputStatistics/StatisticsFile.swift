@@ -122,10 +122,14 @@ public final class StatisticsFile: InputSums {
     return MomentBlocks.symmetric(triangle, size: range.count)
   }
 
-  /// A digest of all sums of squares.
+  /// A digest of how they were collected, of all sums of squares, and of how the moments lie.
   public func fingerprint() throws -> String {
     let hash = SHA256()
-    for entry in entries { try pair("\(entry.name)/squares").withUnsafeBytes { hash.update($0) } }
+    hash.update(settings.json.text())
+    for entry in entries {
+      hash.update("\n\(entry.name) \(entry.rowCount) \(entry.blocks.blockColumns) ")
+      try pair("\(entry.name)/squares").withUnsafeBytes { hash.update($0) }
+    }
     return hash.finish().description
   }
 

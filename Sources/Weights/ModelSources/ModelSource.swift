@@ -111,6 +111,15 @@ public final class ModelSource: Sendable {
     }
   }
 
+  /// Of each file that holds tensors, its name, its size and when it was written.
+  package var stamps: [String] {
+    switch storage {
+    case .checkpoint(let checkpoint):
+      checkpoint.files.map { "\($0.relativePath) \(Folder.stamp(of: $0.source.path) ?? "")" }
+    case .archive(let archive): [Folder.stamp(of: archive.path) ?? ""]
+    }
+  }
+
   /// - Throws: ``ArchiveError/unknownEncoding(path:tensor:encoding:)`` or ``CheckpointError/notRead(path:tensor:encoding:)``
   ///   for a tensor that can be listed but not read.
   package func checkReadable(_ number: Int) throws {

@@ -87,6 +87,40 @@ import TestSupport
     #expect(one.contains("statistics") && !plain.contains("statistics"), "\(one), \(plain)")
   }
 
+  /// Two layers, each solved while the model runs; what is kept meanwhile goes with the end.
+  @Test func quantizingWhileTheModelRuns() throws {
+    let folder = TemporaryFolder()
+    let words = [
+      "quantize", Self.model, "--encoding", "keep", "--encoding", "llm.layers.0.*=book4", "--encoding",
+      "unet.mid_block.resnets.0.*=book4", "--calibrate-with", Self.folder["first.txt"], "--steps", "1",
+      "--decoder-steps", "1",
+    ]
+    let done = try Command(words + ["-o", folder["q"], "--json", "-q"])
+    #expect(done.status == 0 && done.errors.isEmpty, "\(done.errors)")
+    #expect(folder.names == ["q"])
+    #expect(try Command(["verify", folder["q"], "--source", Self.model, "-q"]).status == 0)
+    let choices = try #require(try json(done)["choices"]?.array)
+    #expect(choices.count > 8 && choices.allSatisfy { $0["guide"] == "feedback" })
+    // What a plan says, and what cannot be, is said before any work.
+    let planned = try Command(words + ["-o", folder["p"], "--dry-run"])
+    #expect(planned.status == 0 && planned.errors.contains("second copy") && folder.names == ["q"])
+  }
+
+  @Test(arguments: [
+    ["--encoding", "int8", "--calibrate-with", "PROMPTS"], ["--calibrate-with", "NONE"], ["--images", "FOLDER"],
+    ["--steps", "3"], ["--seed", "3"], ["--picture-weight", "0.5"], ["--max-tokens", "3"],
+    ["--calibrate-with", "PROMPTS", "--statistics", "BOTH"], ["--calibrate-with", "PROMPTS", "--family", "generic"],
+  ]) func wrongUseOfRunsIsTold(arguments: [String]) throws {
+    let folder = TemporaryFolder()
+    let given = [
+      "PROMPTS": Self.folder["first.txt"], "NONE": Self.folder["none.txt"], "FOLDER": Self.folder.path,
+      "BOTH": Self.both,
+    ]
+    let done = try Command(["quantize", Self.model, "-o", folder["q"], "-q"] + arguments.map { given[$0] ?? $0 })
+    #expect(done.status == (arguments.contains("NONE") ? 66 : 64), "\(arguments): \(done.status) \(done.errors)")
+    #expect(folder.names.isEmpty)
+  }
+
   @Test func statisticsOfAnotherModelAreRefused() throws {
     let folder = TemporaryFolder()
     // Names of the family, other widths.

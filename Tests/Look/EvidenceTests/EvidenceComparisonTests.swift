@@ -1,5 +1,6 @@
 import Blip3o
 import Conversion
+import Documents
 import Encodings
 @testable import Evidence
 import JSONText
@@ -142,6 +143,21 @@ import TestSupport
 
   @Test func aModelIsNoRecord() throws {
     #expect(!EvidenceComparison.isRecord(Self.folder["m"]) && !EvidenceComparison.isRecord(Self.folder["int4"]))
+  }
+
+  /// On a screen as well: the states of the samplers after some of their steps, the last one among them.
+  @Test func driftIsShownStepByStep() throws {
+    let comparison = try comparison(TemporaryFolder())
+    try comparison.add(candidate("int4")) { _, _ in }
+    let document = EvidenceReport(comparison, outline: PaintingRun.outline, given: []).document
+    let states = comparison.entries[1].measures.states
+    let lines = document.lines()
+    #expect(!states.isEmpty && lines.contains { $0.contains("after step") })
+    for (phase, steps) in states {
+      let last = Quantity.decibels(try #require(steps.last).sqnrDecibels)
+      #expect(
+        lines.contains { $0.hasPrefix(phase) && $0.contains(" \(steps.count) ") && $0.hasSuffix(last) }, "\(phase)")
+    }
   }
 
   @Test func boundsThatAreMissedAreNamed() throws {

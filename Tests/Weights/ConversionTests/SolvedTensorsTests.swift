@@ -99,6 +99,27 @@ import TestSupport
     #expect(folder.bytes(of: "q") == bytes)
   }
 
+  /// Numbers in a line that no tensor can have: it counts as if it were not there.
+  @Test(arguments: [
+    ("\"zeros\":0", "\"zeros\":-1"), ("\"nonfinite\":0", "\"nonfinite\":-9"), ("\"checksum\":", "\"checksum\":-"),
+  ])
+  func hostileNumbersAreLeftAside(from: String, to: String) throws {
+    let direct = try quantize()
+    let bytes = folder.bytes(of: "q")
+    let journal = String(decoding: folder.bytes(of: "q.solved/journal"), as: UTF8.self)
+    let hostile = journal.replacing(from, with: to)
+    #expect(hostile != journal)
+    folder.write(hostile, to: "q.solved/journal")
+    #expect(try quantize() == direct)
+    #expect(folder.bytes(of: "q") == bytes)
+  }
+
+  /// A folder in which nothing was solved yet is no reason to refuse.
+  @Test func otherWorkThatHadOnlyBegunIsForgotten() throws {
+    _ = try SolvedTensors.open(beside: folder["q"], for: "another work")
+    #expect(try quantize().count == 3)
+  }
+
   /// Only what the work has put there goes.
   @Test func removingLeavesWhatIsNotOurs() throws {
     _ = try quantize()

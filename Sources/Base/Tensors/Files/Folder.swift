@@ -31,6 +31,11 @@ public enum Folder {
     }
   }
 
+  /// Size of what stands at `path` and when it was last written, as a text that another content would hardly have; nil where nothing does.
+  public static func stamp(of path: String) -> String? {
+    FileState(path: path).map { "\($0.byteCount) \($0.seconds) \($0.nanoseconds)" }
+  }
+
   /// Removes files of a folder, and the folder itself where nothing else is in it. What cannot be removed stays.
   public static func remove(_ path: String, files isMeant: (String) -> Bool) {
     for name in (try? names(in: path)) ?? [] where isMeant(name) { unlink(join(path, name)) }

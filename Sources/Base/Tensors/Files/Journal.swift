@@ -29,17 +29,19 @@ public final class Journal: Sendable {
     self.path = path
     descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw .cannotCreate(path: path, code: errno, reason: "the journal cannot be created") }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    // Where a file system knows no locks, there are none.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
       close(descriptor)
       throw .badOutput(path: path, reason: "is the journal of a work that another process is at")
     }
   }
 
-  /// The first line of a journal that is there; nil where there is none, or it is not whole.
-  public static func head(of path: String) -> String? {
+  /// Whether a journal is there that has lines of other work.
+  /// - Parameter head: what the work is.
+  public static func hasOtherWork(path: String, head: String) -> Bool {
     guard let bytes = try? ReadableFile(path: path).contents(), let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
-    else { return nil }
-    return String(decoding: bytes[..<end], as: UTF8.self)
+    else { return false }
+    return !bytes[..<end].elementsEqual(head.utf8) && bytes[(end + 1)...].contains(UInt8(ascii: "\n"))
   }
 
   deinit { close(descriptor) }

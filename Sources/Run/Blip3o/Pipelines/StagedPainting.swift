@@ -6,7 +6,7 @@ import Networks
 public struct StagedPainting: Sendable {
   /// Where a run begins: everything before is taken from an earlier run.
   public enum Start: Int, Sendable, Comparable {
-    case prompt, features, decoder
+    case prompt, features, decoder, picture
 
     public static func < (a: Start, b: Start) -> Bool { a.rawValue < b.rawValue }
   }
@@ -15,7 +15,8 @@ public struct StagedPainting: Sendable {
   public static func start(of components: Set<String>) -> Start? {
     if !components.isDisjoint(with: ["llm", "queries"]) { return .prompt }
     if components.contains("dit") { return .features }
-    return components.isDisjoint(with: ["unet", "vae"]) ? nil : .decoder
+    if components.contains("unet") { return .decoder }
+    return components.contains("vae") ? .picture : nil
   }
 
   /// What a run has made on its way.
@@ -46,7 +47,7 @@ public struct StagedPainting: Sendable {
   ///   - earlier: what another model has made of it; its noise is taken, and all that comes before `start`.
   ///   - end: the last part that is run.
   public func make(
-    _ model: Model, from start: Start = .prompt, through end: Start = .decoder, reusing earlier: Made? = nil,
+    _ model: Model, from start: Start = .prompt, through end: Start = .picture, reusing earlier: Made? = nil,
     observers: [any Observer] = []
   ) throws -> Made {
     let pipeline = try TextToImage(model, options, run: run, noise: earlier?.noise ?? noise, observers: observers)
@@ -64,13 +65,15 @@ public struct StagedPainting: Sendable {
     let noise = [
       "dit.noise.cond": condition, "dit.noise.negative": negativeNoise, "decoder.noise": startLatents.values,
     ]
-    guard end == .decoder else {
-      return Made(hidden: hidden, features: features.0, negative: features.1, latents: [], picture: [], noise: noise)
+    var latents = earlier?.latents ?? []
+    if end >= .decoder, start <= .decoder || latents.isEmpty {
+      latents = try pipeline.latents(features.0, features.1, startLatents)
     }
-    let latents = try pipeline.latents(features.0, features.1, startLatents)
     return Made(
       hidden: hidden, features: features.0, negative: features.1, latents: latents,
-      picture: try pipeline.decoded(latents) { $0.values.map { min(max($0 / 2 + 0.5, 0), 1) } }, noise: noise)
+      picture: end < .picture
+        ? [] : try pipeline.decoded(latents) { $0.values.map { min(max($0 / 2 + 0.5, 0), 1) } },
+      noise: noise)
   }
 }
 

@@ -47,17 +47,38 @@ public struct StagedReading: Sendable {
   /// - Parameters:
   ///   - earlier: what another model has made of it, whose answer is read, and the picture as it has seen it.
   ///   - components: in which the two models differ: the picture is looked at again where that may change what is seen.
-  public func make(
-    _ model: Model, reusing earlier: Made? = nil, components: Set<String> = [], observers: [any Observer] = []
-  ) throws -> Made {
+  public func make(_ model: Model, reusing earlier: Made? = nil, components: Set<String> = []) throws -> Made {
     let keeper = LogitsKeeper()
-    let conversation = try Conversation(model, run: run, observers: [keeper] + observers)
+    let conversation = try Conversation(model, run: run, observers: [keeper])
     var (prompt, first) = try earlier.map { ($0.prompt, $0.first) } ?? begin(conversation)
     if Self.looksAgain(components), earlier != nil, case .question(let asked) = subject {
       prompt.pictures = try asked.prompt(with: [], in: conversation).prompt.pictures
     }
     try conversation.pass(prompt, logitsFrom: first)
     return Made(prompt: prompt, first: first, logits: keeper.values, width: model.language.vocabularySize)
+  }
+
+  /// What there is to be read, with the model's own answer where it is a question; nothing is read yet.
+  func begin(_ model: Model) throws -> Made {
+    let (prompt, first) = try begin(Conversation(model, run: run))
+    return Made(prompt: prompt, first: first, logits: [], width: model.language.vocabularySize)
+  }
+
+  /// Sends it through one network, for the sake of those who look on: no logits are kept.
+  /// - Parameters:
+  ///   - earlier: what is read, with pictures as they were seen before.
+  ///   - needsLogits: whether they are computed behind each token that counts, not behind the last alone.
+  func advance(
+    _ model: Model, through component: String, reusing earlier: Made, needsLogits: Bool, observers: [any Observer]
+  ) throws -> Made {
+    let conversation = try Conversation(model, run: run, observers: observers)
+    var prompt = earlier.prompt
+    if Self.looksAgain([component]), case .question(let asked) = subject {
+      prompt.pictures = try asked.prompt(with: [], in: conversation).prompt.pictures
+    } else {
+      try conversation.pass(prompt, logitsFrom: needsLogits ? earlier.first : nil)
+    }
+    return Made(prompt: prompt, first: earlier.first, logits: [], width: earlier.width)
   }
 
   private func begin(_ conversation: Conversation) throws -> (Prompt, Int) {

@@ -1,0 +1,78 @@
+import Bantam
+import Foundation
+
+/// The choices of a plan with two tensors changed.
+private struct Exchange {
+  let up: (tensor: Int, option: Int)
+  let down: (tensor: Int, option: Int)
+  /// By the table: the change of what a planner makes small.
+  let predicted: Double
+}
+
+/// Tries the most promising exchanges one after another, each from the best mix so far.
+func swaps(_ trials: Trials, _ inputs: PlanInputs, bits: Double, count: Int) throws {
+  let tensors = inputs.tensors
+  let byteCount = Int(bits * Double(tensors.reduce(0) { $0 + $1.elementCount }) / 8)
+  let plan = try BudgetPlanner(tensors, measures: inputs.measures).plan(byteCount: byteCount)
+  let floors = try trials.effects(
+    trials.model(tensors, tensors.map { tensor in tensor.options.lastIndex { $0.encoding != nil } ?? 0 }))
+  var choices = plan.choices
+  var best = try trials.effects(trials.model(tensors, choices))
+  let first = Trials.objective(best, floors: floors)
+  print("planned   \(String(format: "%.3f", plan.bitsPerWeight)) bits  \(shown(best))")
+  print("predicted                \(shown(plan.predicted))")
+
+  var kept = 0
+  var tried: Set<[Int]> = []
+  for _ in 0..<count {
+    let used = tensors.indices.reduce(0) { $0 + tensors[$1].options[choices[$1]].byteCount }
+    guard let exchange = next(tensors, choices, room: byteCount - used, best, floors, tried) else { break }
+    tried.insert([exchange.up.tensor, exchange.up.option, exchange.down.tensor, exchange.down.option])
+    var other = choices
+    other[exchange.up.tensor] = exchange.up.option
+    other[exchange.down.tensor] = exchange.down.option
+    let found = try trials.effects(trials.model(tensors, other))
+    if Trials.objective(found, floors: floors) < Trials.objective(best, floors: floors) {
+      (choices, best, kept) = (other, found, kept + 1)
+      print(
+        "kept \(kept) after \(tried.count): \(tensors[exchange.up.tensor].name) up, \(tensors[exchange.down.tensor].name) down  "
+          + String(format: "%.4f", Trials.objective(best, floors: floors) / first))
+    }
+  }
+  print("after \(tried.count) exchanges, \(kept) kept: \(shown(best))")
+  print(
+    "what is made small is \(String(format: "%.3f", Trials.objective(best, floors: floors) / first)) of what it was")
+}
+
+/// The most promising exchange by the table that fits and was not tried.
+private func next(
+  _ tensors: [PlannedTensor], _ choices: [Int], room: Int, _ now: [Measure: Double], _ floors: [Measure: Double],
+  _ tried: Set<[Int]>
+) -> Exchange? {
+  // Near the mix, what is made small changes by each measure's part of itself.
+  func change(_ tensor: Int, _ option: Int) -> Double {
+    let (from, to) = (tensors[tensor].options[choices[tensor]].effects, tensors[tensor].options[option].effects)
+    var sum = 0.0
+    for measure in [Measure.divergence, .features, .latents] {
+      let total: Double = (now[measure] ?? 0) + (floors[measure] ?? 0)
+      sum += ((to[measure] ?? 0) - (from[measure] ?? 0)) / total
+    }
+    return sum
+  }
+  func extra(_ tensor: Int, _ option: Int) -> Int {
+    tensors[tensor].options[option].byteCount - tensors[tensor].options[choices[tensor]].byteCount
+  }
+  let ups = tensors.indices.filter { choices[$0] + 1 < tensors[$0].options.count }.map { ($0, choices[$0] + 1) }
+  let downs = tensors.indices.filter { choices[$0] > 0 }.map { ($0, choices[$0] - 1) }
+  let downChanges = downs.map { (change($0.0, $0.1), extra($0.0, $0.1)) }
+  var best: Exchange?
+  for up in ups {
+    let (gain, cost) = (change(up.0, up.1), extra(up.0, up.1))
+    for (down, (loss, freed)) in zip(downs, downChanges) where down.0 != up.0 && cost + freed <= room {
+      if gain + loss < best?.predicted ?? .infinity, !tried.contains([up.0, up.1, down.0, down.1]) {
+        best = Exchange(up: up, down: down, predicted: gain + loss)
+      }
+    }
+  }
+  return best
+}
