@@ -17,7 +17,8 @@ func swaps(_ trials: Trials, _ inputs: PlanInputs, bits: Double, count: Int) thr
   let floors = try trials.effects(
     trials.model(tensors, tensors.map { tensor in tensor.options.lastIndex { $0.encoding != nil } ?? 0 }))
   var choices = plan.choices
-  var best = try trials.effects(trials.model(tensors, choices))
+  var model = try trials.model(tensors, choices)
+  var best = try trials.effects(model)
   let first = Trials.objective(best, floors: floors)
   print("planned   \(String(format: "%.3f", plan.bitsPerWeight)) bits  \(shown(best))")
   print("predicted                \(shown(plan.predicted))")
@@ -31,9 +32,14 @@ func swaps(_ trials: Trials, _ inputs: PlanInputs, bits: Double, count: Int) thr
     var other = choices
     other[exchange.up.tensor] = exchange.up.option
     other[exchange.down.tensor] = exchange.down.option
-    let found = try trials.effects(trials.model(tensors, other))
+    let changed = [exchange.up, exchange.down]
+    let trial = try changed.reduce(model) { trial, change in
+      let tensor = tensors[change.tensor]
+      return try trials.replacing(trial, [tensor.name] + tensor.repeats, tensor.options[change.option].encoding)
+    }
+    let found = try trials.effects(trial)
     if Trials.objective(found, floors: floors) < Trials.objective(best, floors: floors) {
-      (choices, best, kept) = (other, found, kept + 1)
+      (choices, model, best, kept) = (other, trial, found, kept + 1)
       print(
         "kept \(kept) after \(tried.count): \(tensors[exchange.up.tensor].name) up, \(tensors[exchange.down.tensor].name) down  "
           + String(format: "%.4f", Trials.objective(best, floors: floors) / first))
@@ -62,7 +68,9 @@ private func next(
   func extra(_ tensor: Int, _ option: Int) -> Int {
     tensors[tensor].options[option].byteCount - tensors[tensor].options[choices[tensor]].byteCount
   }
+  // A tensor that has an encoding keeps one.
   let ups = tensors.indices.filter { choices[$0] + 1 < tensors[$0].options.count }.map { ($0, choices[$0] + 1) }
+    .filter { tensors[$0.0].options[$0.1].encoding != nil }
   let downs = tensors.indices.filter { choices[$0] > 0 }.map { ($0, choices[$0] - 1) }
   let downChanges = downs.map { (change($0.0, $0.1), extra($0.0, $0.1)) }
   var best: Exchange?
