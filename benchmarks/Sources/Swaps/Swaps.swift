@@ -26,6 +26,7 @@ func swaps(_ trials: Trials, _ inputs: PlanInputs, bits: Double, count: Int) thr
   var kept = 0
   var tried: Set<[Int]> = []
   for _ in 0..<count {
+    fflush(nil)
     let used = tensors.indices.reduce(0) { $0 + tensors[$1].options[choices[$1]].byteCount }
     guard let exchange = next(tensors, choices, room: byteCount - used, best, floors, tried) else { break }
     tried.insert([exchange.up.tensor, exchange.up.option, exchange.down.tensor, exchange.down.option])

@@ -7,7 +7,6 @@
 import Bantam
 import Foundation
 
-setvbuf(stdout, nil, _IOLBF, 0)
 let words = CommandLine.arguments
 guard words.count >= 6, ["swaps", "mixes"].contains(words[1]) else {
   FileHandle.standardError.write(Data("see the head of benchmarks/Sources/Swaps/main.swift\n".utf8))
