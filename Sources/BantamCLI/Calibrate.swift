@@ -39,10 +39,7 @@ struct Calibrate: ParsableCommand {
     ))
   var block = 1024
 
-  @Option(
-    help: ArgumentHelp(
-      "What a picture's tokens count where words are read as well: there are many more of them.", valueName: "factor"))
-  var pictureWeight = 0.25
+  @OptionGroup var calibration: CalibrationOptions
 
   @OptionGroup var subjects: EvidenceOptions
 
@@ -56,9 +53,6 @@ struct Calibrate: ParsableCommand {
     guard block % 32 == 0, (0...16384).contains(block) else {
       throw ValidationError("--block takes a multiple of 32 up to 16384, or 0")
     }
-    guard pictureWeight > 0, pictureWeight <= 1 else {
-      throw ValidationError("--picture-weight takes a number above 0, up to 1")
-    }
   }
 
   func run() throws {
@@ -70,16 +64,13 @@ struct Calibrate: ParsableCommand {
     subjects.data.pixels.apply(to: &run)
     let model = try Model(path: self.model)
     try OutputFile.check(output, form: .safetensors)
-    if model.isQuantized, !work.quiet {
-      Terminal.say(
-        "note: '\(self.model)' is quantized: its inputs are those of a model that has lost something already")
-    }
+    CalibrationOptions.tellIfQuantized(model, self.model, quiet: work.quiet)
     let candidate = try given.candidate(model, path: self.model, run)
     try EvidenceComparison.check(candidate)
     let calibrator = Calibrator(
       weights: Set(model.quantizableWeights), logitsPath: PaintingRun.outline.logitsPath,
       blockColumns: { [block] _ in block },
-      pictureWeight: Float(pictureWeight), threadCount: run.threadCount)
+      pictureWeight: Float(calibration.pictureWeight), threadCount: run.threadCount)
     for subject in candidate.subjects {
       meter.begin(candidate.name, subject, of: candidate.subjects.count)
       _ = try subject.run(nil).run(observers: [calibrator])
@@ -98,7 +89,7 @@ struct Calibrate: ParsableCommand {
     return .members([
       "family": .string(model.family), "model": .string(try model.fingerprint()), "quantized": .bool(model.isQuantized),
       "compute": .string(run.mode.rawValue),
-      "block": .int(block), "picture_weight": .double(pictureWeight),
+      "block": .int(block), "picture_weight": .double(calibration.pictureWeight),
       "steps": .int(options.steps), "decoder_steps": .int(options.decoderSteps),
       "guidance": .double(Double(options.guidance)), "size": options.size.map { .int($0) } ?? .null,
       "negative": .string(options.negativePrompt), "context": .int(subjects.data.context),

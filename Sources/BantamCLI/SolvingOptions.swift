@@ -18,10 +18,7 @@ struct SolvingOptions: ParsableArguments {
       valueName: "file"))
   var calibrateWith: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "What a picture's tokens count where words are read as well: there are many more of them.", valueName: "factor"))
-  var pictureWeight = 0.25
+  @OptionGroup var calibration: CalibrationOptions
 
   @OptionGroup var data: DataOptions
 
@@ -33,15 +30,14 @@ struct SolvingOptions: ParsableArguments {
     guard try calibrateWith != nil || isUsual() else {
       throw ValidationError("options of texts, pictures and painting serve --calibrate-with")
     }
-    guard pictureWeight > 0, pictureWeight <= 1 else {
-      throw ValidationError("--picture-weight takes a number above 0, up to 1")
-    }
   }
 
   private func isUsual() throws -> Bool {
     let (usualData, usualPainting) = (try DataOptions.parse([]), try PaintingOptions.parse([]))
+    let usualCalibration = try CalibrationOptions.parse([])
     return try data.texts == usualData.texts && data.numbers == usualData.numbers
-      && painting.options() == usualPainting.options() && painting.noise == nil && pictureWeight == 0.25
+      && painting.options() == usualPainting.options() && painting.noise == nil
+      && calibration.pictureWeight == usualCalibration.pictureWeight
   }
 
   /// What the runs need, read and checked before any work.
@@ -60,9 +56,7 @@ struct SolvingOptions: ParsableArguments {
     var run = RunOptions(threadCount: work.threads ?? RunOptions.defaultThreadCount, mode: .f32)
     data.pixels.apply(to: &run)
     try inputs.candidate(model, path: path, run).subjects.forEach { try $0.run(nil).check() }
-    if model.isQuantized, !work.quiet {
-      Terminal.say("note: '\(path)' is quantized: its inputs are those of a model that has lost something already")
-    }
+    CalibrationOptions.tellIfQuantized(model, path, quiet: work.quiet)
     return Prepared(model: model, inputs: inputs, run: run)
   }
 
@@ -84,12 +78,13 @@ struct SolvingOptions: ParsableArguments {
       by: .members([
         "model": .string(try prepared.model.fingerprint()), "subjects": .string(prepared.inputs.fingerprint),
         "min_pixels": prepared.run.minPixels.map { .int($0) } ?? .null,
-        "max_pixels": prepared.run.maxPixels.map { .int($0) } ?? .null, "picture_weight": .double(pictureWeight),
+        "max_pixels": prepared.run.maxPixels.map { .int($0) } ?? .null,
+        "picture_weight": .double(calibration.pictureWeight),
       ]))
     let solving = LayerwiseSolving(
       prepared.model, paintings: prepared.inputs.stagedPaintings(prepared.run),
       readings: try prepared.inputs.stagedReadings(prepared.model, prepared.run),
-      pictureWeight: Float(pictureWeight), threadCount: prepared.run.threadCount)
+      pictureWeight: Float(calibration.pictureWeight), threadCount: prepared.run.threadCount)
     let meter = CountMeter("solve", isShown: !work.quiet)
     do { try solving.solve(plan, into: solved) { meter.show($0.done, $0.count, $0.component) } } catch {
       Self.leave(solved, quiet: work.quiet)

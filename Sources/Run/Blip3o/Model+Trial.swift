@@ -3,7 +3,6 @@ import Encodings
 import InputStatistics
 import ModelSources
 import NetworkRuntime
-import Tensors
 
 extension Model {
   /// The same model with some matrices in another encoding, held in memory.
@@ -55,12 +54,8 @@ struct TrialWeights: WeightSource {
   func weight(_ name: String, shape: [Int]) throws -> Weight {
     let own = try weights.weight(name, shape: shape)
     guard let trial = substitutes[name] else { return own }
-    guard let file = trial.owner as? MappedFile else {
-      return Weight(name: name, outputs: own.outputs, inputs: own.inputs, matrix: trial.matrix, owner: trial.owner)
-    }
     return Weight(
-      name: name, outputs: own.outputs, inputs: own.inputs, matrix: trial.matrix, owner: file,
-      check: { if file.isTorn { throw FileError.damaged(path: file.path, problem: "was cut while it was read") } },
-      isTorn: { file.isTorn })
+      name: name, outputs: own.outputs, inputs: own.inputs, matrix: trial.matrix, owner: trial.owner,
+      check: trial.check, isTorn: { (try? trial.check()) == nil })
   }
 }

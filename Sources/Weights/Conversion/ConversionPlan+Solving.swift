@@ -76,7 +76,7 @@ extension ConversionPlan {
         let planes = found.planes(shape, encoding)
       else { continue }
       trials[name] = TrialEncoding(
-        EncodedMatrix(encoding, shape, planes: planes), owner: found.file, relativeError: found.record.relativeError)
+        EncodedMatrix(encoding, shape, planes: planes), in: found.file, relativeError: found.record.relativeError)
     }
     return trials
   }

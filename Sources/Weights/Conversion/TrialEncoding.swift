@@ -10,13 +10,16 @@ public struct TrialEncoding: Sendable {
   public let matrix: EncodedMatrix
   /// Its bytes live as long as this.
   public let owner: any Sendable
+  /// Where they are those of a file: throws once it has lost some.
+  public let check: @Sendable () throws -> Void
   /// The energy of the errors of its outputs, over the inputs that the statistics have seen, as a part of the outputs' own; of the
   /// weights where there are no such inputs.
   public let relativeError: Double
 
-  init(_ matrix: EncodedMatrix, owner: any Sendable, relativeError: Double) {
+  init(_ matrix: EncodedMatrix, in file: MappedFile, relativeError: Double) {
     self.matrix = matrix
-    self.owner = owner
+    owner = file
+    check = { if file.isTorn { throw FileError.damaged(path: file.path, problem: "was cut while it was read") } }
     self.relativeError = relativeError
   }
 
@@ -40,6 +43,7 @@ public struct TrialEncoding: Sendable {
     (shape, relativeError) = found
     let buffers = planes.map(\.buffer)
     owner = buffers
+    check = {}
     matrix = EncodedMatrix(encoding, shape, planes: buffers.map { UnsafeRawBufferPointer($0.bytes) })
   }
 
