@@ -1,6 +1,7 @@
 # make setup   installs the Debian packages that are missing (as root or with sudo)
 # make build   the program and the library
 # make examples  programs that use the library, in examples/
+# make benchmarks  the programs that measure, in benchmarks/
 # make arrows  which target may stand on which
 # make demo    the main job on a sample that is made on the spot, then a picture by the miniature and what it says about it
 # make test    all tests
@@ -14,7 +15,7 @@ SWIFT := swift
 PROGRAMS := --scratch-path .build-programs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: setup build examples demo test format arrows bench fuzz clean
+.PHONY: setup build examples benchmarks demo test format arrows bench fuzz clean
 
 setup:
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -44,8 +45,10 @@ format: arrows
 arrows:
 	python3 tools/check_arrows.py
 
-bench: build
+benchmarks: setup
 	$(SWIFT) build -c release --package-path benchmarks $(PROGRAMS)
+
+bench: build benchmarks
 	bash benchmarks/run.sh
 
 fuzz: setup

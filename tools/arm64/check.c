@@ -102,8 +102,8 @@ static void groups(const ck_table *plain, const ck_table *table, int bits, size_
   size_t depth = columns > 12 ? columns - 12 : 1, width = up_to(CK_PANEL_COLUMNS);
   float *c = floats(rows * width), *d = malloc(rows * width * sizeof(float));
   memcpy(d, c, rows * width * sizeof(float));
-  plain->panel_product(x, 1, rows, panel, depth, c, width, width);
-  table->panel_product(x, 1, rows, panel, depth, d, width, width);
+  plain->panel_product(x, 1, rows, panel, depth, c, width, width, 1);
+  table->panel_product(x, 1, rows, panel, depth, d, width, width, 1);
   compare("panel_product", c, d, rows * width * sizeof(float));
 
   size_t taken = (columns + 31) / 32;

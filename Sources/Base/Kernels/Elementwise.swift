@@ -42,8 +42,19 @@ public enum Elementwise {
 
   /// `x[i] += y[i]`.
   public static func add(_ y: UnsafePointer<Float>, to x: UnsafeMutablePointer<Float>, count: Int) {
-    ck_add(x, y, count)
+    ck_sum_two(x, x, y, count)
   }
+
+  /// `out[i] = x[i] + y[i]`; out may be one of them.
+  public static func sum(
+    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>, count: Int
+  ) { ck_sum_two(out, x, y, count) }
+
+  /// `out[i] = (x[i] + y[i]) + z[i]`; out may be one of them.
+  public static func sum(
+    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ z: UnsafePointer<Float>,
+    into out: UnsafeMutablePointer<Float>, count: Int
+  ) { ck_sum_three(out, x, y, z, count) }
 
   /// `x[i] += y[i] * factor[i]`.
   public static func add(

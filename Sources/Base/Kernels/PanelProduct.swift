@@ -3,22 +3,22 @@ import Tensors
 
 /// The blocked product of f32 activations with panels of 32 outputs.
 ///
-/// Each call's sum starts at 0, is one chain of fused multiply-adds in ascending input order, and is then added to the output: the same
+/// Each call's sum starts at 0, is one chain of fused multiply-adds in ascending input order, and then is the output or added to it: the same
 /// bits for any cut into rows and panels, and for any number of threads.
 public enum PanelProduct {
   public static let columns = Int(CK_PANEL_COLUMNS)
 
-  /// Adds `a[m, k] * panel[k, n]`, summed over k, to `c[m, n]`.
+  /// `c[m, n]` becomes `a[m, k] * panel[k, n]`, summed over k, or that more.
   /// - Parameters:
   ///   - a: `[rows, aStride]` f32, `depth` of each row used.
   ///   - panel: `[depth, 32]` f32.
-  ///   - c: `[rows, cStride]` f32, `columns` (at most 32) of each row added to.
-  public static func multiplyAdd(
+  ///   - c: `[rows, cStride]` f32, `columns` (at most 32) of each row overwritten, or added to.
+  public static func multiply(
     a: UnsafePointer<Float>, aStride: Int, rows: Int, panel: UnsafePointer<Float>, depth: Int,
-    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int
+    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, adding: Bool
   ) {
     precondition(rows >= 0 && depth >= 0 && (0...Self.columns).contains(columns))
-    ck_panel_product(a, aStride, rows, panel, depth, c, cStride, columns)
+    ck_panel_product(a, aStride, rows, panel, depth, c, cStride, columns, adding ? 1 : 0)
   }
 
   /// Packs rows of a matrix, each an output: `panel[k, n] = b[n, k]`, widened to f32, 0 beyond `columns`.
@@ -70,18 +70,18 @@ public enum PairProduct {
     return pairs > 1.3 * rates.panels()
   }()
 
-  /// Adds `a[m, k] * panel[k, n]`, summed over k, to `c[m, n]`.
+  /// `c[m, n]` becomes `a[m, k] * panel[k, n]`, summed over k, or that more.
   /// - Parameters:
   ///   - a: `[rows, aStride]` bf16, `depth` of each row used.
   ///   - panel: `[depth / 2, 32, 2]` bf16.
   ///   - depth: even.
-  ///   - c: `[rows, cStride]` f32, `columns` (at most 32) of each row added to.
-  public static func multiplyAdd(
+  ///   - c: `[rows, cStride]` f32, `columns` (at most 32) of each row overwritten, or added to.
+  public static func multiply(
     a: UnsafePointer<UInt16>, aStride: Int, rows: Int, panel: UnsafePointer<UInt16>, depth: Int,
-    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int
+    c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, adding: Bool
   ) {
     precondition(rows >= 0 && depth >= 0 && depth % 2 == 0 && (0...PanelProduct.columns).contains(columns))
-    ck_pair_product(a, aStride, rows, panel, depth, c, cStride, columns)
+    ck_pair_product(a, aStride, rows, panel, depth, c, cStride, columns, adding ? 1 : 0)
   }
 
   /// Packs rows of bf16, each an output; where the depth is odd, the last pair ends in 0.

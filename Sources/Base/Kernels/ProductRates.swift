@@ -22,9 +22,9 @@ public struct ProductRates {
         PanelProduct.packRows(
           floats(b) + column * Self.depth, dtype: .f32, stride: Self.depth, columns: PanelProduct.columns,
           depth: Self.depth, panel: floats(panel))
-        PanelProduct.multiplyAdd(
+        PanelProduct.multiply(
           a: floats(a), aStride: Self.depth, rows: Self.rows, panel: floats(panel), depth: Self.depth,
-          c: floats(c) + column, cStride: Self.columns, columns: PanelProduct.columns)
+          c: floats(c) + column, cStride: Self.columns, columns: PanelProduct.columns, adding: true)
       }
     }
   }
@@ -48,9 +48,9 @@ public struct ProductRates {
         PairProduct.packRows(
           halves(b) + column * Self.depth, stride: Self.depth, columns: PanelProduct.columns, depth: Self.depth,
           panel: halves(panel))
-        PairProduct.multiplyAdd(
+        PairProduct.multiply(
           a: halves(a), aStride: Self.depth, rows: Self.rows, panel: halves(panel), depth: Self.depth,
-          c: floats(c) + column, cStride: Self.columns, columns: PanelProduct.columns)
+          c: floats(c) + column, cStride: Self.columns, columns: PanelProduct.columns, adding: true)
       }
     }
   }

@@ -20,9 +20,9 @@ public struct Attention: Sendable {
 }
 
 extension Execution {
-  /// Queries and keys of a block.
-  private static let queryBlock = 192
-  private static let keyBlock = 512
+  /// Queries of a block: many, since each packs the keys anew; fewer where half of a block's scores are never seen.
+  private static func queryBlock(of layer: Attention) -> Int { layer.isCausal ? 192 : 384 }
+  private static let keyBlock = 256
 
   /// - Parameters:
   ///   - q: `[batch, n, heads * d]`, k, v: `[batch, m, keyHeads * d]`.
@@ -50,9 +50,10 @@ extension Execution {
     ) {
       // Queries of a block, and the keys that they see.
       var blocks: [(queries: Range<Int>, keys: Range<Int>)] = []
+      let step = Self.queryBlock(of: layer)
       for piece in cuts == nil ? [0..<q.pixelCount] : pieces {
-        for first in stride(from: piece.lowerBound, to: piece.upperBound, by: Self.queryBlock) {
-          let queries = first..<min(piece.upperBound, first + Self.queryBlock)
+        for first in stride(from: piece.lowerBound, to: piece.upperBound, by: step) {
+          let queries = first..<min(piece.upperBound, first + step)
           // Query i of n sees keys up to i + m - n.
           let last = layer.isCausal ? queries.upperBound + k.pixelCount - q.pixelCount : k.pixelCount
           blocks.append((queries, cuts == nil ? 0..<last : piece))
@@ -99,8 +100,7 @@ private struct AttentionBlock {
     for first in stride(from: keys.lowerBound, to: keys.upperBound, by: keyBlock) {
       let width = min(keyBlock, keys.upperBound - first)
       let row = sample * k.pixelCount + first
-      scores.update(repeating: 0, count: count * width)
-      addScores(query, keys: k.row(row) + keyOffset, width: width, to: scores, scratch)
+      score(query, keys: k.row(row) + keyOffset, width: width, into: scores, scratch)
       for m in 0..<count {
         lengths[m] = layer.isCausal ? max(0, min(width, queries.lowerBound + m + seen + 1 - first)) : width
       }
@@ -116,19 +116,20 @@ private struct AttentionBlock {
     }
   }
 
-  /// Adds the products of all queries with a block of keys: `[queries, width]`.
-  private func addScores(
-    _ query: UnsafePointer<Float>, keys: UnsafePointer<Float>, width: Int, to scores: UnsafeMutablePointer<Float>,
+  /// The products of all queries with a block of keys: `[queries, width]`.
+  private func score(
+    _ query: UnsafePointer<Float>, keys: UnsafePointer<Float>, width: Int, into scores: UnsafeMutablePointer<Float>,
     _ scratch: Scratch
   ) {
     // One query does not pay for packing: every key is read once.
     guard queries.count > 1 else {
+      scores.update(repeating: 0, count: width)
       return RowProduct.multiplyAdd(
         keys, dtype: .f32, stride: k.channels, rows: width, x: query, depth: headWidth, out: scores)
     }
-    MatrixProduct(path: .panels).add(
+    MatrixProduct(path: .panels).multiply(
       ProductRows(base: query, stride: q.channels, count: queries.count),
-      HeadKeys(base: keys, stride: k.channels, width: headWidth), outputs: 0..<width, to: scores, sumsStride: width,
+      HeadKeys(base: keys, stride: k.channels, width: headWidth), outputs: 0..<width, into: scores, sumsStride: width,
       scratch: scratch)
   }
 
@@ -143,9 +144,9 @@ private struct AttentionBlock {
       }
       return
     }
-    MatrixProduct(path: .panels).add(
+    MatrixProduct(path: .panels).multiply(
       ProductRows(base: scores, stride: width, count: queries.count),
-      HeadValues(base: values, stride: v.channels, keyCount: width), outputs: 0..<headWidth, to: sum,
-      sumsStride: headWidth, scratch: scratch)
+      HeadValues(base: values, stride: v.channels, keyCount: width), outputs: 0..<headWidth, into: sum,
+      sumsStride: headWidth, adding: true, scratch: scratch)
   }
 }

@@ -192,12 +192,12 @@ private struct PieceReader: Sendable {
       runStride: stride * taps.rowLength)
     let matrix = layer.weight.matrix
     if matrix.shape.order == .tapMajor {
-      product.add(
-        pixels, TapMajorKernels(matrix: matrix, places: taps), outputs: outputs, to: sums.base,
+      product.multiply(
+        pixels, TapMajorKernels(matrix: matrix, places: taps), outputs: outputs, into: sums.base,
         sumsStride: outputs.count, scratch: scratch)
     } else {
-      product.add(
-        pixels, ChannelMajorKernels(matrix: matrix, places: taps), outputs: outputs, to: sums.base,
+      product.multiply(
+        pixels, ChannelMajorKernels(matrix: matrix, places: taps), outputs: outputs, into: sums.base,
         sumsStride: outputs.count, scratch: scratch)
     }
     item.finish(sums, out: out, bias: layer.bias, then: tail)

@@ -110,10 +110,8 @@ extension Execution {
     precondition(x.count == y.count && out.count == x.count)
     try perform(elementOperation(path, x, cost: 1, inputs: 2), inputs: [x, y], output: out) {
       parallelRows(x.rowCount, columns: x.channels) { rows in
-        let count = rows.count * x.channels
-        let (target, first) = (out.row(rows.lowerBound), y.row(rows.lowerBound))
-        if target != first { target.update(from: first, count: count) }
-        Elementwise.add(x.row(rows.lowerBound), to: target, count: count)
+        let first = rows.lowerBound
+        Elementwise.sum(y.row(first), x.row(first), into: out.row(first), count: rows.count * x.channels)
       }
     }
   }

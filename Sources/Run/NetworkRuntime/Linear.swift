@@ -81,9 +81,9 @@ extension Execution {
         let first = item % groups * group * PanelProduct.columns
         let outputs = first..<min(weight.outputs, first + group * PanelProduct.columns)
         let sums = ProductSums(&scratch, rows: rows.count, outputs: outputs)
-        product.add(
+        product.multiply(
           rowsOfAll.rows(rows, elementByteCount: product.path.elementByteCount), WeightRows(matrix: weight.matrix),
-          outputs: outputs, to: sums.base, sumsStride: outputs.count, scratch: scratch)
+          outputs: outputs, into: sums.base, sumsStride: outputs.count, scratch: scratch)
         for row in rows {
           sums.finish(row - rows.lowerBound, out: out.row(row), bias: layer.bias, then: tail.row(row))
         }
@@ -150,6 +150,7 @@ extension Execution {
       var scratch = scratch
       let outputs = item * run..<min(weight.outputs, (item + 1) * run)
       let sums = ProductSums(&scratch, rows: 1, outputs: outputs)
+      sums.base.update(repeating: 0, count: outputs.count)
       weight.matrix.encoding.multiplyRow(
         weight.matrix, outputs: outputs, by: x.base, into: sums.base, scratch: scratch)
       sums.finish(0, out: out.base, bias: layer.bias, then: tail.row(0))

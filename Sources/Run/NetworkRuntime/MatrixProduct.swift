@@ -29,42 +29,44 @@ struct MatrixProduct: Sendable {
 
   let path: Path
 
-  /// Adds up the products of rows with outputs.
+  /// Sums up the products of rows with outputs.
   /// - Parameters:
   ///   - outputs: from a multiple of 32 on; at most ``groupLimit`` panels for OpenBLAS.
-  ///   - sums: `[rows, sumsStride]`, of which the first `outputs.count` of each row are added to.
-  func add(
-    _ rows: ProductRows, _ operand: some ProductOperand, outputs: Range<Int>, to sums: UnsafeMutablePointer<Float>,
-    sumsStride: Int, scratch: Scratch
+  ///   - sums: `[rows, sumsStride]`, of which the first `outputs.count` of each row are overwritten, or added to.
+  func multiply(
+    _ rows: ProductRows, _ operand: some ProductOperand, outputs: Range<Int>, into sums: UnsafeMutablePointer<Float>,
+    sumsStride: Int, adding: Bool = false, scratch: Scratch
   ) {
     switch path {
     case .dots: preconditionFailure("codes are multiplied as they lie")
     case .panels:
-      each(operand, outputs) { block, columns, column in
+      each(operand, outputs) { block, columns, column, isFirst in
         var scratch = scratch
         let panel = scratch.take(Float.self, block.parts * block.depth * PanelProduct.columns)
         operand.pack(block, outputs: columns, into: panel, scratch: scratch)
         for part in 0..<block.parts {
           for run in 0..<rows.runs {
-            PanelProduct.multiplyAdd(
+            PanelProduct.multiply(
               a: rows.floats + run * rows.runStride + operand.offset(block, part: part), aStride: rows.stride,
               rows: rows.count, panel: panel + part * block.depth * PanelProduct.columns, depth: block.depth,
-              c: sums + run * rows.count * sumsStride + column, cStride: sumsStride, columns: columns.count)
+              c: sums + run * rows.count * sumsStride + column, cStride: sumsStride, columns: columns.count,
+              adding: adding || !isFirst || part > 0)
           }
         }
       }
     case .pairs:
-      each(operand, outputs) { block, columns, column in
+      each(operand, outputs) { block, columns, column, isFirst in
         var scratch = scratch
         let even = (block.depth + 1) / 2 * 2
         let panel = scratch.take(UInt16.self, block.parts * even * PanelProduct.columns)
         operand.packPairs(block, outputs: columns, into: panel, scratch: scratch)
         for part in 0..<block.parts {
           for run in 0..<rows.runs {
-            PairProduct.multiplyAdd(
+            PairProduct.multiply(
               a: rows.pairs + run * rows.runStride + operand.offset(block, part: part), aStride: rows.stride,
               rows: rows.count, panel: panel + part * even * PanelProduct.columns, depth: even,
-              c: sums + run * rows.count * sumsStride + column, cStride: sumsStride, columns: columns.count)
+              c: sums + run * rows.count * sumsStride + column, cStride: sumsStride, columns: columns.count,
+              adding: adding || !isFirst || part > 0)
           }
         }
       }
@@ -78,27 +80,29 @@ struct MatrixProduct: Sendable {
           blas.multiply(
             rows: rows.count, columns: outputs.count, depth: block.depth,
             a: rows.floats + run * rows.runStride + operand.offset(block, part: 0), aStride: rows.stride, b: decoded,
-            bStride: block.depth, c: sums + run * rows.count * sumsStride, cStride: sumsStride, adding: true)
+            bStride: block.depth, c: sums + run * rows.count * sumsStride, cStride: sumsStride,
+            adding: adding || number > 0)
         }
       }
     }
   }
 
-  /// Calls `body` for each block, and each panel of outputs.
+  /// Calls `body` for each block, of which the first is told, and each panel of outputs.
   private func each(
     _ operand: some ProductOperand, _ outputs: Range<Int>,
-    _ body: (_ block: ProductBlock, _ outputs: Range<Int>, _ column: Int) -> Void
+    _ body: (_ block: ProductBlock, _ outputs: Range<Int>, _ column: Int, _ isFirst: Bool) -> Void
   ) {
     for number in 0..<operand.blockCount {
       let block = operand.block(number)
       for output in stride(from: outputs.lowerBound, to: outputs.upperBound, by: PanelProduct.columns) {
         body(
-          block, output..<min(outputs.upperBound, output + PanelProduct.columns), output - outputs.lowerBound)
+          block, output..<min(outputs.upperBound, output + PanelProduct.columns), output - outputs.lowerBound,
+          number == 0)
       }
     }
   }
 
-  /// Bytes of a worker's memory that ``add(_:_:outputs:to:sumsStride:scratch:)`` needs for blocks of `depth` inputs of `parts` parts.
+  /// Bytes of a worker's memory that ``multiply(_:_:outputs:into:sumsStride:adding:scratch:)`` needs for blocks of `depth` inputs of `parts` parts.
   static func scratchByteCount(depth: Int = Self.depth, parts: Int = 1) -> Int {
     let panel = Scratch.byteCount(Float.self, parts * (depth + 1) * PanelProduct.columns)
     // Panels, what is decoded into them, and what is narrowed in between; or the rows of a group.

@@ -7,11 +7,10 @@ struct ProductSums {
   let base: UnsafeMutablePointer<Float>
   private let outputs: Range<Int>
 
-  /// Sums of nothing.
+  /// Memory for sums, not written yet.
   init(_ scratch: inout Scratch, rows: Int, outputs: Range<Int>) {
     base = scratch.take(Float.self, rows * outputs.count)
     self.outputs = outputs
-    base.update(repeating: 0, count: rows * outputs.count)
   }
 
   /// Writes one row: its sums, plus the bias, and what follows.
@@ -19,14 +18,18 @@ struct ProductSums {
   func finish(_ row: Int, out: UnsafeMutablePointer<Float>, bias: Vector?, then tail: Tail) {
     let sums = base + row * outputs.count
     let out = out + outputs.lowerBound
-    if let bias { Elementwise.add(bias.values + outputs.lowerBound, to: sums, count: outputs.count) }
-    switch tail {
-    case .nothing: break
-    case .add(let residual): Elementwise.add(residual + outputs.lowerBound, to: sums, count: outputs.count)
-    case .gate(let gate):
-      return Elementwise.siluGate(out: out, gate: gate + outputs.lowerBound, value: sums, count: outputs.count)
+    let bias = bias.map { $0.values + outputs.lowerBound }
+    switch (tail, bias) {
+    case (.nothing, nil): out.update(from: sums, count: outputs.count)
+    case (.nothing, let bias?): Elementwise.sum(sums, bias, into: out, count: outputs.count)
+    case (.add(let residual), nil):
+      Elementwise.sum(sums, residual + outputs.lowerBound, into: out, count: outputs.count)
+    case (.add(let residual), let bias?):
+      Elementwise.sum(sums, bias, residual + outputs.lowerBound, into: out, count: outputs.count)
+    case (.gate(let gate), _):
+      if let bias { Elementwise.add(bias, to: sums, count: outputs.count) }
+      Elementwise.siluGate(out: out, gate: gate + outputs.lowerBound, value: sums, count: outputs.count)
     }
-    out.update(from: sums, count: outputs.count)
   }
 
   /// What follows a product in the same pass over its rows.

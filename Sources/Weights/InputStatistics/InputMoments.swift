@@ -101,10 +101,9 @@ public final class InputMoments {
           base + first * stride, dtype: .f32, stride: stride, columns: count, depth: rowCount,
           panel: panel.baseAddress!)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: (first + count) * width) { products in
-          products.initialize(repeating: 0)
-          PanelProduct.multiplyAdd(
+          PanelProduct.multiply(
             a: base, aStride: stride, rows: first + count, panel: panel.baseAddress!, depth: rowCount,
-            c: products.baseAddress!, cStride: width, columns: count)
+            c: products.baseAddress!, cStride: width, columns: count, adding: false)
           for row in 0..<first + count {
             let skipped = max(0, row - first)
             let start = place + MomentBlocks.rowStart(row, size: size) + first + skipped - row

@@ -99,14 +99,13 @@ public final class OutputMeter: Sendable {
         let block = x + range.lowerBound
         for first in Swift.stride(from: 0, to: range.count, by: width) {
           let count = min(width, range.count - first)
-          products.initialize(repeating: 0)
           // Columns before count twice: they also stand behind.
-          PanelProduct.multiplyAdd(
-            a: block, aStride: stride, rows: rows, panel: panel, depth: first, c: before, cStride: width, columns: count
-          )
-          PanelProduct.multiplyAdd(
+          PanelProduct.multiply(
+            a: block, aStride: stride, rows: rows, panel: panel, depth: first, c: before, cStride: width,
+            columns: count, adding: false)
+          PanelProduct.multiply(
             a: block + first, aStride: stride, rows: rows, panel: panel + first * width, depth: count, c: beside,
-            cStride: width, columns: count)
+            cStride: width, columns: count, adding: false)
           for row in 0..<rows {
             for column in 0..<count {
               let place = row * width + column

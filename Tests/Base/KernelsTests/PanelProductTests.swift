@@ -12,10 +12,15 @@ import TestSupport
     for (index, value) in [(0, 1), (1, 2), (32, 3), (33, 4), (64, 5), (65, 6)] { panel[index] = Float(value) }
     var c: [Float] = [100, 0, 0, 0]
     c.withUnsafeMutableBufferPointer { c in
-      PanelProduct.multiplyAdd(
-        a: a, aStride: 3, rows: 2, panel: panel, depth: 3, c: c.baseAddress!, cStride: 2, columns: 2)
+      PanelProduct.multiply(
+        a: a, aStride: 3, rows: 2, panel: panel, depth: 3, c: c.baseAddress!, cStride: 2, columns: 2, adding: true)
     }
     #expect(c == [122, 28, 49, 64])
+    c.withUnsafeMutableBufferPointer { c in
+      PanelProduct.multiply(
+        a: a, aStride: 3, rows: 2, panel: panel, depth: 3, c: c.baseAddress!, cStride: 2, columns: 2, adding: false)
+    }
+    #expect(c == [22, 28, 49, 64])
   }
 
   @Test(arguments: [DType.f32, .f16, .bf16]) func rowsOfEveryTypeArePacked(dtype: DType) {
@@ -44,9 +49,9 @@ import TestSupport
       PairProduct.packRows(b, stride: depth, columns: columns, depth: depth, panel: $0.baseAddress!)
     }
     c.withUnsafeMutableBufferPointer {
-      PairProduct.multiplyAdd(
+      PairProduct.multiply(
         a: a, aStride: depth + 1, rows: rows, panel: panel, depth: depth + 1, c: $0.baseAddress!, cStride: columns,
-        columns: columns)
+        columns: columns, adding: true)
     }
     for m in 0..<rows {
       for n in 0..<columns {

@@ -117,7 +117,7 @@ func benchmarkQuantize() throws {
       for row in stride(from: 0, to: rows, by: 16) {
         encoding.solver?.encode(
           UnsafeRawBufferPointer(rebasing: values.bytes[(row * columns * 2)...]), dtype: .bf16, rowStride: columns,
-          rows: 16, columns: columns, segmentColumns: columns, into: stripe.map(\.bytes), sums: &sums)
+          rows: 16, columns: columns, segmentColumns: columns, guide: nil, into: stripe.map(\.bytes), sums: &sums)
       }
     }
     print("\(encoding.shortName) \(Double(rows * columns * 2) / times[3] / 1e3) MB/s \(sums.sqnrDecibels) dB")

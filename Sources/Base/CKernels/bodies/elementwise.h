@@ -1,8 +1,12 @@
 // Sums and rotations over runs of f32.
 #include "floats.h"
 
-static void add(float *x, const float *y, size_t count) {
-  for (size_t i = 0; i < count; i++) x[i] += y[i];
+static void sum_two(float *out, const float *x, const float *y, size_t count) {
+  for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
+}
+
+static void sum_three(float *out, const float *x, const float *y, const float *z, size_t count) {
+  for (size_t i = 0; i < count; i++) out[i] = (x[i] + y[i]) + z[i];
 }
 
 static void multiply_add(float *x, const float *y, const float *factor, size_t count) {

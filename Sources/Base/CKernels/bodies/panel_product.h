@@ -3,7 +3,7 @@
 //
 // A panel holds 32 outputs, input after input: panel[k][32]. Activations are read where they lie, rows apart by their
 // stride, so that a convolution reads its padded input without unfolding it. The sum over a panel's depth starts at 0,
-// is one chain of fused multiply-adds in ascending k, and is then added to the output: the same bits for any cut into
+// is one chain of fused multiply-adds in ascending k, and is then the output, or added to it: the same bits for any cut into
 // rows and panels, and errors that grow with a panel's depth and the number of panels, not with their product.
 #include "common.h"
 
@@ -21,7 +21,7 @@ BODY void store(float *to, vector value) { memcpy(to, &value, sizeof value); }
 
 BODY void tile(
   const float *a, size_t a_stride, const float *panel, size_t depth, float *c, size_t c_stride, size_t columns,
-  int rows) {
+  int adds, int rows) {
   vector total[MOST_ROWS][VECTORS];
   _Pragma("unroll") for (int m = 0; m < rows; m++)
     _Pragma("unroll") for (int v = 0; v < VECTORS; v++) total[m][v] = 0;
@@ -38,7 +38,7 @@ BODY void tile(
     _Pragma("unroll") for (int m = 0; m < rows; m++)
       _Pragma("unroll") for (int v = 0; v < VECTORS; v++) {
         float *out = c + m * c_stride + v * LANES;
-        store(out, load(out) + total[m][v]);
+        store(out, adds ? load(out) + total[m][v] : total[m][v]);
       }
     return;
   }
@@ -46,14 +46,15 @@ BODY void tile(
   _Pragma("unroll") for (int m = 0; m < rows; m++)
     _Pragma("unroll") for (int v = 0; v < VECTORS; v++) store(edge[m] + v * LANES, total[m][v]);
   for (int m = 0; m < rows; m++)
-    for (size_t n = 0; n < columns; n++) c[m * c_stride + n] += edge[m][n];
+    for (size_t n = 0; n < columns; n++) c[m * c_stride + n] = adds ? c[m * c_stride + n] + edge[m][n] : edge[m][n];
 }
 
 #include "row_sweep.h"
 
 static void panel_product(
   const float *a, size_t a_stride, size_t rows, const float *panel, size_t depth, float *c, size_t c_stride,
-  size_t columns) {
+  size_t columns, int adds) {
   for (size_t n = 0; n < columns; n += COLUMNS)
-    sweep_rows(a, a_stride, rows, panel + n, depth, c + n, c_stride, columns - n < COLUMNS ? columns - n : COLUMNS);
+    sweep_rows(a, a_stride, rows, panel + n, depth, c + n, c_stride, columns - n < COLUMNS ? columns - n : COLUMNS,
+      adds);
 }

@@ -41,7 +41,8 @@ static void fill_recompiled(ck_table *table) {
   table->gelu_tanh = gelu_tanh;
   table->silu_gate = silu_gate;
   table->gelu_gate = gelu_gate;
-  table->add = add;
+  table->sum_two = sum_two;
+  table->sum_three = sum_three;
   table->multiply_add = multiply_add;
   table->combine = combine;
   table->rotate_halves = rotate_halves;

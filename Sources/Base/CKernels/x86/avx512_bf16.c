@@ -16,7 +16,7 @@ BODY __mmask16 lanes_below(size_t count) { return count >= 16 ? 0xFFFF : (__mmas
 
 BODY void tile(
   const uint16_t *a, size_t a_stride, const uint16_t *panel, size_t depth, float *c, size_t c_stride, size_t columns,
-  int rows) {
+  int adds, int rows) {
   __m512 total[MOST_ROWS][2];
   __mmask16 low = lanes_below(columns), high = lanes_below(columns > 16 ? columns - 16 : 0);
   _Pragma("unroll") for (int m = 0; m < rows; m++) total[m][0] = total[m][1] = _mm512_setzero_ps();
@@ -33,8 +33,12 @@ BODY void tile(
   }
   _Pragma("unroll") for (int m = 0; m < rows; m++) {
     float *out = c + m * c_stride;
-    _mm512_mask_storeu_ps(out, low, _mm512_add_ps(_mm512_maskz_loadu_ps(low, out), total[m][0]));
-    _mm512_mask_storeu_ps(out + 16, high, _mm512_add_ps(_mm512_maskz_loadu_ps(high, out + 16), total[m][1]));
+    if (adds) {
+      total[m][0] = _mm512_add_ps(_mm512_maskz_loadu_ps(low, out), total[m][0]);
+      total[m][1] = _mm512_add_ps(_mm512_maskz_loadu_ps(high, out + 16), total[m][1]);
+    }
+    _mm512_mask_storeu_ps(out, low, total[m][0]);
+    _mm512_mask_storeu_ps(out + 16, high, total[m][1]);
   }
 }
 
@@ -42,8 +46,8 @@ BODY void tile(
 
 static void pair_product(
   const uint16_t *a, size_t a_stride, size_t rows, const uint16_t *panel, size_t depth, float *c, size_t c_stride,
-  size_t columns) {
-  sweep_rows(a, a_stride, rows, panel, depth, c, c_stride, columns);
+  size_t columns, int adds) {
+  sweep_rows(a, a_stride, rows, panel, depth, c, c_stride, columns, adds);
 }
 
 void ck_fill_avx512_bf16(ck_table *table) { table->pair_product = pair_product; }

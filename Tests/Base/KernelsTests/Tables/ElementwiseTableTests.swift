@@ -10,8 +10,13 @@ import TestSupport
         func values() -> [Float] { strange ? Elements.anyFloats(count, &generator) : generator.normals(count) }
         let (x, y, factor) = (values(), values(), values())
         var found = x + [7]
-        table.functions.add(&found, y, count)
-        #expect(sameBits(found, Twin.add(x, y) + [7]))
+        found.withUnsafeMutableBufferPointer { table.functions.sum_two($0.baseAddress!, $0.baseAddress!, y, count) }
+        #expect(sameBits(found, Twin.sumTwo(x, y) + [7]))
+        found = x + [7]
+        found.withUnsafeMutableBufferPointer {
+          table.functions.sum_three($0.baseAddress!, factor, y, $0.baseAddress!, count)
+        }
+        #expect(sameBits(found, Twin.sumThree(factor, y, x) + [7]))
         found = x + [7]
         table.functions.multiply_add(&found, y, factor, count)
         #expect(sameBits(found, Twin.multiplyAdd(x, y, factor) + [7]))

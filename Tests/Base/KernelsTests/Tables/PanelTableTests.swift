@@ -12,17 +12,20 @@ import TestSupport
         let (aStride, cStride) = (depth + 3, columns + 2)
         let (a, panel) = (generator.normals(rows * aStride), generator.normals(depth * 32))
         let before = generator.normals(rows * cStride)
-        var found = before
-        table.functions.panel_product(a, aStride, rows, panel, depth, &found, cStride, columns)
-        var expected = before
+        var (found, alone) = (before, before)
+        table.functions.panel_product(a, aStride, rows, panel, depth, &found, cStride, columns, 1)
+        table.functions.panel_product(a, aStride, rows, panel, depth, &alone, cStride, columns, 0)
+        var (expected, expectedAlone) = (before, before)
         for m in 0..<rows {
           for n in 0..<columns {
             let weights = (0..<depth).map { panel[$0 * 32 + n] }
             let row = Array(a[m * aStride..<m * aStride + depth])
             expected[m * cStride + n] = Twin.panelProduct(before[m * cStride + n], a: row, weights: weights)
+            expectedAlone[m * cStride + n] = Twin.panelProduct(-0.0, a: row, weights: weights)
           }
         }
         #expect(sameBits(found, expected), "\(rows) rows, \(depth) x \(columns)")
+        #expect(sameBits(alone, expectedAlone), "\(rows) rows, \(depth) x \(columns), overwritten")
       }
     }
   }
@@ -72,17 +75,19 @@ import TestSupport
       let a = generator.normals(rows * aStride).map(Twin.narrowBF16)
       let panel = generator.normals(depth * 32).map(Twin.narrowBF16)
       let before = generator.normals(rows * cStride)
-      var found = before
-      table.functions.pair_product(a, aStride, rows, panel, depth, &found, cStride, columns)
-      for m in 0..<rows {
-        for n in 0..<columns {
-          let expected = Twin.pairProduct(
-            before[m * cStride + n], a: Array(a[m * aStride..<m * aStride + depth]),
-            weights: (0..<depth).map { panel[($0 / 2 * 32 + n) * 2 + $0 % 2] })
-          let bound = Double(depth + 1) * 0x1p-24 * expected.magnitude
-          #expect(abs(Double(found[m * cStride + n]) - expected.value) <= bound, "\(rows), \(depth) x \(columns)")
+      for adds: Int32 in [1, 0] {
+        var found = before
+        table.functions.pair_product(a, aStride, rows, panel, depth, &found, cStride, columns, adds)
+        for m in 0..<rows {
+          for n in 0..<columns {
+            let expected = Twin.pairProduct(
+              adds == 1 ? before[m * cStride + n] : 0, a: Array(a[m * aStride..<m * aStride + depth]),
+              weights: (0..<depth).map { panel[($0 / 2 * 32 + n) * 2 + $0 % 2] })
+            let bound = Double(depth + 1) * 0x1p-24 * expected.magnitude
+            #expect(abs(Double(found[m * cStride + n]) - expected.value) <= bound, "\(rows), \(depth) x \(columns)")
+          }
+          #expect(found[m * cStride + columns] == before[m * cStride + columns])
         }
-        #expect(found[m * cStride + columns] == before[m * cStride + columns])
       }
     }
   }

@@ -1,6 +1,9 @@
 extension Twin {
-  static func add(_ x: [Float], _ y: [Float]) -> [Float] { zip(x, y).map { $0 + $1 } }
+  static func sumTwo(_ x: [Float], _ y: [Float]) -> [Float] { zip(x, y).map { $0 + $1 } }
 
+  static func sumThree(_ x: [Float], _ y: [Float], _ z: [Float]) -> [Float] {
+    x.indices.map { (x[$0] + y[$0]) + z[$0] }
+  }
   static func multiplyAdd(_ x: [Float], _ y: [Float], _ factor: [Float]) -> [Float] {
     x.indices.map { x[$0].addingProduct(y[$0], factor[$0]) }
   }
