@@ -1,8 +1,6 @@
 import Blip3o
-import Documents
 import Evidence
 import Synchronization
-import Tensors
 
 /// Shows which model is at what, and the time left of that model, on stderr: a line that renews itself on a terminal, else a line
 /// every ten seconds.
@@ -12,8 +10,7 @@ final class CompareMeter: Sendable {
     var subject = ""
     var number = 0
     var count = 0
-    var modelStart: UInt64 = 0
-    var lastShown: UInt64 = 0
+    var pace = MeterPace()
   }
 
   private let isShown: Bool
@@ -24,7 +21,8 @@ final class CompareMeter: Sendable {
   func begin(_ model: String, _ subject: EvidenceSubject, of count: Int) {
     state.withLock { state in
       if state.model != model || state.number == count {
-        (state.model, state.number, state.modelStart) = (model, 0, MonotonicClock.nanoseconds)
+        (state.model, state.number) = (model, 0)
+        state.pace.begin()
       }
       state.number += 1
       (state.subject, state.count) = (subject.name, count)
@@ -33,18 +31,11 @@ final class CompareMeter: Sendable {
 
   func show(_ progress: RunOptions.Progress) {
     guard isShown else { return }
-    let now = MonotonicClock.nanoseconds
     let line: String? = state.withLock { state in
-      if !Terminal.isInteractive, now - state.lastShown < 10_000_000_000 { return nil }
-      state.lastShown = now
-      var line = "\(state.model)  \(state.subject), \(state.number) of \(state.count)"
-      line += "  \(progress.stage) \(progress.step + 1) of \(progress.stepCount)"
-      let done = state.number - 1
-      if done > 0 {
-        let seconds = Double(now - state.modelStart) / 1e9 / Double(done) * Double(state.count - done)
-        line += "  \(Quantity.duration(seconds)) left"
-      }
-      return line
+      guard state.pace.isDue() else { return nil }
+      return "\(state.model)  \(state.subject), \(state.number) of \(state.count)"
+        + "  \(progress.stage) \(progress.step + 1) of \(progress.stepCount)"
+        + state.pace.left(done: state.number - 1, of: state.count)
     }
     if let line { Terminal.renew(line) }
   }

@@ -1,12 +1,10 @@
-import Documents
 import Synchronization
-import Tensors
 
 /// Shows how many of many things are done, and the time left, on stderr.
 final class CountMeter: Sendable {
   private let title: String
   private let isShown: Bool
-  private let state = Mutex<(start: UInt64?, first: Int, lastShown: UInt64)>((nil, 0, 0))
+  private let pace = Mutex<MeterPace?>(nil)
 
   init(_ title: String, isShown: Bool) {
     self.title = title
@@ -17,17 +15,11 @@ final class CountMeter: Sendable {
 
   func show(_ done: Int, _ count: Int, _ what: String) {
     guard isShown else { return }
-    let now = MonotonicClock.nanoseconds
-    let line: String? = state.withLock { state in
-      if state.start == nil { (state.start, state.first) = (now, done) }
-      if !Terminal.isInteractive, now - state.lastShown < 10_000_000_000 { return nil }
-      state.lastShown = now
-      var line = "\(title)  \(done + 1) of \(count)  \(what)"
-      if done > state.first {
-        let seconds = Double(now - state.start!) / 1e9 / Double(done - state.first) * Double(count - done)
-        line += "  \(Quantity.duration(seconds)) left"
-      }
-      return line
+    let line: String? = pace.withLock { found in
+      var pace = found ?? MeterPace()
+      if found == nil { pace.begin(at: done) }
+      defer { found = pace }
+      return pace.isDue() ? "\(title)  \(done + 1) of \(count)  \(what)" + pace.left(done: done, of: count) : nil
     }
     if let line { Terminal.renew(line) }
   }

@@ -39,7 +39,7 @@ private final class KindTimes: Observer {
   var seconds: [String: Double] = [:]
   private var start: UInt64 = 0
 
-  func willRun(_ operation: NetworkOperation) { start = MonotonicClock.nanoseconds }
+  func willRun(_ operation: NetworkOperation, inputs: [Activation]?) { start = MonotonicClock.nanoseconds }
 
   func didRun(_ operation: NetworkOperation, output: Activation?) {
     let elapsed = Double(MonotonicClock.nanoseconds - start) / 1e9

@@ -76,6 +76,10 @@ BODY void block(
     for (int half = 0; half < halves; half++) {
       __m256i sum[MOST];
       for (int m = 0; m < rows; m++) sum[m] = start_of(half_sum(p, at + m * p->row_stride, halves, half));
+      // What the next rows bring: their stride hides it from the processor. Those of a convolution are in the cache.
+      if (rows > 1 && half == 0 && p->run_count == 1)
+        for (int m = 0; m < rows; m++)
+          _mm_prefetch((const char *)(p->activations + (at + (m + rows) * p->row_stride) * TILE_COLUMNS), _MM_HINT_T0);
       for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
         __m256i levels = _mm256_load_si256((const __m256i *)&weights->levels[g].line[line][column * 4]);
         for (int m = 0; m < rows; m++)
