@@ -92,23 +92,23 @@ def paired(first, second):
                 only_first=only_first, only_second=only_second, probability=mcnemar(only_first, only_second))
 
 
-def groups_of(tasks):
-    """What is counted apart: name, key of the result, and the tasks' numbers."""
+def groups_of(tasks, counted):
+    """What is counted apart: name, key of the result, and the tasks' numbers, of those that count."""
     for seen, name in ((True, "seen pairs"), (False, "held-out pairs")):
-        chosen = [i for i, task in enumerate(tasks) if task["seen"] == seen]
+        chosen = [i for i in counted if tasks[i]["seen"] == seen]
         for key in PAINTED:
             yield f"picture: {key}, {name}", key, chosen
         for described, kind in ((True, "descriptions word for word"), (False, "short answers")):
             yield f"{kind}, {name}", "answer", [i for i in chosen if tasks[i]["described"] == described]
-    yield "picture: all", "all", list(range(len(tasks)))
-    yield "answers", "answer", list(range(len(tasks)))
+    yield "picture: all", "all", counted
+    yield "answers", "answer", counted
 
 
-def summarise(tasks, results):
+def summarise(tasks, counted, results):
     """Rows of figures: right by model, and each later model beside the first."""
     rows = []
     names = list(results)
-    for name, key, chosen in groups_of(tasks):
+    for name, key, chosen in groups_of(tasks, counted):
         if not chosen:
             continue
         right = {model: [bool(results[model][i][key]) for i in chosen] for model in names}
@@ -147,6 +147,7 @@ def main():
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--decoder-steps", type=int, default=12)
     parser.add_argument("--guidance", type=float, default=2)
+    parser.add_argument("--leave-out", type=Path, help="sentences, one a line, that do not count: those a file was calibrated with")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("evaluation"))
     options = parser.parse_args()
@@ -164,7 +165,8 @@ def main():
         scenes.draw(task["scene"]).save(options.out / "true" / f"{number:04}.png")
     calibration = dict(judge.calibrate(options.count), one_wrong_word=judge.false_praise(options.count))
     results = {name: evaluate(options, model, tasks, options.out / name) for name, model in zip(names, options.models)}
-    rows = summarise(tasks, results)
+    left_out = set(options.leave_out.read_text().splitlines()) if options.leave_out else set()
+    rows = summarise(tasks, [i for i, task in enumerate(tasks) if task["sentence"] not in left_out], results)
     document = dict(settings=settings, judge=calibration, rows=rows, tasks=tasks, results=results)
     (options.out / "evaluation.json").write_text(json.dumps(document, indent=1) + "\n")
     table = markdown(rows, names)
