@@ -45,6 +45,12 @@ BODY size_t place_of(const ck_matmul *p, size_t group) {
   return p->run_offsets[group / p->run_groups] + group % p->run_groups;
 }
 
+// Tells the processor of what the next rows bring, whose stride hides it. Rows of a convolution overlap: theirs are in the cache.
+BODY void fetch_rows_ahead(const ck_matmul *p, size_t at, int rows) {
+  if (p->run_count > 1) return;
+  for (int m = rows; m < 2 * rows; m++) __builtin_prefetch(p->activations + (at + m * p->row_stride) * TILE_COLUMNS);
+}
+
 // The sum of the activations that a group of weights meets.
 BODY int32_t half_sum(const ck_matmul *p, size_t at, int halves, int half) {
   if (halves == 1) return p->activation_sums[at];

@@ -66,6 +66,7 @@ BODY void block(
                                : _mm512_maskz_loadu_ps(mask[t], out + m * p->output_stride + t * TILE_ROWS);
   size_t at = place_of(p, group) + m0 * p->row_stride, left_of_run = p->run_groups - group % p->run_groups;
   for (int g = 0; g < count; g++) {
+    fetch_rows_ahead(p, at, rows);
     __m512 products[MOST_ROWS][MOST_TILES];
     for (int half = 0; half < halves; half++) {
       __m512i sum[MOST_ROWS][MOST_TILES];
@@ -73,10 +74,6 @@ BODY void block(
         __m512i start = start_of(half_sum(p, at + m * p->row_stride, halves, half));
         for (int t = 0; t < tiles; t++) sum[m][t] = start;
       }
-      // What the next rows bring: their stride hides it from the processor. Those of a convolution are in the cache.
-      if (half == 0 && p->run_count == 1)
-        for (int m = 0; m < rows; m++)
-          _mm_prefetch((const char *)(p->activations + (at + (m + rows) * p->row_stride) * TILE_COLUMNS), _MM_HINT_T0);
       for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
         __m512i levels[MOST_TILES];
         for (int t = 0; t < tiles; t++) levels[t] = _mm512_load_si512(weights->levels[t][g].line[line]);

@@ -72,14 +72,11 @@ BODY void block(
     total[m] = group == 0 ? _mm256_setzero_ps() : load_outputs(out + m * p->output_stride, width);
   size_t at = place_of(p, group) + m0 * p->row_stride, left_of_run = p->run_groups - group % p->run_groups;
   for (int g = 0; g < count; g++) {
+    fetch_rows_ahead(p, at, rows);
     __m256 products[MOST];
     for (int half = 0; half < halves; half++) {
       __m256i sum[MOST];
       for (int m = 0; m < rows; m++) sum[m] = start_of(half_sum(p, at + m * p->row_stride, halves, half));
-      // What the next rows bring: their stride hides it from the processor. Those of a convolution are in the cache.
-      if (rows > 1 && half == 0 && p->run_count == 1)
-        for (int m = 0; m < rows; m++)
-          _mm_prefetch((const char *)(p->activations + (at + (m + rows) * p->row_stride) * TILE_COLUMNS), _MM_HINT_T0);
       for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
         __m256i levels = _mm256_load_si256((const __m256i *)&weights->levels[g].line[line][column * 4]);
         for (int m = 0; m < rows; m++)
