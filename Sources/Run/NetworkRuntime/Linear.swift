@@ -31,6 +31,8 @@ public struct Linear: Sendable {
 extension Execution {
   /// Rows that one item multiplies.
   private static let rowLimit = 512
+  /// Rows at the most that are multiplied one after another, with weights that are read as they lie: so few do not pay for packing them.
+  private static let fewRows = 3
 
   /// `out = x W^T + b`, plus a residual.
   /// - Parameters:
@@ -59,13 +61,13 @@ extension Execution {
     precondition(x.channels == weight.inputs && out.channels == weight.outputs && x.rowCount == out.rowCount)
     let product = MatrixProduct(path: path(for: weight, needsExactActivations: layer.needsExactActivations))
     if case .dots = product.path { return try multiplyDots(layer, x, then: tail, into: out) }
-    let isNarrow = product.path.elementByteCount == 2 && x.rowCount > 1
+    let isNarrow = product.path.elementByteCount == 2 && x.rowCount > Self.fewRows
     let memory =
       isNarrow
       ? take(batch: x.batch, height: x.height, width: x.width, channels: (x.channels + 1) / 2) : nil
     defer { if let memory { give(memory) } }
     try perform(linearOperation(layer, x, tail, out), inputs: [x], output: out, prepare: weight) {
-      if x.rowCount == 1 { return multiplyRow(layer, x, then: tail, into: out) }
+      if x.rowCount <= Self.fewRows { return multiplyFewRows(layer, x, then: tail, into: out) }
       let rowsOfAll =
         memory.map { narrowed(x, into: $0) } ?? ProductRows(base: x.base, stride: x.channels, count: x.rowCount)
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
@@ -141,19 +143,21 @@ extension Execution {
     take(height: rows, width: groups, channels: QuantizedGroups.byteCount / MemoryLayout<Float>.stride)
   }
 
-  /// One row, such as a token that is decoded: the weights' bytes set the pace, whatever the precision.
-  private func multiplyRow(_ layer: Linear, _ x: Activation, then tail: ProductTail, into out: Activation) {
+  /// One row, such as a token that is decoded, or few: the weights' bytes set the pace, whatever the precision.
+  private func multiplyFewRows(_ layer: Linear, _ x: Activation, then tail: ProductTail, into out: Activation) {
     let weight = layer.weight
-    // Codes are read four tiles side by side.
-    let run = 128
+    // Codes are read four tiles side by side; later rows find them in the second-level cache.
+    let run = x.rowCount == 1 ? 128 : 64
     parallel((weight.outputs + run - 1) / run) { item, scratch in
       var scratch = scratch
       let outputs = item * run..<min(weight.outputs, (item + 1) * run)
       let sums = ProductSums(&scratch, rows: 1, outputs: outputs)
-      sums.base.update(repeating: 0, count: outputs.count)
-      weight.matrix.encoding.multiplyRow(
-        weight.matrix, outputs: outputs, by: x.base, into: sums.base, scratch: scratch)
-      sums.finish(0, out: out.base, bias: layer.bias, then: tail.row(0))
+      for row in 0..<x.rowCount {
+        sums.base.update(repeating: 0, count: outputs.count)
+        weight.matrix.encoding.multiplyRow(
+          weight.matrix, outputs: outputs, by: x.row(row), into: sums.base, scratch: scratch)
+        sums.finish(0, out: out.row(row), bias: layer.bias, then: tail.row(row))
+      }
     }
   }
 

@@ -9,13 +9,14 @@ private struct Exchange {
   let predicted: Double
 }
 
-/// Tries the most promising exchanges one after another, each from the best mix so far.
-func swaps(_ trials: Trials, _ inputs: PlanInputs, bits: Double, count: Int) throws {
+/// Tries the most promising exchanges one after another, each from the best mix so far; then runs the planned mix and the best one
+/// on subjects that neither was chosen by.
+func swaps(_ trials: Trials, judging: Trials, _ inputs: PlanInputs, bits: Double, count: Int) throws {
   let tensors = inputs.tensors
   let byteCount = Int(bits * Double(tensors.reduce(0) { $0 + $1.elementCount }) / 8)
   let plan = try BudgetPlanner(tensors, measures: inputs.measures).plan(byteCount: byteCount)
-  let floors = try trials.effects(
-    trials.model(tensors, tensors.map { tensor in tensor.options.lastIndex { $0.encoding != nil } ?? 0 }))
+  let finest = tensors.map { tensor in tensor.options.lastIndex { $0.encoding != nil } ?? 0 }
+  let floors = try trials.effects(trials.model(tensors, finest))
   var choices = plan.choices
   var model = try trials.model(tensors, choices)
   var best = try trials.effects(model)
@@ -49,6 +50,12 @@ func swaps(_ trials: Trials, _ inputs: PlanInputs, bits: Double, count: Int) thr
   print("after \(tried.count) exchanges, \(kept) kept: \(shown(best))")
   print(
     "what is made small is \(String(format: "%.3f", Trials.objective(best, floors: floors) / first)) of what it was")
+
+  let unseenFloors = try judging.effects(judging.model(tensors, finest))
+  let unseen = try [plan.choices, choices].map { try judging.effects(judging.model(tensors, $0)) }
+  print("on other subjects, planned  \(shown(unseen[0]))\non other subjects, found    \(shown(unseen[1]))")
+  let ratio = Trials.objective(unseen[1], floors: unseenFloors) / Trials.objective(unseen[0], floors: unseenFloors)
+  print("there it is \(String(format: "%.3f", ratio)) of what it was")
 }
 
 /// The most promising exchange by the table that fits and was not tried.

@@ -18,9 +18,11 @@ static void gelu_tanh(float *x, size_t count) {
 }
 
 static void silu_gate(float *out, const float *gate, const float *value, size_t count) {
+  EACH_ALONE
   for (size_t i = 0; i < count; i++) out[i] = silu_of(gate[i]) * value[i];
 }
 
 static void gelu_gate(float *out, const float *gate, const float *value, size_t count) {
+  EACH_ALONE
   for (size_t i = 0; i < count; i++) out[i] = gelu_of(gate[i]) * value[i];
 }

@@ -16,8 +16,10 @@ static void scale_shift(
     const float *x = in + p * channels;
     float *y = out + p * channels;
     if (with_silu)
+      EACH_ALONE
       for (size_t c = 0; c < channels; c++) y[c] = silu_of(__builtin_fmaf(x[c], scale[c], shift[c]));
     else
+      EACH_ALONE
       for (size_t c = 0; c < channels; c++) y[c] = __builtin_fmaf(x[c], scale[c], shift[c]);
   }
 }

@@ -2,18 +2,22 @@
 #include "floats.h"
 
 static void sum_two(float *out, const float *x, const float *y, size_t count) {
+  EACH_ALONE
   for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
 }
 
 static void sum_three(float *out, const float *x, const float *y, const float *z, size_t count) {
+  EACH_ALONE
   for (size_t i = 0; i < count; i++) out[i] = (x[i] + y[i]) + z[i];
 }
 
 static void multiply_add(float *x, const float *y, const float *factor, size_t count) {
+  EACH_ALONE
   for (size_t i = 0; i < count; i++) x[i] = __builtin_fmaf(y[i], factor[i], x[i]);
 }
 
 static void combine(float *x, float p, const float *y, float q, size_t count) {
+  EACH_ALONE
   for (size_t i = 0; i < count; i++) x[i] = __builtin_fmaf(q, y[i], p * x[i]);
 }
 

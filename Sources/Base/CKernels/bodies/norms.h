@@ -39,8 +39,10 @@ static void rms_norm(
     float *y = out + m * columns;
     float factor = (float)(1.0 / __builtin_sqrt(mean_square(x, columns, 0) + (double)eps));
     if (scale)
+      EACH_ALONE
       for (size_t c = 0; c < columns; c++) y[c] = x[c] * factor * weight[c] * (1.0f + scale[c]);
     else
+      EACH_ALONE
       for (size_t c = 0; c < columns; c++) y[c] = x[c] * factor * weight[c];
   }
 }
@@ -55,10 +57,13 @@ static void layer_norm(
     float factor = (float)(1.0 / __builtin_sqrt(mean_square(x, columns, center) + (double)eps));
     float middle = (float)center;
     if (weight)
+      EACH_ALONE
       for (size_t c = 0; c < columns; c++) y[c] = __builtin_fmaf((x[c] - middle) * factor, weight[c], bias[c]);
     else
+      EACH_ALONE
       for (size_t c = 0; c < columns; c++) y[c] = (x[c] - middle) * factor;
     if (scale)
+      EACH_ALONE
       for (size_t c = 0; c < columns; c++) y[c] *= 1.0f + scale[c];
   }
 }

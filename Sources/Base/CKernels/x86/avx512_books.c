@@ -13,7 +13,7 @@
 
 #include "unpack512.h"
 
-enum { CHUNK = 16, MOST_TILES = 2, MOST_ROWS = 6, MOST_HALVES = 2 };
+enum { CHUNK = 20, MOST_TILES = 2, MOST_ROWS = 6, MOST_HALVES = 2 };
 
 // Groups of some tiles, ready to be multiplied: levels plus 128 are the unsigned operand.
 typedef struct {
@@ -125,13 +125,15 @@ BLOCKS(2)
 #undef BLOCKS
 #undef BLOCK
 
-// All rows, in blocks of nearly equal height.
+// All rows, in blocks of nearly equal height, by chunks of nearly equal depth.
 BODY void all_rows(const ck_matmul *p, size_t tile, int tiles, int bits, block_function *const blocks[MOST_ROWS]) {
   unpacked_tiles weights;
   book_tables tables = tables_flipped(p->book, bits, 0x80);
   size_t groups = p->run_count * p->run_groups, count = (p->row_count + MOST_ROWS - 1) / MOST_ROWS;
-  for (size_t group = 0; group < groups; group += CHUNK) {
-    int taken = groups - group < CHUNK ? (int)(groups - group) : CHUNK;
+  size_t chunks = (groups + CHUNK - 1) / CHUNK;
+  for (size_t chunk = 0; chunk < chunks; chunk++) {
+    size_t group = groups * chunk / chunks;
+    int taken = (int)(groups * (chunk + 1) / chunks - group);
     if (p->book->group == 32) unpack_tiles(p, &tables, tile, tiles, group, taken, bits, 1, &weights);
     else unpack_tiles(p, &tables, tile, tiles, group, taken, bits, 2, &weights);
     for (size_t b = 0; b < count; b++) {
