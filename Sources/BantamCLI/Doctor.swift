@@ -56,15 +56,26 @@ struct Doctor: ParsableCommand {
   }
 
   private static func add(_ rates: ProductRates, to document: inout Document) {
-    let products: [(key: String, title: String, rate: Double?)] = [
-      ("blocked", "f32 blocked", rates.panels()), ("openblas", "f32 openblas", rates.openBLAS()),
-      ("bf16", "bf16", rates.pairs()), ("int8", "8-bit dots, int8 weights", rates.dots(bits: 8)),
-      ("int4", "8-bit dots, int4 weights", rates.dots(bits: 4)),
+    let peaks = InstructionPeaks()
+    let products: [(key: String, title: String, rate: Double?, peak: Double?)] = [
+      ("blocked", "f32 blocked", rates.panels(), peaks.f32), ("openblas", "f32 openblas", rates.openBLAS(), peaks.f32),
+      ("bf16", "bf16", rates.pairs(), peaks.bf16),
+      ("int8", "8-bit dots, int8 weights", rates.dots(bits: 8), peaks.dots),
+      ("int4", "8-bit dots, int4 weights", rates.dots(bits: 4), peaks.dots),
     ]
     document.data("gflops_per_thread", .object(products.map { .init($0.key, .number($0.rate)) }))
-    var table = Table(nil, [.init(nil, "products"), .init(nil, "GFLOP/s a thread")])
+    document.data(
+      "peak_gflops_per_thread",
+      .object([
+        .init("f32", .number(peaks.f32)), .init("bf16", .number(peaks.bf16)), .init("dots", .number(peaks.dots)),
+      ]))
+    var table = Table(
+      nil, [.init(nil, "products"), .init(nil, "GFLOP/s a thread"), .init(nil, "instructions alone")])
     for product in products {
-      table.add([.text(product.title), product.rate.map { .number($0, places: 0) } ?? .absent])
+      table.add([
+        .text(product.title), product.rate.map { .number($0, places: 0) } ?? .absent,
+        product.peak.map { .number($0, places: 0) } ?? .absent,
+      ])
     }
     document.add(table)
     func isMissing(_ key: String) -> Bool { products.contains { $0.key == key && $0.rate == nil } }

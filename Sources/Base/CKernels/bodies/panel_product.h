@@ -6,6 +6,7 @@
 // is one chain of fused multiply-adds in ascending k, and is then the output, or added to it: the same bits for any cut into
 // rows and panels, and errors that grow with a panel's depth and the number of panels, not with their product.
 #include "common.h"
+#include "row_pointers.h"
 
 enum { COLUMNS = LANES * VECTORS };
 typedef float activation;
@@ -25,14 +26,16 @@ BODY void tile(
   vector total[MOST_ROWS][VECTORS];
   _Pragma("unroll") for (int m = 0; m < rows; m++)
     _Pragma("unroll") for (int v = 0; v < VECTORS; v++) total[m][v] = 0;
-  for (size_t k = 0; k < depth; k++) {
+  ROW_POINTERS(float, from, a, a_stride, rows);
+  for (size_t k = 0; k < depth; k++, panel += CK_PANEL_COLUMNS) {
     vector weights[VECTORS];
-    _Pragma("unroll") for (int v = 0; v < VECTORS; v++) weights[v] = load(panel + k * CK_PANEL_COLUMNS + v * LANES);
+    _Pragma("unroll") for (int v = 0; v < VECTORS; v++) weights[v] = load(panel + v * LANES);
     _Pragma("unroll") for (int m = 0; m < rows; m++) {
-      vector value = a[m * a_stride + k];
+      vector value = *ROW(from, a_stride, m);
       _Pragma("unroll") for (int v = 0; v < VECTORS; v++)
         total[m][v] = __builtin_elementwise_fma(value, weights[v], total[m][v]);
     }
+    MOVE_ON(from, 1, rows)
   }
   if (columns >= COLUMNS) {
     _Pragma("unroll") for (int m = 0; m < rows; m++)

@@ -18,6 +18,7 @@
 #include "norms.h"
 #include "packing.h"
 #include "pair_product.h"
+#include "peaks.h"
 #include "row_product.h"
 #include "softmax.h"
 #include "statistics.h"
@@ -70,4 +71,7 @@ static void fill_recompiled(ck_table *table) {
   table->pack_pairs = pack_pairs;
   table->pair_rows = pair_rows;
   table->dot_rows = dot_rows;
+  table->repeat_fma = repeat_fma;
+  table->repeat_pairs = repeat_pairs;
+  table->repeat_dots = repeat_dots;
 }

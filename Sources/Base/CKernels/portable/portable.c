@@ -1,4 +1,5 @@
 // Plain C, for any processor.
+enum { PEAK_LANES = 4 };
 #include "../bodies/recompiled.h"
 #include "../fills.h"
 

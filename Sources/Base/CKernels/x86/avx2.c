@@ -10,6 +10,7 @@
 #include "lookup256.h"
 #include "unpack256.h"
 
+enum { PEAK_LANES = 8 };
 #include "../bodies/recompiled.h"
 
 enum { LANES = 8, VECTORS = 2, MOST_ROWS = 6 };

@@ -13,6 +13,7 @@
 
 #include "../bodies/tile.h"
 
+#include "../bodies/row_pointers.h"
 #include "vector256.h"
 
 // Exact sums of one group for eight outputs and `rows` rows, `row_bytes` apart.
@@ -40,15 +41,17 @@ BODY void group_sums_8(
   const uint8_t *codes, const int8_t *activations, size_t row_bytes, int rows, __m256i *total) {
   const __m256i offset = _mm256_set1_epi8((char)0x80), ones = _mm256_set1_epi16(1);
   for (int m = 0; m < rows; m++) total[m] = _mm256_setzero_si256();
+  ROW_POINTERS(int8_t, from, activations, row_bytes, rows);
   for (int line = 0; line < 8; line++) {
     // Taking off the offset of 128 turns the upper bit.
     __m256i weights = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(codes + line * 64)), offset);
     __m256i magnitudes = _mm256_abs_epi8(weights);
     for (int m = 0; m < rows; m++) {
-      __m256i signed_activations = _mm256_sign_epi8(four_everywhere(activations + m * row_bytes + line * 4), weights);
+      __m256i signed_activations = _mm256_sign_epi8(four_everywhere(ROW(from, row_bytes, m)), weights);
       __m256i pairs = _mm256_maddubs_epi16(magnitudes, signed_activations);
       total[m] = _mm256_add_epi32(total[m], _mm256_madd_epi16(pairs, ones));
     }
+    MOVE_ON(from, 4, rows)
   }
 }
 
@@ -61,7 +64,26 @@ BODY void group_sums(
 
 #include "half_tiles.h"
 
-void ck_fill_avx2_dots(ck_table *table) { table->matmul_tiles = matmul_tiles; }
+enum { DOT_BYTES = 32, DOT_PRODUCTS = TILE_COLUMNS };
+typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
+
+// A group as codes of 4 bits go: one widening for all of its columns.
+BODY dot_lanes add_group(dot_lanes sum, dot_lanes x, dot_lanes y) {
+  __m256i pairs = _mm256_setzero_si256();
+  for (int c = 0; c < TILE_COLUMNS; c += 4) {
+    // As if it were others: products that are alike would be made once.
+    __asm__ volatile("" : "+x"(x));
+    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16((__m256i)x, (__m256i)y));
+  }
+  return (dot_lanes)_mm256_add_epi32((__m256i)sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+#include "../bodies/peak_dots.h"
+
+void ck_fill_avx2_dots(ck_table *table) {
+  table->matmul_tiles = matmul_tiles;
+  table->repeat_dots = repeat_dots;
+}
 
 #pragma clang attribute pop
 #endif

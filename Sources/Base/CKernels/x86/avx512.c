@@ -11,6 +11,7 @@
 #include "lookup512.h"
 #include "unpack512.h"
 
+enum { PEAK_LANES = 16 };
 #include "../bodies/recompiled.h"
 
 enum { LANES = 16, VECTORS = 2, MOST_ROWS = 12 };

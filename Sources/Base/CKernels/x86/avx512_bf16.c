@@ -3,6 +3,8 @@
 #include <immintrin.h>
 
 #include "../bodies/common.h"
+#include "../bodies/peak_sums.h"
+#include "../bodies/row_pointers.h"
 #include "../fills.h"
 
 #pragma clang attribute push( \
@@ -20,16 +22,18 @@ BODY void tile(
   __m512 total[MOST_ROWS][2];
   __mmask16 low = lanes_below(columns), high = lanes_below(columns > 16 ? columns - 16 : 0);
   _Pragma("unroll") for (int m = 0; m < rows; m++) total[m][0] = total[m][1] = _mm512_setzero_ps();
-  for (size_t k = 0; k < depth; k += 2) {
-    __m512bh first = (__m512bh)_mm512_loadu_si512(panel + k * CK_PANEL_COLUMNS);
-    __m512bh second = (__m512bh)_mm512_loadu_si512(panel + k * CK_PANEL_COLUMNS + 32);
+  ROW_POINTERS(uint16_t, from, a, a_stride, rows);
+  for (size_t k = 0; k < depth; k += 2, panel += 2 * CK_PANEL_COLUMNS) {
+    __m512bh first = (__m512bh)_mm512_loadu_si512(panel);
+    __m512bh second = (__m512bh)_mm512_loadu_si512(panel + CK_PANEL_COLUMNS);
     _Pragma("unroll") for (int m = 0; m < rows; m++) {
       int32_t pair;
-      memcpy(&pair, a + m * a_stride + k, sizeof pair);
+      memcpy(&pair, ROW(from, a_stride, m), sizeof pair);
       __m512bh value = (__m512bh)_mm512_set1_epi32(pair);
       total[m][0] = _mm512_dpbf16_ps(total[m][0], value, first);
       total[m][1] = _mm512_dpbf16_ps(total[m][1], value, second);
     }
+    MOVE_ON(from, 2, rows)
   }
   _Pragma("unroll") for (int m = 0; m < rows; m++) {
     float *out = c + m * c_stride;
@@ -50,7 +54,20 @@ static void pair_product(
   sweep_rows(a, a_stride, rows, panel, depth, c, c_stride, columns, adds);
 }
 
-void ck_fill_avx512_bf16(ck_table *table) { table->pair_product = pair_product; }
+static size_t repeat_pairs(size_t rounds, uint16_t x, uint16_t y, float *sum) {
+  __m512 total[PEAK_SUMS];
+  __m512bh left = (__m512bh)_mm512_set1_epi16((int16_t)x), right = (__m512bh)_mm512_set1_epi16((int16_t)y);
+  _Pragma("unroll") for (int i = 0; i < PEAK_SUMS; i++) total[i] = _mm512_set1_ps((float)i);
+  for (size_t r = 0; r < rounds; r++)
+    _Pragma("unroll") for (int i = 0; i < PEAK_SUMS; i++) total[i] = _mm512_dpbf16_ps(total[i], left, right);
+  for (int i = 0; i < PEAK_SUMS; i++) *sum += _mm512_reduce_add_ps(_mm512_sub_ps(total[i], _mm512_set1_ps((float)i)));
+  return rounds * PEAK_SUMS * 32;
+}
+
+void ck_fill_avx512_bf16(ck_table *table) {
+  table->pair_product = pair_product;
+  table->repeat_pairs = repeat_pairs;
+}
 
 #pragma clang attribute pop
 #endif

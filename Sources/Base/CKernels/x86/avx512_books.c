@@ -11,6 +11,7 @@
 #pragma clang attribute push( \
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma"))), apply_to = function)
 
+#include "../bodies/row_pointers.h"
 #include "unpack512.h"
 
 enum { CHUNK = 20, MOST_TILES = 2, MOST_ROWS = 6, MOST_HALVES = 2 };
@@ -65,6 +66,8 @@ BODY void block(
       total[m][t] = group == 0 ? _mm512_setzero_ps()
                                : _mm512_maskz_loadu_ps(mask[t], out + m * p->output_stride + t * TILE_ROWS);
   size_t at = place_of(p, group) + m0 * p->row_stride, left_of_run = p->run_groups - group % p->run_groups;
+  size_t row_bytes = p->row_stride * TILE_COLUMNS;
+  ROW_POINTERS(int8_t, from, p->activations + at * TILE_COLUMNS, row_bytes, rows);
   for (int g = 0; g < count; g++) {
     fetch_rows_ahead(p, at, rows);
     __m512 products[MOST_ROWS][MOST_TILES];
@@ -78,9 +81,10 @@ BODY void block(
         __m512i levels[MOST_TILES];
         for (int t = 0; t < tiles; t++) levels[t] = _mm512_load_si512(weights->levels[t][g].line[line]);
         for (int m = 0; m < rows; m++) {
-          __m512i four = four_everywhere(p->activations + (at + m * p->row_stride) * TILE_COLUMNS + line * 4);
+          __m512i four = four_everywhere(ROW(from, row_bytes, m));
           for (int t = 0; t < tiles; t++) sum[m][t] = _mm512_dpbusd_epi32(sum[m][t], levels[t], four);
         }
+        MOVE_ON(from, 4, rows)
       }
       for (int t = 0; t < tiles; t++) {
         __m512 multiple = _mm512_load_ps(weights->multiple[t][g][half]);
@@ -96,7 +100,9 @@ BODY void block(
     }
     at++;
     if (--left_of_run == 0 && g + 1 < count) {
-      at = place_of(p, group + g + 1) + m0 * p->row_stride;
+      size_t next = place_of(p, group + g + 1) + m0 * p->row_stride;
+      MOVE_ON(from, ((ptrdiff_t)next - (ptrdiff_t)at) * TILE_COLUMNS, rows)
+      at = next;
       left_of_run = p->run_groups;
     }
   }

@@ -111,7 +111,19 @@ static void matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile
   if (tile < last_tile) all_rows(p, tile, one);
 }
 
-void ck_fill_avx512_vnni(ck_table *table) { table->matmul_tiles = matmul_tiles; }
+enum { DOT_BYTES = 64, DOT_PRODUCTS = 4 };
+typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
+
+BODY dot_lanes add_group(dot_lanes sum, dot_lanes x, dot_lanes y) {
+  return (dot_lanes)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)y);
+}
+
+#include "../bodies/peak_dots.h"
+
+void ck_fill_avx512_vnni(ck_table *table) {
+  table->matmul_tiles = matmul_tiles;
+  table->repeat_dots = repeat_dots;
+}
 
 #pragma clang attribute pop
 #endif

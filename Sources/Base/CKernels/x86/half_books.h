@@ -6,6 +6,7 @@
 //
 // Many rows: some groups of a tile are unpacked to bytes, which then are multiplied with all rows. One row: tiles are
 // unpacked in registers, four side by side.
+#include "../bodies/row_pointers.h"
 #include "unpack256.h"
 
 enum { CHUNK = 32, MOST_HALVES = 2, TILE_HALVES = 2 };
@@ -71,6 +72,8 @@ BODY void block(
   for (int m = 0; m < rows; m++)
     total[m] = group == 0 ? _mm256_setzero_ps() : load_outputs(out + m * p->output_stride, width);
   size_t at = place_of(p, group) + m0 * p->row_stride, left_of_run = p->run_groups - group % p->run_groups;
+  size_t row_bytes = p->row_stride * TILE_COLUMNS;
+  ROW_POINTERS(int8_t, from, p->activations + at * TILE_COLUMNS, row_bytes, rows);
   for (int g = 0; g < count; g++) {
     fetch_rows_ahead(p, at, rows);
     __m256 products[MOST];
@@ -80,8 +83,8 @@ BODY void block(
       for (int line = half * TILE_LINES / halves; line < (half + 1) * TILE_LINES / halves; line++) {
         __m256i levels = _mm256_load_si256((const __m256i *)&weights->levels[g].line[line][column * 4]);
         for (int m = 0; m < rows; m++)
-          sum[m] = add_products(
-            sum[m], levels, four_everywhere(p->activations + (at + m * p->row_stride) * TILE_COLUMNS + line * 4));
+          sum[m] = add_products(sum[m], levels, four_everywhere(ROW(from, row_bytes, m)));
+        MOVE_ON(from, 4, rows)
       }
       __m256 multiple = _mm256_load_ps(&weights->multiple[g][half][column]);
       for (int m = 0; m < rows; m++) {
@@ -94,7 +97,9 @@ BODY void block(
         products[m], _mm256_set1_ps(p->activation_scales[at + m * p->row_stride]), total[m]);
     at++;
     if (--left_of_run == 0 && g + 1 < count) {
-      at = place_of(p, group + g + 1) + m0 * p->row_stride;
+      size_t next = place_of(p, group + g + 1) + m0 * p->row_stride;
+      MOVE_ON(from, ((ptrdiff_t)next - (ptrdiff_t)at) * TILE_COLUMNS, rows)
+      at = next;
       left_of_run = p->run_groups;
     }
   }

@@ -17,7 +17,7 @@ enum Twin {
       "decode_book_stripe": decodeBookStripe, "decode_book_panel": decodeBookPanel, "book_tiles": bookProduct,
       "multiply_book_row": multiplyBookRow, "panel_product": panelProduct, "pack_rows": packRows,
       "pack_columns": packColumns, "pair_product": pairProduct, "pack_pairs": packPairs, "pair_rows": pairRows,
-      "dot_rows": dotRows,
+      "dot_rows": dotRows, "repeat_fma": multiplyAdds, "repeat_pairs": multiplyAdds, "repeat_dots": multiplyAdds,
     ]
   }
 }
