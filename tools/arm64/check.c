@@ -244,6 +244,16 @@ static void quantized_books(const ck_table *plain, const ck_table *table, int bi
   FREE_ALL(taken_memory);
 }
 
+// Peaks add up as many products as they say.
+static void peaks(const ck_table *table) {
+  float sum = 0;
+  float expected = -1.5f * (float)table->repeat_fma(100, 3, -0.5f, &sum);
+  compare("repeat_fma", &expected, &sum, sizeof sum);
+  int64_t dots = 0;
+  int64_t all = -1905 * (int64_t)table->repeat_dots(100, 15, -127, &dots);
+  compare("repeat_dots", &all, &dots, sizeof dots);
+}
+
 int main(int argument_count, char **arguments) {
   const ck_table *plain = ck_table_at(0);
   for (size_t level = 1; level < ck_table_count(); level++) {
@@ -254,6 +264,7 @@ int main(int argument_count, char **arguments) {
       books(plain, table, widths[trial % 5], trial / 5 % 2 ? 32 : 16, 1 + trial / 10 % 13);
     for (int trial = 0; trial < 8 * 3 * 3; trial++)
       quantized_books(plain, table, widths[trial % 5], trial / 5 % 2 ? 32 : 16, dtypes[trial / 10 % 3]);
+    peaks(table);
     uint8_t *bytes = filled(100000);
     uint32_t expected = plain->crc32c(0, bytes, 99999), found = table->crc32c(0, bytes, 99999);
     compare("crc32c", &expected, &found, sizeof found);
