@@ -20,21 +20,29 @@
 BODY void group_sums_4(
   const uint8_t *codes, const int8_t *activations, size_t row_bytes, const int32_t *sums, size_t row_stride, int rows,
   __m256i *total) {
-  const __m256i low_nibbles = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+  const __m256i low_nibbles = _mm256_set1_epi8(15), minus_ones = _mm256_set1_epi16(-1);
   __m256i pairs[MOST];
-  for (int m = 0; m < rows; m++) pairs[m] = _mm256_setzero_si256();
+  ROW_POINTERS(int32_t, sum_of, sums, row_stride, rows);
+  // Eight times the sum of all activations goes into the upper half of each lane: less the products of that half's columns, it fits
+  // into 16 bits, and so do the other half's products, which are taken off, too.
+  for (int m = 0; m < rows; m++) {
+    __m256i sum = _mm256_set1_epi32(*ROW(sum_of, row_stride, m));
+    __asm__("" : "+x"(sum));
+    pairs[m] = _mm256_slli_epi32(sum, 19);
+  }
+  ROW_POINTERS(int8_t, from, activations, row_bytes, rows);
   for (int line = 0; line < 4; line++) {
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(codes + line * 64));
     __m256i low = _mm256_and_si256(bytes, low_nibbles);
     __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles);
     for (int m = 0; m < rows; m++) {
-      const int8_t *a = activations + m * row_bytes + line * 8;
-      pairs[m] = _mm256_add_epi16(pairs[m], _mm256_maddubs_epi16(low, four_everywhere(a)));
-      pairs[m] = _mm256_add_epi16(pairs[m], _mm256_maddubs_epi16(high, four_everywhere(a + 4)));
+      const int8_t *a = ROW(from, row_bytes, m);
+      pairs[m] = _mm256_sub_epi16(pairs[m], _mm256_maddubs_epi16(low, four_everywhere(a)));
+      pairs[m] = _mm256_sub_epi16(pairs[m], _mm256_maddubs_epi16(high, four_everywhere(a + 4)));
     }
+    MOVE_ON(from, 8, rows)
   }
-  for (int m = 0; m < rows; m++)
-    total[m] = _mm256_sub_epi32(_mm256_madd_epi16(pairs[m], ones), _mm256_set1_epi32(8 * sums[m * row_stride]));
+  for (int m = 0; m < rows; m++) total[m] = _mm256_madd_epi16(pairs[m], minus_ones);
 }
 
 BODY void group_sums_8(
