@@ -1,6 +1,6 @@
 import CKernels
 
-/// Instructions of this machine that the kernels make use of.
+/// Instructions of this machine that the kernels make use of; fewer where `BANTAM_ISA` asks for it.
 public struct InstructionSets: OptionSet, Sendable {
   public let rawValue: UInt32
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Instruction sets found on this machine, as bits.
+// Instruction sets that the active table makes use of, as bits: those of this machine, unless BANTAM_ISA names a lower one.
 enum { CK_ISA_CRC32C = 1, CK_ISA_AVX2 = 2, CK_ISA_AVX512 = 4, CK_ISA_AVX512_VNNI = 8, CK_ISA_AVX512_BF16 = 16,
   CK_ISA_NEON_DOTPROD = 32, CK_ISA_AVX_VNNI = 64, CK_ISA_NEON_I8MM = 128 };
 uint32_t ck_isa(void);
