@@ -24,7 +24,7 @@ public enum ProductEngine: String, Sendable, CaseIterable {
 
   /// The blocked product where it was measured to be at least as fast, or where there is no OpenBLAS.
   public static var preferred: ProductEngine {
-    InstructionSets.current.contains(.avx512) || OpenBLAS.shared == nil ? .blocked : .openblas
+    InstructionSets.current.contains(.avx2) || OpenBLAS.shared == nil ? .blocked : .openblas
   }
 }
 

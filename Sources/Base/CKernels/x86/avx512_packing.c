@@ -48,8 +48,22 @@ BODY size_t whole_blocks(size_t columns, size_t depth, size_t step) {
   return columns == CK_PANEL_COLUMNS ? depth / step * step : 0;
 }
 
-// Two bf16 lie in one lane: half the turning. Little-endian: the low half is the earlier input.
-BODY void pack_bf16(float *panel, const uint16_t *b, size_t stride, size_t columns, size_t depth) {
+// Sixteen f16, each in the upper half of a lane, widened: the processor's instruction would change a NaN.
+BODY __m512i widen_upper_halves(__m512i lanes) {
+  __m512i magnitude = _mm512_srli_epi32(_mm512_and_si512(lanes, _mm512_set1_epi32(0x7FFF0000)), 3);
+  __m512i scaled = _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(magnitude), _mm512_set1_ps(0x1p112f)));
+  __mmask16 is_special = _mm512_cmpge_epu32_mask(magnitude, _mm512_set1_epi32(0x7C00 << 13));
+  __m512i value = _mm512_mask_or_epi32(scaled, is_special, magnitude, _mm512_set1_epi32(0x7F800000));
+  return _mm512_or_si512(value, _mm512_and_si512(lanes, _mm512_set1_epi32((int)0x80000000)));
+}
+
+// What lies in the upper halves of 16 lanes, in f32. dtype is a constant.
+BODY __m512i upper_halves(__m512i lanes, int dtype) {
+  return dtype == CK_BF16 ? _mm512_and_si512(lanes, _mm512_set1_epi32((int)0xFFFF0000)) : widen_upper_halves(lanes);
+}
+
+// Two inputs of 16 bits lie in one lane: half the turning. Little-endian: the low half is the earlier one.
+BODY void pack_16_bits(float *panel, const uint16_t *b, int dtype, size_t stride, size_t columns, size_t depth) {
   size_t whole = whole_blocks(columns, depth, 32);
   for (size_t k = 0; k < whole; k += 32)
     for (size_t n = 0; n < CK_PANEL_COLUMNS; n += 16) {
@@ -57,11 +71,11 @@ BODY void pack_bf16(float *panel, const uint16_t *b, size_t stride, size_t colum
       load_turned(r, b + n * stride + k, stride * sizeof *b);
       for (int i = 0; i < 16; i++) {
         float *to = panel + (k + 2 * i) * CK_PANEL_COLUMNS + n;
-        _mm512_storeu_si512(to, _mm512_slli_epi32(r[i], 16));
-        _mm512_storeu_si512(to + CK_PANEL_COLUMNS, _mm512_and_si512(r[i], _mm512_set1_epi32((int)0xFFFF0000)));
+        _mm512_storeu_si512(to, upper_halves(_mm512_slli_epi32(r[i], 16), dtype));
+        _mm512_storeu_si512(to + CK_PANEL_COLUMNS, upper_halves(r[i], dtype));
       }
     }
-  pack_rows_from(whole, panel, b, CK_BF16, stride, columns, depth);
+  pack_rows_from(whole, panel, b, dtype, stride, columns, depth);
 }
 
 BODY void pack_f32(float *panel, const float *b, size_t stride, size_t columns, size_t depth) {
@@ -76,9 +90,9 @@ BODY void pack_f32(float *panel, const float *b, size_t stride, size_t columns, 
 }
 
 static void pack_rows(float *panel, const void *b, int dtype, size_t stride, size_t columns, size_t depth) {
-  if (dtype == CK_BF16) pack_bf16(panel, b, stride, columns, depth);
-  else if (dtype == CK_F32) pack_f32(panel, b, stride, columns, depth);
-  else pack_rows_from(0, panel, b, CK_F16, stride, columns, depth);
+  if (dtype == CK_BF16) pack_16_bits(panel, b, CK_BF16, stride, columns, depth);
+  else if (dtype == CK_F16) pack_16_bits(panel, b, CK_F16, stride, columns, depth);
+  else pack_f32(panel, b, stride, columns, depth);
 }
 
 static void pack_pairs(uint16_t *panel, const uint16_t *b, size_t stride, size_t columns, size_t depth) {
