@@ -35,7 +35,7 @@ public struct InstructionPeaks: Sendable {
       let start = MonotonicClock.nanoseconds
       let count = body(rounds)
       let nanoseconds = max(1, MonotonicClock.nanoseconds - start)
-      return (Double(2 * count) / Double(nanoseconds), UInt64(nanoseconds))
+      return (Double(2 * count) / Double(nanoseconds), nanoseconds)
     }
     // Long enough for the clock, short enough that some run is not disturbed.
     var rounds = 1000

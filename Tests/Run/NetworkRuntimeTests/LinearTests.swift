@@ -14,8 +14,8 @@ import TestSupport
     }
   }
 
-  /// Sizes that fit no block, and one beyond the depth of a panel and the rows of an item.
-  static let sizes = [(1, 1, 1), (3, 33, 17), (13, 100, 65), (70, 520, 40), (530, 64, 33)]
+  /// Sizes that fit no block, few rows of several items, and one beyond the depth of a panel and the rows of an item.
+  static let sizes = [(1, 1, 1), (3, 33, 17), (2, 40, 150), (13, 100, 65), (70, 520, 40), (530, 64, 33)]
 
   @Test(arguments: [DType.f32, .bf16, .f16]) func plainWeights(dtype: DType) throws {
     var generator = SeededGenerator(1)
@@ -52,10 +52,33 @@ import TestSupport
     }
   }
 
-  @Test func residualIsAddedAlsoInPlace() throws {
+  /// Few rows meet the weights as they lie, each as if it were alone: equal bits.
+  @Test(arguments: [2, 3]) func fewRowsAreThoseOfOneAlone(rows: Int) throws {
+    var generator = SeededGenerator(6)
+    let (inputs, outputs) = (130, 200)
+    let (x, w) = (generator.normals(rows * inputs), generator.normals(outputs * inputs))
+    let layer = Linear(
+      path: "l", weight: try weight(w, outputs: outputs, inputs: inputs, dtype: .bf16),
+      bias: try vector(generator.normals(outputs)))
+    func y(_ x: [Float], _ rows: Int, _ mode: ComputeMode) throws -> [Float] {
+      try execute(threads: 2, mode: mode) { run in
+        let out = run.take(width: rows, channels: outputs)
+        try run.linear(layer, run.input(x, width: rows, channels: inputs), into: out)
+        return run.array(out)
+      }
+    }
+    for mode in [ComputeMode.f32, .bf16] {
+      let alone = try (0..<rows).flatMap { try y(Array(x[$0 * inputs..<($0 + 1) * inputs]), 1, mode) }
+      #expect(try y(x, rows, mode) == alone)
+    }
+  }
+
+  @Test(arguments: [2, 9]) func residualIsAddedAlsoInPlace(rows: Int) throws {
     var generator = SeededGenerator(3)
-    let (rows, inputs, outputs) = (9, 12, 12)
-    let (x, w, residual) = (generator.normals(108), generator.normals(144), generator.normals(108))
+    let (inputs, outputs) = (12, 12)
+    let (x, w, residual) = (
+      generator.normals(rows * inputs), generator.normals(outputs * inputs), generator.normals(rows * outputs)
+    )
     let layer = Linear(path: "l", weight: try weight(w, outputs: outputs, inputs: inputs))
     let sums = zip(truth(x, w, nil, rows: rows, inputs: inputs, outputs: outputs), residual).map { $0 + Double($1) }
     for inPlace in [false, true] {

@@ -123,12 +123,7 @@ static void matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile
 }
 
 enum { DOT_BYTES = 16, DOT_PRODUCTS = 8 };
-typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
-
-BODY dot_lanes add_group(dot_lanes sum, dot_lanes x, dot_lanes y) {
-  return (dot_lanes)vmmlaq_s32((int32x4_t)sum, (int8x16_t)x, (int8x16_t)y);
-}
-
+#define ADD_GROUP(SUM, X, Y) vmmlaq_s32((int32x4_t)(SUM), (int8x16_t)(X), (int8x16_t)(Y))
 #include "../bodies/peak_dots.h"
 
 void ck_fill_neon_i8mm(ck_table *table) {

@@ -1,9 +1,10 @@
 // The most that instructions for products of bytes come to. The unit has defined
 //
 //   enum { DOT_BYTES = ..., DOT_PRODUCTS = ... };  // of a vector; products of a lane that a group is
-//   typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
-//   BODY dot_lanes add_group(dot_lanes sum, dot_lanes x, dot_lanes y);  // x unsigned, at most 15; y signed
+//   #define ADD_GROUP(SUM, X, Y) ...                 // in the processor's own vectors; X unsigned, at most 15; Y signed
 #include "peak_sums.h"
+
+typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
 
 static size_t repeat_dots(size_t rounds, uint8_t x, int8_t y, int64_t *sum) {
   dot_lanes total[PEAK_SUMS], left, right;
@@ -11,7 +12,7 @@ static size_t repeat_dots(size_t rounds, uint8_t x, int8_t y, int64_t *sum) {
   memset(&right, y, sizeof right);
   _Pragma("unroll") for (int i = 0; i < PEAK_SUMS; i++) total[i] = (dot_lanes){0} + i;
   for (size_t r = 0; r < rounds; r++)
-    _Pragma("unroll") for (int i = 0; i < PEAK_SUMS; i++) total[i] = add_group(total[i], left, right);
+    _Pragma("unroll") for (int i = 0; i < PEAK_SUMS; i++) total[i] = (dot_lanes)ADD_GROUP(total[i], left, right);
   for (int i = 0; i < PEAK_SUMS; i++)
     for (int l = 0; l < DOT_BYTES / 4; l++) *sum += total[i][l] - i;
   return rounds * PEAK_SUMS * (DOT_BYTES / 4) * DOT_PRODUCTS;

@@ -27,10 +27,14 @@ static size_t repeat_pairs(size_t rounds, uint16_t x, uint16_t y, float *sum) {
 }
 
 static size_t repeat_dots(size_t rounds, uint8_t x, int8_t y, int64_t *sum) {
-  int32_t total[PEAK_SUMS];
+  int32_t total[PEAK_SUMS], left = x;
   for (int i = 0; i < PEAK_SUMS; i++) total[i] = i;
   for (size_t r = 0; r < rounds; r++)
-    _Pragma("unroll") for (int i = 0; i < PEAK_SUMS; i++) total[i] += x * y;
+    _Pragma("unroll") for (int i = 0; i < PEAK_SUMS; i++) {
+      // As if it were another: products that are alike would be made once.
+      __asm__ volatile("" : "+r"(left));
+      total[i] += left * y;
+    }
   for (int i = 0; i < PEAK_SUMS; i++) *sum += total[i] - i;
   return rounds * PEAK_SUMS;
 }

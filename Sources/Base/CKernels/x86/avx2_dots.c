@@ -73,19 +73,19 @@ BODY void group_sums(
 #include "half_tiles.h"
 
 enum { DOT_BYTES = 32, DOT_PRODUCTS = TILE_COLUMNS };
-typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
 
 // A group as codes of 4 bits go: one widening for all of its columns.
-BODY dot_lanes add_group(dot_lanes sum, dot_lanes x, dot_lanes y) {
+BODY __m256i add_group(__m256i sum, __m256i x, __m256i y) {
   __m256i pairs = _mm256_setzero_si256();
   for (int c = 0; c < TILE_COLUMNS; c += 4) {
     // As if it were others: products that are alike would be made once.
     __asm__ volatile("" : "+x"(x));
-    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16((__m256i)x, (__m256i)y));
+    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(x, y));
   }
-  return (dot_lanes)_mm256_add_epi32((__m256i)sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
+#define ADD_GROUP(SUM, X, Y) add_group((__m256i)(SUM), (__m256i)(X), (__m256i)(Y))
 #include "../bodies/peak_dots.h"
 
 void ck_fill_avx2_dots(ck_table *table) {

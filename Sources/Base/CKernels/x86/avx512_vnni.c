@@ -112,12 +112,7 @@ static void matmul_tiles(const ck_matmul *p, size_t first_tile, size_t last_tile
 }
 
 enum { DOT_BYTES = 64, DOT_PRODUCTS = 4 };
-typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
-
-BODY dot_lanes add_group(dot_lanes sum, dot_lanes x, dot_lanes y) {
-  return (dot_lanes)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)y);
-}
-
+#define ADD_GROUP(SUM, X, Y) _mm512_dpbusd_epi32((__m512i)(SUM), (__m512i)(X), (__m512i)(Y))
 #include "../bodies/peak_dots.h"
 
 void ck_fill_avx512_vnni(ck_table *table) {

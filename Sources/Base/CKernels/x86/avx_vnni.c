@@ -31,12 +31,7 @@ BODY void group_sums(
 #include "half_tiles.h"
 
 enum { DOT_BYTES = 32, DOT_PRODUCTS = 4 };
-typedef int32_t dot_lanes __attribute__((vector_size(DOT_BYTES)));
-
-BODY dot_lanes add_group(dot_lanes sum, dot_lanes x, dot_lanes y) {
-  return (dot_lanes)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)x, (__m256i)y);
-}
-
+#define ADD_GROUP(SUM, X, Y) _mm256_dpbusd_avx_epi32((__m256i)(SUM), (__m256i)(X), (__m256i)(Y))
 #include "../bodies/peak_dots.h"
 
 void ck_fill_avx_vnni(ck_table *table) {

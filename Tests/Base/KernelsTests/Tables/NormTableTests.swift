@@ -26,6 +26,12 @@ import TestSupport
           #expect(within(Array(found[part]), expected) { 6 * rounding * abs($0) + 1e-30 })
         }
         #expect(sameBits(found, run(.portable)))
+        // The result may take the place of what it is of.
+        var inPlace = x
+        inPlace.withUnsafeMutableBufferPointer {
+          table.functions.rms_norm($0.baseAddress, $0.baseAddress, weight, scale, rows, columns, 1e-6)
+        }
+        #expect(sameBits(found, inPlace))
       }
     }
   }
@@ -63,6 +69,13 @@ import TestSupport
           }
         }
         #expect(sameBits(found, run(.portable)))
+        var inPlace = x
+        inPlace.withUnsafeMutableBufferPointer {
+          table.functions.layer_norm(
+            $0.baseAddress, $0.baseAddress, isWeighted ? weight : nil, isWeighted ? bias : nil, scale, rows, columns,
+            1e-5)
+        }
+        #expect(sameBits(found, inPlace))
       }
     }
   }
@@ -96,6 +109,11 @@ import TestSupport
       var plain = x
       KernelTable.portable.functions.scale_shift(&plain, x, scale, shift, 5, channels, 1)
       #expect(sameBits(found, plain))
+      var inPlace = x
+      inPlace.withUnsafeMutableBufferPointer {
+        table.functions.scale_shift($0.baseAddress, $0.baseAddress, scale, shift, 5, channels, 1)
+      }
+      #expect(sameBits(found, inPlace))
     }
   }
 }
