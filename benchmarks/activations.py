@@ -3,7 +3,8 @@
     python3 benchmarks/activations.py MODEL [GGUF-FILE]      a transformers folder, or one with a GGUF file in it
 
 Weights are rounded as ggml's Q8_0 and Q4_0 would be, whose errors are those of int8-g32 and int4-g32 or above. For every linear layer,
-over some sentences: output SQNR of the activations' rounding alone, and by how many dB it lowers that of the weights.
+over some sentences: output SQNR of the activations' rounding alone, and by how many dB it lowers that of the weights. For every
+attention: output SQNR with queries, keys and values in 8 bits, powers too.
 """
 
 import statistics
@@ -53,12 +54,47 @@ def hook(name):
     return keep
 
 
+attentions = []
+
+
+def watch(attend):
+    def watched(query, key, value, attn_mask=None, is_causal=False, scale=None, enable_gqa=False, **options):
+        attentions.append((query.double(), key.double(), value.double(), attn_mask, is_causal, scale))
+        options |= {"enable_gqa": True} if enable_gqa else {}
+        return attend(query, key, value, attn_mask=attn_mask, is_causal=is_causal, scale=scale, **options)
+
+    return watched
+
+
+def attention_decibels(query, key, value, mask, is_causal, scale):
+    """Groups of 32 channels of queries and keys, of 32 keys of values and powers, which are relative to their group's largest."""
+    repeats = query.shape[1] // key.shape[1]
+    key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    hidden = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).triu(1) if is_causal else None
+    if mask is not None:
+        hidden = ~mask if mask.dtype == torch.bool else mask < -1e30
+
+    def scores(q, k):
+        found = q @ k.transpose(-1, -2) * scale
+        return found if hidden is None else found.masked_fill(hidden, float("-inf"))
+
+    exact = scores(query, key).softmax(-1) @ value
+    small = scores(rounded(query, 127), rounded(key, 127))
+    powers = rounded((small - small.amax(-1, keepdim=True)).exp(), 127)
+    values = rounded(value.transpose(-1, -2), 127).transpose(-1, -2)
+    return decibels(exact, powers @ values / powers.sum(-1, keepdim=True))
+
+
+torch.nn.functional.scaled_dot_product_attention = watch(torch.nn.functional.scaled_dot_product_attention)
 layers = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
 for name, module in layers.items():
     module.register_forward_pre_hook(hook(name))
 with torch.no_grad():
     for text in TEXTS:
         model(**{k: v for k, v in tokenizer(text, return_tensors="pt").items() if k != "token_type_ids" or not gguf})
+with torch.no_grad():
+    found = sorted(attention_decibels(*one) for one in attentions)
 rows, peaks = [], 0
 with torch.no_grad():
     for name, module in layers.items():
@@ -93,3 +129,7 @@ for kind, found in sorted(kinds.items()):
         f"  {kind:12} {len(found):3} layers, 8-bit weights and activations: lowest {min(found)[0]:.2f} dB, "
         f"median {statistics.median(f[0] for f in found):.2f} dB, under 38 dB: {sum(f[0] < 38 for f in found)}"
     )
+print(
+    f"attention in 8 bits: {len(found)} seen, lowest {found[0]:.2f} dB, median {statistics.median(found):.2f} dB, "
+    f"under 38 dB: {sum(one < 38 for one in found)}"
+)

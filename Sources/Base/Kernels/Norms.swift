@@ -50,4 +50,23 @@ public enum Norms {
     ck_softmax_block(
       scores, width, rows, lengths, width, scale, maxima, sums, output, outputStride, outputColumns)
   }
+
+  /// One block of keys of a softmax over many blocks in 8 bits: powers become quantized activations, each group relative to its own
+  /// largest.
+  /// - Parameters:
+  ///   - scores: `[rows, width]`.
+  ///   - maxima, sums: `[rows]` of what came before, renewed; start with -infinity and 0. The sums are those of what was rounded; a NaN
+  ///     among a row's scores becomes its sum.
+  ///   - output: `[rows, outputColumns]`, shrunk to the new maximum.
+  ///   - groups: from the first on, `GroupTile.count(columns: width)` a row; for products with weights of 8 bits.
+  public static func softmaxBlock(
+    scores: UnsafePointer<Float>, rows: Int, width: Int, scale: Float, maxima: UnsafeMutablePointer<Float>,
+    sums: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, outputColumns: Int,
+    roundedInto groups: QuantizedGroups
+  ) {
+    precondition(rows * GroupTile.count(columns: width) <= groups.count)
+    ck_softmax_codes(
+      scores, width, rows, width, scale, maxima, sums, output, outputColumns, outputColumns, groups.codes,
+      groups.scales, groups.sums)
+  }
 }

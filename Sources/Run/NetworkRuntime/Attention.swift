@@ -9,13 +9,19 @@ public struct Attention: Sendable {
   public let keyHeads: Int
   /// Whether query i sees keys 0...i only, counted from the end where there are more keys.
   public let isCausal: Bool
+  /// Whether queries, keys, values and weights may be rounded to 8 bits in modes that round activations.
+  public let allowsRounding: Bool
 
-  public init(path: String, heads: Int, keyHeads: Int? = nil, isCausal: Bool = false) {
+  /// - Precondition: what is rounded is not causal.
+  public init(
+    path: String, heads: Int, keyHeads: Int? = nil, isCausal: Bool = false, allowsRounding: Bool = false
+  ) {
     self.path = path
     self.heads = heads
     self.keyHeads = keyHeads ?? heads
     self.isCausal = isCausal
-    precondition(heads % self.keyHeads == 0)
+    self.allowsRounding = allowsRounding
+    precondition(heads % self.keyHeads == 0 && !(isCausal && allowsRounding))
   }
 }
 
@@ -37,17 +43,15 @@ extension Execution {
     precondition(v.channels == k.channels && v.count == k.count && out.count == q.count && q.batch == k.batch)
     precondition(!layer.isCausal || (q.pixelCount <= k.pixelCount && cuts == nil))
     precondition(cuts.map { $0.last == q.pixelCount && q.count == k.count } ?? true)
+    if roundsAttention(layer, queries: q.pixelCount, keys: k.pixelCount), cuts == nil {
+      return try attendDots(layer, q: q, k: k, v: v, into: out)
+    }
     let pieces = zip(cuts ?? [0], (cuts ?? [0, 0]).dropFirst()).map { $0..<$1 }
     let pairCount =
       cuts == nil
       ? q.pixelCount * k.pixelCount - (layer.isCausal ? q.pixelCount * (q.pixelCount - 1) / 2 : 0)
       : pieces.reduce(0) { $0 + $1.count * $1.count }
-    try perform(
-      NetworkOperation(
-        path: layer.path, kind: .attention, operationCount: 4 * q.batch * q.channels * pairCount,
-        weightByteCount: 0, activationByteCount: 2 * q.byteCount + 2 * k.byteCount),
-      inputs: [q, k, v], output: out
-    ) {
+    try perform(attentionOperation(layer, q, k, pairCount: pairCount), inputs: [q, k, v], output: out) {
       // Queries of a block, and the keys that they see.
       var blocks: [(queries: Range<Int>, keys: Range<Int>)] = []
       let step = Self.queryBlock(of: layer)
@@ -68,6 +72,14 @@ extension Execution {
         ).run(scratch)
       }
     }
+  }
+
+  func attentionOperation(
+    _ layer: Attention, _ q: Activation, _ k: Activation, pairCount: Int
+  ) -> NetworkOperation {
+    NetworkOperation(
+      path: layer.path, kind: .attention, operationCount: 4 * q.batch * q.channels * pairCount,
+      weightByteCount: 0, activationByteCount: 2 * q.byteCount + 2 * k.byteCount)
   }
 }
 
@@ -112,7 +124,8 @@ private struct AttentionBlock {
     for m in 0..<count {
       let target = out.row(sample * q.pixelCount + queries.lowerBound + m) + head * headWidth
       let factor = 1 / sums[m]
-      for column in 0..<headWidth { target[column] = sum[m * headWidth + column] * factor }
+      let source = sum + m * headWidth
+      for column in 0..<headWidth { target[column] = source[column] * factor }
     }
   }
 

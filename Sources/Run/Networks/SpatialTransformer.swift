@@ -14,7 +14,7 @@ package struct SpatialTransformer: Sendable {
       k = try Linear(source, path + ".to_k", inputs: contextWidth, outputs: width, hasBias: false)
       v = try Linear(source, path + ".to_v", inputs: contextWidth, outputs: width, hasBias: false)
       out = try Linear(source, path + ".to_out.0", inputs: width, outputs: width)
-      attention = Attention(path: path + ".attention", heads: heads)
+      attention = Attention(path: path + ".attention", heads: heads, allowsRounding: true)
     }
 
     /// Adds the attention of `normed` to `context` to x.

@@ -67,6 +67,57 @@ import TestSupport
     #expect(try y(3, inPlace: true) == one)
   }
 
+  private static let roundedCases: [Case] = [
+    Case(queries: 64, keys: 5), Case(batch: 2, queries: 200, keys: 600, heads: 4, keyHeads: 2, width: 20),
+    Case(queries: 131, keys: 257, heads: 3, keyHeads: 3, width: 64),
+    Case(batch: 2, queries: 300, keys: 77, heads: 2, keyHeads: 2, width: 80),
+  ]
+
+  /// Signal to error, in dB, of an attention of a batch of normals.
+  private func quality(_ c: Case, mode: ComputeMode, threads: Int, allowsRounding: Bool = true, size: Float = 1)
+    throws -> (decibels: Double, output: [Float])
+  {
+    var generator = SeededGenerator(5)
+    // A channel of the keys far from 0, as trained projections have.
+    let (q, v) = (generator.normals(c.q).map { $0 * size }, generator.normals(c.k))
+    let k = generator.normals(c.k).enumerated().map { $0 % c.width == 3 ? $1 + 4 : $1 }
+    let output = try execute(threads: threads, mode: mode) { run in
+      let query = run.input(q, batch: c.batch, width: c.queries, channels: c.heads * c.width)
+      let key = run.input(k, batch: c.batch, width: c.keys, channels: c.keyHeads * c.width)
+      let value = run.input(v, batch: c.batch, width: c.keys, channels: c.keyHeads * c.width)
+      try run.attend(
+        Attention(path: "a", heads: c.heads, keyHeads: c.keyHeads, allowsRounding: allowsRounding), q: query, k: key,
+        v: value, into: query)
+      return run.array(query)
+    }
+    let exact = truth(c, q, k, v)
+    let (signal, error) = zip(output, exact).reduce((0, 0)) { sums, pair in
+      (sums.0 + pair.1 * pair.1, sums.1 + (Double(pair.0) - pair.1) * (Double(pair.0) - pair.1))
+    }
+    return (decibels(signal, over: error), output)
+  }
+
+  @Test(arguments: Self.roundedCases.indices) func roundedStaysNearTheDefinition(number: Int) throws {
+    let c = Self.roundedCases[number]
+    let one = try quality(c, mode: .int8, threads: 1)
+    #expect((36...60).contains(one.decibels), "\(one.decibels) dB")
+    // Peaked, too.
+    #expect(try quality(c, mode: .int8, threads: 1, size: 3).decibels > 30)
+    for threads in [2, 3, 7] { #expect(try quality(c, mode: .int8, threads: threads).output == one.output) }
+  }
+
+  @Test func roundingIsAskedForByModeAndLayer() throws {
+    let c = Case(queries: 70, keys: 70)
+    let exact = try quality(c, mode: .f32, threads: 1)
+    #expect(exact.decibels > 100)
+    #expect(try quality(c, mode: .bf16, threads: 1).output == exact.output)
+    #expect(try quality(c, mode: .int8, threads: 1, allowsRounding: false).output == exact.output)
+    #expect(try quality(c, mode: .int8, threads: 1).output != exact.output)
+    // Few queries do not pay for rounding the keys.
+    let few = Case(queries: 63, keys: 70)
+    #expect(try quality(few, mode: .int8, threads: 1).output == quality(few, mode: .f32, threads: 1).output)
+  }
+
   /// Scores near the largest f32: PyTorch gives the value of the largest score, and no NaN.
   @Test(arguments: [1, 3]) func largeScoresDoNotOverflow(threads: Int) throws {
     let c = Case(queries: 3, keys: 40, heads: 1, keyHeads: 1, width: 8)

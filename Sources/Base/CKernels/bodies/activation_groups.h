@@ -11,17 +11,17 @@ BODY void quantize_group(const float *group, int8_t *codes, float *scale, int32_
   }
   float largest = float_of_bits(bits);
   float inverse = largest > 0 ? 127.0f / largest : 0;
-  int32_t total[2] = {0};
-  for (int half = 0; half < 2; half++)
-    for (int c = half * TILE_COLUMNS / 2; c < (half + 1) * TILE_COLUMNS / 2; c++) {
-      // The sum has no bits left for a fraction: it is rounded to the nearest integer, ties to even.
-      int32_t code = (int32_t)((group[c] * inverse + 12582912.0f) - 12582912.0f);
-      codes[c] = (int8_t)code;
-      total[half] += code;
-    }
+  uint32_t code[TILE_COLUMNS], total = 0, first_half = 0;
+  for (int c = 0; c < TILE_COLUMNS; c++) {
+    // The sum has no bits left for a fraction: its low ones are the nearest integer, ties to even.
+    code[c] = bits_of_float(group[c] * inverse + 12582912.0f) - bits_of_float(12582912.0f);
+    total += code[c];
+  }
+  for (int c = 0; c < TILE_COLUMNS / 2; c++) first_half += code[c];
+  write_codes(code, codes);
   *scale = largest / 127.0f;
-  *sum = total[0] + total[1];
-  *half_sum = total[0];
+  *sum = (int32_t)total;
+  *half_sum = (int32_t)first_half;
 }
 
 static void quantize_activations(

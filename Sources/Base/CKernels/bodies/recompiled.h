@@ -21,8 +21,10 @@
 #include "peaks.h"
 #include "row_product.h"
 #include "softmax.h"
+#include "softmax_codes.h"
 #include "statistics.h"
 #include "synthetic.h"
+#include "tile_rounding.h"
 
 static void fill_recompiled(ck_table *table) {
   table->stats_bf16 = stats_bf16;
@@ -53,10 +55,13 @@ static void fill_recompiled(ck_table *table) {
   table->channel_sums = channel_sums;
   table->scale_shift = scale_shift;
   table->softmax_block = softmax_block;
+  table->softmax_codes = softmax_codes;
   table->quantize_stripe = quantize_stripe;
   table->decode_stripe = decode_stripe;
   table->decode_panel = decode_panel;
   table->quantize_activations = quantize_activations;
+  table->round_rows = round_rows;
+  table->round_columns = round_columns;
   table->matmul_tiles = matmul_tiles;
   table->multiply_row = multiply_row;
   table->quantize_book_stripe = quantize_book_stripe;

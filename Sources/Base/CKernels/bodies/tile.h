@@ -28,6 +28,16 @@ BODY int tile_width(size_t first, size_t columns) {
 }
 
 typedef uint32_t tile_lanes __attribute__((vector_size(64)));
+typedef uint32_t group_codes __attribute__((vector_size(TILE_COLUMNS * 4)));
+typedef uint8_t group_bytes __attribute__((vector_size(TILE_COLUMNS)));
+
+// The low bytes of a group's codes.
+BODY void write_codes(const uint32_t *code, int8_t *codes) {
+  group_codes wide;
+  memcpy(&wide, code, sizeof wide);
+  group_bytes narrow = __builtin_convertvector(wide, group_bytes);
+  memcpy(codes, &narrow, sizeof narrow);
+}
 
 // out[c][r] = in[r][c] for a square of 16: four rounds of interleaving halves. Strides count elements.
 BODY void turn_square(const void *in, size_t in_stride, void *out, size_t out_stride) {
