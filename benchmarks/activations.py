@@ -94,7 +94,7 @@ with torch.no_grad():
     for text in TEXTS:
         model(**{k: v for k, v in tokenizer(text, return_tensors="pt").items() if k != "token_type_ids" or not gguf})
 with torch.no_grad():
-    found = sorted(attention_decibels(*one) for one in attentions)
+    rounded_attentions = sorted(attention_decibels(*one) for one in attentions)
 rows, peaks = [], 0
 with torch.no_grad():
     for name, module in layers.items():
@@ -130,6 +130,6 @@ for kind, found in sorted(kinds.items()):
         f"median {statistics.median(f[0] for f in found):.2f} dB, under 38 dB: {sum(f[0] < 38 for f in found)}"
     )
 print(
-    f"attention in 8 bits: {len(found)} seen, lowest {found[0]:.2f} dB, median {statistics.median(found):.2f} dB, "
-    f"under 38 dB: {sum(one < 38 for one in found)}"
+    f"attention in 8 bits: {len(rounded_attentions)} seen, lowest {rounded_attentions[0]:.2f} dB, median "
+    f"{statistics.median(rounded_attentions):.2f} dB, under 38 dB: {sum(one < 38 for one in rounded_attentions)}"
 )

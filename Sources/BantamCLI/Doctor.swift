@@ -1,5 +1,6 @@
 import ArgumentParser
 import Documents
+import Encodings
 import Foundation
 import Glibc
 import JSONText
@@ -62,6 +63,8 @@ struct Doctor: ParsableCommand {
       ("bf16", "bf16", rates.pairs(), peaks.bf16),
       ("int8", "8-bit dots, int8 weights", rates.dots(bits: 8), peaks.dots),
       ("int4", "8-bit dots, int4 weights", rates.dots(bits: 4), peaks.dots),
+      ("book4", "8-bit dots, book4 weights", rates.dots(book: BookEncoding.book4.book), peaks.dots),
+      ("even8", "8-bit dots, even8 weights", rates.dots(book: BookEncoding.even8.book), peaks.dots),
     ]
     document.data("gflops_per_thread", .object(products.map { .init($0.key, .number($0.rate)) }))
     document.data(

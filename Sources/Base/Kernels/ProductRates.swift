@@ -57,18 +57,36 @@ public struct ProductRates {
 
   /// GOP/s of 8-bit dots with codes of `bits` bits, quantizing activations counted.
   public func dots(bits: Int) -> Double {
+    dots { rows, output in
+      DotProduct.multiply(
+        rows, codes: UnsafeRawBufferPointer(b.bytes), scales: UnsafeRawBufferPointer(b.bytes), bits: bits,
+        outputCount: Self.columns, into: output, stride: Self.columns)
+    }
+  }
+
+  /// GOP/s of 8-bit dots with codes of learned levels, quantizing activations counted.
+  public func dots(book: LevelBook) -> Double {
+    let bytes = UnsafeRawBufferPointer(b.bytes)
+    return dots { rows, output in
+      DotProduct.multiply(
+        rows, BookPlanes(codes: bytes, multiples: bytes, rowScales: bytes), book: book, outputCount: Self.columns,
+        into: output, stride: Self.columns)
+    }
+  }
+
+  private func dots(_ multiply: (_ rows: QuantizedRows, _ output: UnsafeMutablePointer<Float>) -> Void) -> Double {
     let groups = GroupTile.count(columns: Self.depth)
-    let quantized = QuantizedGroups(panel.bytes.baseAddress!, count: 32 * groups)
+    // Rows enough for unpacked codes to be used, few enough for the first-level cache.
+    let rowCount = Self.rows / 3
+    let quantized = QuantizedGroups(panel.bytes.baseAddress!, count: rowCount * groups)
     return rate {
       withUnsafePointer(to: 0) { start in
-        for row in stride(from: 0, to: Self.rows, by: 32) {
-          quantized.quantize(floats(a) + row * Self.depth, rowCount: 32, columns: Self.depth, at: 0)
-          DotProduct.multiply(
+        for row in stride(from: 0, to: Self.rows, by: rowCount) {
+          quantized.quantize(floats(a) + row * Self.depth, rowCount: rowCount, columns: Self.depth, at: 0)
+          multiply(
             QuantizedRows(
-              quantized, first: 0, rowCount: 32, stride: groups, runs: .init(start: start, count: 1),
-              runGroups: groups),
-            codes: UnsafeRawBufferPointer(b.bytes), scales: UnsafeRawBufferPointer(b.bytes), bits: bits,
-            outputCount: Self.columns, into: floats(c) + row * Self.columns, stride: Self.columns)
+              quantized, first: 0, rowCount: rowCount, stride: groups, runs: .init(start: start, count: 1),
+              runGroups: groups), floats(c) + row * Self.columns)
         }
       }
     }

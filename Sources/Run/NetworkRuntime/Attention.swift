@@ -3,25 +3,42 @@ import Kernels
 /// Softmax attention over heads, in blocks: the scores of a block of queries and a block of keys are all that is ever
 /// held. Source: Dao et al., "FlashAttention", the forward pass.
 public struct Attention: Sendable {
+  /// What 8 bits for queries, keys, values and powers cost beside the weights that made them.
+  public enum Rounding: Sendable {
+    /// Not to be done: the weights are exact, or nobody has looked.
+    case visible
+    /// As much as rounding activations costs beside weights of 8 bits.
+    case alike
+    /// Nothing that counts.
+    case hidden
+
+    /// - Parameter weights: those of queries, keys and values.
+    public init(beside weights: [Weight]) {
+      let encodings = weights.map(\.matrix.encoding)
+      self =
+        encodings.allSatisfy(\.hidesRoundedActivations)
+        ? .hidden : encodings.allSatisfy(\.hasDots) ? .alike : .visible
+    }
+  }
+
   public let path: String
   public let heads: Int
   /// Heads of keys and values; a divisor of `heads`.
   public let keyHeads: Int
   /// Whether query i sees keys 0...i only, counted from the end where there are more keys.
   public let isCausal: Bool
-  /// Whether queries, keys, values and weights may be rounded to 8 bits in modes that round activations.
-  public let allowsRounding: Bool
+  public let rounding: Rounding
 
   /// - Precondition: what is rounded is not causal.
   public init(
-    path: String, heads: Int, keyHeads: Int? = nil, isCausal: Bool = false, allowsRounding: Bool = false
+    path: String, heads: Int, keyHeads: Int? = nil, isCausal: Bool = false, rounding: Rounding = .visible
   ) {
     self.path = path
     self.heads = heads
     self.keyHeads = keyHeads ?? heads
     self.isCausal = isCausal
-    self.allowsRounding = allowsRounding
-    precondition(heads % self.keyHeads == 0 && !(isCausal && allowsRounding))
+    self.rounding = rounding
+    precondition(heads % self.keyHeads == 0 && (!isCausal || rounding == .visible))
   }
 }
 
@@ -43,7 +60,7 @@ extension Execution {
     precondition(v.channels == k.channels && v.count == k.count && out.count == q.count && q.batch == k.batch)
     precondition(!layer.isCausal || (q.pixelCount <= k.pixelCount && cuts == nil))
     precondition(cuts.map { $0.last == q.pixelCount && q.count == k.count } ?? true)
-    if roundsAttention(layer, queries: q.pixelCount, keys: k.pixelCount), cuts == nil {
+    if roundsAttention(layer, queries: q.pixelCount), cuts == nil {
       return try attendDots(layer, q: q, k: k, v: v, into: out)
     }
     let pieces = zip(cuts ?? [0], (cuts ?? [0, 0]).dropFirst()).map { $0..<$1 }

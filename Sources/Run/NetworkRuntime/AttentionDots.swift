@@ -4,13 +4,13 @@ extension Execution {
   /// Queries that share a key's rounding at the least: fewer do not pay for it.
   private static let leastQueries = 64
 
-  /// Whether an attention is computed in 8 bits: where it may be, and where quantized weights are multiplied so.
-  func roundsAttention(_ layer: Attention, queries: Int, keys: Int) -> Bool {
-    guard layer.allowsRounding, queries >= Self.leastQueries else { return false }
+  /// Whether an attention is computed in 8 bits.
+  func roundsAttention(_ layer: Attention, queries: Int) -> Bool {
+    guard queries >= Self.leastQueries else { return false }
     switch mode {
     case .f32, .bf16: return false
-    case .int8: return true
-    case .auto: return DotProduct.isFast
+    case .int8: return layer.rounding != .visible
+    case .auto: return layer.rounding == .hidden && DotProduct.isFast
     }
   }
 

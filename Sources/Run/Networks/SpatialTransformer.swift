@@ -14,7 +14,8 @@ package struct SpatialTransformer: Sendable {
       k = try Linear(source, path + ".to_k", inputs: contextWidth, outputs: width, hasBias: false)
       v = try Linear(source, path + ".to_v", inputs: contextWidth, outputs: width, hasBias: false)
       out = try Linear(source, path + ".to_out.0", inputs: width, outputs: width)
-      attention = Attention(path: path + ".attention", heads: heads, allowsRounding: true)
+      attention = Attention(
+        path: path + ".attention", heads: heads, rounding: .init(beside: [q.weight, k.weight, v.weight]))
     }
 
     /// Adds the attention of `normed` to `context` to x.

@@ -110,6 +110,13 @@ import TestSupport
     #expect(["blocked", "openblas"].contains(doctor["engine"]?.string ?? ""))
   }
 
+  /// What is not to be used is not shown.
+  @Test func fewerInstructionsAreAskedForByAVariable() throws {
+    let plain = try json(Command(["doctor", "--json"], environment: ["BANTAM_ISA": "portable"]))
+    #expect(plain["instruction_sets"] == [])
+    #expect(plain["gflops_per_thread"]?["bf16"] == .null && plain["bf16_products_fast"] == false)
+  }
+
   /// How products are computed is asked for, done and told.
   @Test func modesAreNamed() throws {
     let folder = TemporaryFolder()

@@ -74,7 +74,9 @@ import TestSupport
   ]
 
   /// Signal to error, in dB, of an attention of a batch of normals.
-  private func quality(_ c: Case, mode: ComputeMode, threads: Int, allowsRounding: Bool = true, size: Float = 1)
+  private func quality(
+    _ c: Case, mode: ComputeMode, threads: Int, rounding: Attention.Rounding = .alike, size: Float = 1
+  )
     throws -> (decibels: Double, output: [Float])
   {
     var generator = SeededGenerator(5)
@@ -86,7 +88,7 @@ import TestSupport
       let key = run.input(k, batch: c.batch, width: c.keys, channels: c.keyHeads * c.width)
       let value = run.input(v, batch: c.batch, width: c.keys, channels: c.keyHeads * c.width)
       try run.attend(
-        Attention(path: "a", heads: c.heads, keyHeads: c.keyHeads, allowsRounding: allowsRounding), q: query, k: key,
+        Attention(path: "a", heads: c.heads, keyHeads: c.keyHeads, rounding: rounding), q: query, k: key,
         v: value, into: query)
       return run.array(query)
     }
@@ -111,8 +113,19 @@ import TestSupport
     let exact = try quality(c, mode: .f32, threads: 1)
     #expect(exact.decibels > 100)
     #expect(try quality(c, mode: .bf16, threads: 1).output == exact.output)
-    #expect(try quality(c, mode: .int8, threads: 1, allowsRounding: false).output == exact.output)
-    #expect(try quality(c, mode: .int8, threads: 1).output != exact.output)
+    #expect(try quality(c, mode: .int8, threads: 1, rounding: .visible).output == exact.output)
+    let rounded = try quality(c, mode: .int8, threads: 1)
+    #expect(rounded.output != exact.output)
+    #expect(try quality(c, mode: .auto, threads: 1).output == exact.output)
+    let automatic = try quality(c, mode: .auto, threads: 1, rounding: .hidden)
+    #expect(automatic.output == (DotProduct.isFast ? rounded : exact).output)
+    let weights = try [(8, Attention.Rounding.alike), (4, .hidden)].map { bits, rounding in
+      (try quantized([Float](repeating: 1, count: 32), outputs: 1, inputs: 32, bits: bits).weight, rounding)
+    }
+    for (weight, rounding) in weights { #expect(Attention.Rounding(beside: [weight, weight]) == rounding) }
+    #expect(Attention.Rounding(beside: weights.map(\.0)) == .alike)
+    let plain = try weight([1], outputs: 1, inputs: 1)
+    #expect(Attention.Rounding(beside: [weights[1].0, plain]) == .visible)
     // Few queries do not pay for rounding the keys.
     let few = Case(queries: 63, keys: 70)
     #expect(try quality(few, mode: .int8, threads: 1).output == quality(few, mode: .f32, threads: 1).output)
