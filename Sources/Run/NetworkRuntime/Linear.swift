@@ -72,10 +72,9 @@ extension Execution {
         memory.map { narrowed(x, into: $0) } ?? ProductRows(base: x.base, stride: x.channels, count: x.rowCount)
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
       let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
-      // Enough items for all threads, panels side by side so that they share the rows of x in the cache.
       // OpenBLAS may round otherwise for other cuts: there the cut is fixed.
       var group = MatrixProduct.groupLimit
-      if case .blas = product.path {} else { group = max(1, min(group, panels * rowBlocks / (4 * threadCount))) }
+      if case .blas = product.path {} else { group = panelsOfItem(panels, rowBlocks: rowBlocks) }
       let groups = (panels + group - 1) / group
       parallel(rowBlocks * groups) { [group] item, scratch in
         var scratch = scratch
@@ -91,6 +90,11 @@ extension Execution {
         }
       }
     }
+  }
+
+  /// Panels side by side, which share the rows of x in the cache; few enough that all threads have items to the end.
+  private func panelsOfItem(_ panels: Int, rowBlocks: Int) -> Int {
+    max(1, min(MatrixProduct.groupLimit, panels * rowBlocks / (4 * threadCount)))
   }
 
   private func linearOperation(
@@ -116,7 +120,8 @@ extension Execution {
           x.row(rows.lowerBound), rowCount: rows.count, columns: x.channels, at: rows.lowerBound * groups)
       }
       let rowBlocks = (x.rowCount + Self.rowLimit - 1) / Self.rowLimit
-      let width = MatrixProduct.groupLimit * PanelProduct.columns
+      let panels = (weight.outputs + PanelProduct.columns - 1) / PanelProduct.columns
+      let width = panelsOfItem(panels, rowBlocks: rowBlocks) * PanelProduct.columns
       let parts = (weight.outputs + width - 1) / width
       parallel(rowBlocks * parts) { item, scratch in
         var scratch = scratch
