@@ -45,10 +45,9 @@ struct BudgetOptions: ParsableArguments {
   /// Chooses encodings.
   /// - Parameters:
   ///   - options: what else is asked for; the recipe in it is replaced.
-  ///   - note: told what should be known of the choice.
-  func plan(
-    _ source: ModelSource, _ options: ConversionOptions, note: (String) -> Void
-  ) throws -> BudgetPlan {
+  ///   - quiet: whether progress and what should be known of the choice stay unsaid.
+  func plan(_ source: ModelSource, _ options: ConversionOptions, quiet: Bool) throws -> BudgetPlan {
+    func note(_ text: String) { if !quiet { Terminal.say("note: \(text)") } }
     let map = try ModelMap(source, family: options.family)
     let inputs: PlanInputs
     if let sensitivity {
@@ -58,8 +57,11 @@ struct BudgetOptions: ParsableArguments {
         throw PlanningError.notMeasured(measure: Measure.divergence.rawValue, path: sensitivity)
       }
     } else {
+      let meter = CountMeter("errors of all encodings", isShown: !quiet)
       inputs = try PlanInputs(
-        source, map, components: options.components, statistics: options.statistics, resources: options.resources)
+        source, map, components: options.components, statistics: options.statistics, resources: options.resources,
+        progress: meter.show)
+      meter.finish()
     }
     if let first = inputs.unmeasured.first {
       let count = inputs.unmeasured.count

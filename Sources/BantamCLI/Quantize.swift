@@ -146,7 +146,7 @@ struct Quantize: ParsableCommand {
     try OutputFile.check(output, form: .bantam)
     let prepared = try solving.prepared(source.path, work)
     let chosen =
-      budget.isGiven ? try budget.plan(source, options) { if !work.quiet { Terminal.say("note: \($0)") } } : nil
+      budget.isGiven ? try budget.plan(source, options, quiet: work.quiet) : nil
     if let chosen {
       recipe = chosen.recipe
       options.recipe = recipe

@@ -87,9 +87,10 @@ struct SensitivityCommand: ParsableCommand {
     let sensitivity = try SensitivityRun(
       model, paintings: given.stagedPaintings(run), readings: given.stagedReadings(model, run), statistics: file,
       resources: resources, subjectsAtOnce: isSmall ? threadCount : 1)
-    meter.say("errors of all encodings")
+    let trials = CountMeter("errors of all encodings", isShown: !work.quiet)
     let errors = try model.trialErrors(
-      groups.flatMap(\.members), PlanInputs.encodings, statistics: file, resources: resources)
+      groups.flatMap(\.members), PlanInputs.encodings, statistics: file, resources: resources, progress: trials.show)
+    trials.finish()
     let settings = try self.settings(given, file, model, run)
     let head = settings.text() + " " + probe.name
     let journal = try Journal.open(path: output + ".journal", head: head)

@@ -32,12 +32,13 @@ extension Model {
 
   /// The relative error of matrices in each encoding that takes them, by names; see ``TrialEncoding``.
   public func trialErrors(
-    _ names: [String], _ encodings: [any Encoding], statistics: StatisticsFile?, resources: Resources
+    _ names: [String], _ encodings: [any Encoding], statistics: StatisticsFile?, resources: Resources,
+    progress: @Sendable (_ done: Int, _ count: Int, _ name: String) -> Void
   ) throws -> [String: [String: Double]] {
     let wanted = Set(names)
     return try TrialEncoding.relativeErrors(
       source, map.components.flatMap(\.tensors).filter { wanted.contains($0.name.text) }, encodings, statistics,
-      resources)
+      resources, progress: progress)
   }
 }
 

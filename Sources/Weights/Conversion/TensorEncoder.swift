@@ -86,8 +86,11 @@ struct TensorEncoder {
 
   /// - Parameters:
   ///   - stream: buffers for a tensor that is too wide to be read once; nil: it is not hashed then.
+  ///   - step: 1, or more to take the first of so many stripes alone.
   ///   - sink: takes a piece of each plane.
-  func run(_ stream: StreamBuffers?, sink: ([UnsafeRawBufferPointer]) throws -> Void) throws -> Result {
+  func run(
+    _ stream: StreamBuffers?, everyStripe step: Int = 1, sink: ([UnsafeRawBufferPointer]) throws -> Void
+  ) throws -> Result {
     let (rows, columns) = (shape.rows, shape.columns)
     let height = encoding.grain.rows
     let width = info.dtype.bitWidth / 8
@@ -106,7 +109,7 @@ struct TensorEncoder {
         result.statistics.add($0, dtype: info.dtype)
       }
     }
-    for first in stride(from: 0, to: rows, by: height) {
+    for first in stride(from: 0, to: rows, by: height * step) {
       let rowCount = min(height, rows - first)
       for column in stride(from: 0, to: columns, by: limit) {
         try resources.cancellation.check()

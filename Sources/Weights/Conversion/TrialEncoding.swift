@@ -47,35 +47,35 @@ public struct TrialEncoding: Sendable {
     matrix = EncodedMatrix(encoding, shape, planes: buffers.map { UnsafeRawBufferPointer($0.bytes) })
   }
 
-  /// The same figure without keeping the bytes.
-  public static func relativeError(
-    _ source: ModelSource, _ tensor: ModelMap.Tensor, _ encoding: any Encoding, _ statistics: StatisticsFile?,
-    _ resources: Resources
-  ) throws -> Double? {
-    try run(source, tensor, encoding, statistics, resources) { _ in
-    } sink: { _ in
-    }?.error
-  }
+  /// Stripes that tell the error of a large tensor well enough: its rows are many samples of one distribution.
+  private static let sampleCount = 64
 
-  /// The relative error of each tensor in each encoding that takes it, by names.
+  /// The relative error of each tensor in each encoding that takes it, by names; of large ones that of some of their rows, evenly spread.
+  /// - Parameter progress: called from any thread.
   public static func relativeErrors(
     _ source: ModelSource, _ tensors: [ModelMap.Tensor], _ encodings: [any Encoding], _ statistics: StatisticsFile?,
-    _ resources: Resources
+    _ resources: Resources, progress: @Sendable (_ done: Int, _ count: Int, _ name: String) -> Void
   ) throws -> [String: [String: Double]] {
     let found = Mutex<[String: [String: Double]]>([:])
     try Workers.run(threadCount: resources.threadCount, itemCount: tensors.count) { _, number in
+      let name = tensors[number].name.text
+      progress(found.withLock { $0.count }, tensors.count, name)
       var own: [String: Double] = [:]
       for encoding in encodings {
-        own[encoding.shortName] = try relativeError(source, tensors[number], encoding, statistics, resources)
+        own[encoding.shortName] =
+          try run(source, tensors[number], encoding, statistics, resources, isSample: true) { _ in
+          } sink: { _ in
+          }?.error
       }
-      found.withLock { $0[tensors[number].name.text] = own }
+      found.withLock { $0[name] = own }
     }
     return found.withLock { $0 }
   }
 
   private static func run(
     _ source: ModelSource, _ tensor: ModelMap.Tensor, _ encoding: any Encoding, _ statistics: StatisticsFile?,
-    _ resources: Resources, begin: (TensorEncoder) throws -> Void, sink: ([UnsafeRawBufferPointer]) throws -> Void
+    _ resources: Resources, isSample: Bool = false, begin: (TensorEncoder) throws -> Void,
+    sink: ([UnsafeRawBufferPointer]) throws -> Void
   ) throws -> (shape: EncodedShape, error: Double)? {
     guard let solver = encoding.solver, let shape = encoding.shape(forWriting: source.tensors[tensor.number].info)
     else { return nil }
@@ -85,7 +85,8 @@ public struct TrialEncoding: Sendable {
     let encoder = TensorEncoder(
       source, tensor.number, encoding, guide: guide, meter: meter, resources: resources)
     try begin(encoder)
-    let result = try encoder.run(nil, sink: sink)
+    let stripes = shape.rows / encoding.grain.rows
+    let result = try encoder.run(nil, everyStripe: isSample ? max(1, stripes / sampleCount) : 1, sink: sink)
     let (error, energy) =
       meter == nil
       ? (result.errors.errorSquare, result.errors.sourceSquare) : (result.outputs.error, result.outputs.energy)

@@ -39,12 +39,14 @@ public struct PlanInputs: Sendable {
   }
 
   /// Without a table: by the errors of all encodings, which are tried here.
+  /// - Parameter progress: called from any thread.
   public init(
-    _ source: ModelSource, _ map: ModelMap, components: [String]?, statistics: StatisticsFile?, resources: Resources
+    _ source: ModelSource, _ map: ModelMap, components: [String]?, statistics: StatisticsFile?, resources: Resources,
+    progress: @Sendable (_ done: Int, _ count: Int, _ name: String) -> Void
   ) throws {
     let candidates = try Self.candidates(source, map, components)
     let errors = try TrialEncoding.relativeErrors(
-      source, candidates.map(\.tensor), Self.encodings, statistics, resources)
+      source, candidates.map(\.tensor), Self.encodings, statistics, resources, progress: progress)
     tensors = candidates.map { candidate in
       let factor = candidate.level == .int8 ? Self.roleFactor : 1
       let count = Double(source.tensors[candidate.tensor.number].info.elementCount)
