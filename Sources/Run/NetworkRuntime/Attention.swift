@@ -100,6 +100,22 @@ extension Execution {
   }
 }
 
+extension Activation {
+  /// Writes some channels of rows: sums weighted by powers, over the powers' sums.
+  /// - Parameters:
+  ///   - sums: `[rows, count]`.
+  ///   - powers: `[rows]`.
+  func writeMeans(
+    _ sums: UnsafePointer<Float>, over powers: UnsafePointer<Float>, rows: Int, from first: Int, channel: Int,
+    count: Int
+  ) {
+    for m in 0..<rows {
+      let (target, source, factor) = (row(first + m) + channel, sums + m * count, 1 / powers[m])
+      for column in 0..<count { target[column] = source[column] * factor }
+    }
+  }
+}
+
 /// One head's attention of a block of queries to a range of keys.
 private struct AttentionBlock {
   let layer: Attention
@@ -138,12 +154,9 @@ private struct AttentionBlock {
         maxima: maxima, sums: sums, output: sum, outputStride: headWidth, outputColumns: headWidth)
       addValues(scores, values: v.row(row) + keyOffset, width: width, to: sum, scratch)
     }
-    for m in 0..<count {
-      let target = out.row(sample * q.pixelCount + queries.lowerBound + m) + head * headWidth
-      let factor = 1 / sums[m]
-      let source = sum + m * headWidth
-      for column in 0..<headWidth { target[column] = source[column] * factor }
-    }
+    out.writeMeans(
+      sum, over: sums, rows: count, from: sample * q.pixelCount + queries.lowerBound, channel: head * headWidth,
+      count: headWidth)
   }
 
   /// The products of all queries with a block of keys: `[queries, width]`.

@@ -154,12 +154,9 @@ private struct RoundedAttentionBlock {
         at: keys.valueTile(sample: sample, head: keyHead, block: block), outputs: keys.headWidth, into: part)
       Elementwise.add(part, to: sum, count: count * keys.headWidth)
     }
-    for m in 0..<count {
-      let target = out.row(sample * out.pixelCount + queries.lowerBound + m) + head * width
-      let factor = 1 / sums[m]
-      let source = sum + m * width
-      for column in 0..<width { target[column] = source[column] * factor }
-    }
+    out.writeMeans(
+      sum, over: sums, rows: count, from: sample * out.pixelCount + queries.lowerBound, channel: head * width,
+      count: width)
   }
 
   /// The products of all rows with the outputs of a block: `[queries, outputs]`.

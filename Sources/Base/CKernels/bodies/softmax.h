@@ -1,5 +1,5 @@
 // The softmax of blocked attention. Sums run in 16 lanes (index mod 16), added up in ascending order.
-#include "mathematics.h"
+#include "running_softmax.h"
 
 enum { SOFTMAX_LANES = 16 };
 
@@ -40,16 +40,9 @@ static void softmax_block(
   for (size_t m = 0; m < rows; m++) {
     float *x = scores + m * stride;
     size_t count = lengths[m] < width ? lengths[m] : width;
-    float before = maxima[m];
-    float top = largest_of(x, count, before);
+    float top = largest_of(x, count, maxima[m]);
     float sum = exponentiate(x, count, top, scale);
     for (size_t i = count; i < width; i++) x[i] = 0;
-    if (top != before) {
-      float shrink = exp_of((before - top) * scale);
-      sums[m] *= shrink;
-      for (size_t c = 0; c < output_columns; c++) output[m * output_stride + c] *= shrink;
-    }
-    sums[m] += sum;
-    maxima[m] = top;
+    add_powers(sum, top, scale, &maxima[m], &sums[m], output + m * output_stride, output_columns);
   }
 }

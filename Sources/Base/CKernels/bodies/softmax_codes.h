@@ -1,5 +1,5 @@
 // The softmax of blocked attention in 8 bits, as the product with the values takes it.
-#include "mathematics.h"
+#include "running_softmax.h"
 #include "tile.h"
 
 // The largest score of a group. Bits of floats are in the order of the floats once those of negative ones are turned.
@@ -48,7 +48,7 @@ static void softmax_codes(
     const float *x = scores + m * stride;
     float seen[TILE_COLUMNS] = {0};
     if (groups > whole) memcpy(rest, x + whole * TILE_COLUMNS, (width - whole * TILE_COLUMNS) * sizeof *x);
-    float before = maxima[m], top = before;
+    float top = maxima[m];
     for (size_t g = 0; g < groups; g++) {
       scales[g] = largest_of_group(g < whole ? x + g * TILE_COLUMNS : rest);
       top = top > scales[g] ? top : scales[g];
@@ -58,12 +58,6 @@ static void softmax_codes(
     EACH_ALONE for (size_t g = 0; g < groups; g++) scales[g] = exp_of((scales[g] - top) * scale) / 127.0f;
     float sum = lost(seen);
     for (size_t g = 0; g < groups; g++) sum += (float)code_sums[g] * scales[g];
-    if (top != before) {
-      float shrink = exp_of((before - top) * scale);
-      sums[m] *= shrink;
-      for (size_t c = 0; c < output_columns; c++) output[m * output_stride + c] *= shrink;
-    }
-    sums[m] += sum;
-    maxima[m] = top;
+    add_powers(sum, top, scale, &maxima[m], &sums[m], output + m * output_stride, output_columns);
   }
 }
