@@ -123,6 +123,39 @@ static void groups(const ck_table *plain, const ck_table *table, int bits, size_
   FREE_ALL(taken_memory);
 }
 
+// Keys and values as weights of a product, and a softmax in 8 bits.
+static void attention(const ck_table *plain, const ck_table *table, size_t rows) {
+  size_t columns = up_to(100), stride = columns + next() % 3, few = rows < 16 ? rows : 16, narrow = columns < 16 ? columns : 16;
+  float *x = floats(rows * stride);
+  size_t tiles = (columns + 31) / 32 > (rows + 31) / 32 ? (columns + 31) / 32 : (rows + 31) / 32;
+  uint8_t *codes = calloc(tiles, 512), *others = calloc(tiles, 512);
+  uint16_t *scales = calloc(tiles, 32), *other_scales = calloc(tiles, 32);
+  plain->round_rows(x, stride, few, columns, codes, scales);
+  table->round_rows(x, stride, few, columns, others, other_scales);
+  compare("round_rows", codes, others, tiles * 512);
+  compare("round_rows, scales", scales, other_scales, tiles * 32);
+  plain->round_columns(x, stride, rows, narrow, codes, scales);
+  table->round_columns(x, stride, rows, narrow, others, other_scales);
+  compare("round_columns", codes, others, tiles * 512);
+  compare("round_columns, scales", scales, other_scales, tiles * 32);
+
+  size_t groups = rows * ((columns + 31) / 32), outputs = up_to(40);
+  // For each: maxima, sums, scales of groups, output.
+  float *first = floats(2 * rows + groups + rows * outputs), *second = malloc((2 * rows + groups + rows * outputs) * 4);
+  memcpy(second, first, (2 * rows + groups + rows * outputs) * 4);
+  int8_t *powers = calloc(groups, 32), *other_powers = calloc(groups, 32);
+  int32_t *sums = calloc(groups, 4), *other_sums = calloc(groups, 4);
+  plain->softmax_codes(x, stride, rows, columns, 3, first, first + rows, first + 2 * rows + groups, outputs, outputs,
+                       powers, first + 2 * rows, sums);
+  table->softmax_codes(x, stride, rows, columns, 3, second, second + rows, second + 2 * rows + groups, outputs, outputs,
+                       other_powers, second + 2 * rows, other_sums);
+  compare("softmax_codes", powers, other_powers, groups * 32);
+  compare("softmax_codes, code sums", sums, other_sums, groups * 4);
+  compare("softmax_codes, sums", first, second, (2 * rows + groups + rows * outputs) * 4);
+  void *memory[] = {x, codes, others, scales, other_scales, first, second, powers, other_powers, sums, other_sums};
+  FREE_ALL(memory);
+}
+
 static int by_size(const void *a, const void *b) { return *(const int8_t *)a - *(const int8_t *)b; }
 
 // Learned levels on both sides of zero, from -100 to 100, and shifts of at most 20; 8 bits have neither.
@@ -259,6 +292,7 @@ int main(int argument_count, char **arguments) {
   for (size_t level = 1; level < ck_table_count(); level++) {
     const ck_table *table = ck_table_at(level);
     for (int trial = 0; trial < 400; trial++) groups(plain, table, trial % 2 ? 8 : 4, 1 + trial / 2 % 20);
+    for (int trial = 0; trial < 200; trial++) attention(plain, table, 1 + trial % 70);
     static const int widths[] = {3, 4, 5, 6, 8}, dtypes[] = {CK_F32, CK_F16, CK_BF16};
     for (int trial = 0; trial < 8 * 13 * 4; trial++)
       books(plain, table, widths[trial % 5], trial / 5 % 2 ? 32 : 16, 1 + trial / 10 % 13);
