@@ -8,7 +8,8 @@ public enum ComputeMode: String, Sendable, CaseIterable {
   case f32
   /// Weights and activations rounded to bf16.
   case bf16
-  /// Activations rounded to 8 bits in groups of 32, where weights are codes that can be multiplied so; f32 elsewhere.
+  /// Activations rounded to 8 bits in groups of 32, where weights are codes that can be multiplied so, and in attention beside such
+  /// weights where that is allowed; f32 elsewhere.
   case int8
   /// What is fastest without a loss that counts beside that of the weights: 8 bits for quantized weights, bf16 where this machine is
   /// faster at it than at f32, else f32.
