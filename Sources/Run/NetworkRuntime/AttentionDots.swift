@@ -27,8 +27,10 @@ extension Execution {
       give(keyMemory)
       give(queryMemory)
     }
-    lookForOutliers(layer.path, rowCount: q.rowCount + k.rowCount, columns: k.channels) { row, _ in
-      UnsafePointer(row < q.rowCount ? q.row(row) : k.row(row - q.rowCount))
+    for rounded in [q, k] {
+      lookForOutliers(layer.path, rowCount: rounded.rowCount, columns: rounded.channels) { row, _ in
+        UnsafePointer(rounded.row(row))
+      }
     }
     try perform(
       attentionOperation(layer, q, k, pairCount: q.pixelCount * k.pixelCount), inputs: [q, k, v], output: out
