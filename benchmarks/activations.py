@@ -66,7 +66,10 @@ def watch(attend):
     return watched
 
 
-def attention_decibels(query, key, value, mask, is_causal, scale):
+EVERYTHING = ("queries and keys", "powers", "values")
+
+
+def attention_decibels(query, key, value, mask, is_causal, scale, parts=EVERYTHING):
     """Groups of 32 channels of queries and keys, of 32 keys of values and powers, which are relative to their group's largest."""
     repeats = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
@@ -80,10 +83,15 @@ def attention_decibels(query, key, value, mask, is_causal, scale):
         return found if hidden is None else found.masked_fill(hidden, float("-inf"))
 
     exact = scores(query, key).softmax(-1) @ value
-    small = scores(rounded(query, 127), rounded(key, 127))
-    powers = rounded((small - small.amax(-1, keepdim=True)).exp(), 127)
-    values = rounded(value.transpose(-1, -2), 127).transpose(-1, -2)
-    return decibels(exact, powers @ values / powers.sum(-1, keepdim=True))
+    if "queries and keys" in parts:
+        query, key = rounded(query, 127), rounded(key, 127)
+    small = scores(query, key)
+    powers = (small - small.amax(-1, keepdim=True)).exp()
+    if "powers" in parts:
+        powers = rounded(powers, 127)
+    if "values" in parts:
+        value = rounded(value.transpose(-1, -2), 127).transpose(-1, -2)
+    return decibels(exact, powers @ value / powers.sum(-1, keepdim=True))
 
 
 torch.nn.functional.scaled_dot_product_attention = watch(torch.nn.functional.scaled_dot_product_attention)
@@ -93,8 +101,6 @@ for name, module in layers.items():
 with torch.no_grad():
     for text in TEXTS:
         model(**{k: v for k, v in tokenizer(text, return_tensors="pt").items() if k != "token_type_ids" or not gguf})
-with torch.no_grad():
-    rounded_attentions = sorted(attention_decibels(*one) for one in attentions)
 rows, peaks = [], 0
 with torch.no_grad():
     for name, module in layers.items():
@@ -129,7 +135,10 @@ for kind, found in sorted(kinds.items()):
         f"  {kind:12} {len(found):3} layers, 8-bit weights and activations: lowest {min(found)[0]:.2f} dB, "
         f"median {statistics.median(f[0] for f in found):.2f} dB, under 38 dB: {sum(f[0] < 38 for f in found)}"
     )
-print(
-    f"attention in 8 bits: {len(rounded_attentions)} seen, lowest {rounded_attentions[0]:.2f} dB, median "
-    f"{statistics.median(rounded_attentions):.2f} dB, under 38 dB: {sum(one < 38 for one in rounded_attentions)}"
-)
+for parts in (EVERYTHING, *((part,) for part in EVERYTHING)):
+    with torch.no_grad():
+        found = sorted(attention_decibels(*one, parts) for one in attentions)
+    print(
+        f"attention, 8 bits for {', '.join(parts)}: {len(found)} seen, lowest {found[0]:.2f} dB, "
+        f"median {statistics.median(found):.2f} dB, under 38 dB: {sum(one < 38 for one in found)}"
+    )

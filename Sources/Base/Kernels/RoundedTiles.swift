@@ -1,7 +1,7 @@
 import CKernels
 
 /// Matrices of activations as the weights of a product in 8 bits, in tiles of 16 outputs by 32 inputs with f16 scales. Memory of the
-/// caller's. Values below 2^-25 become 0; a NaN or a magnitude beyond 127 times the largest f16 makes its group's products NaN.
+/// caller's. Groups of values below 2^-25 become 0; a NaN or a magnitude beyond 127 times the largest f16 makes its group's products NaN.
 public struct RoundedTiles: @unchecked Sendable {
   // Unchecked: written before it is read, each tile by one thread.
   private let codes: UnsafeMutablePointer<UInt8>

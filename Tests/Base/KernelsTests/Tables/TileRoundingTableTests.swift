@@ -25,29 +25,20 @@ import TestSupport
     return (codes, scales)
   }
 
-  @Test(arguments: KernelTable.all) func rowsAreOutputs(table: KernelTable) {
+  /// - Parameter areRows: whether outputs are the rows of what is rounded, or its columns.
+  @Test(arguments: KernelTable.all, [true, false]) func outputsAreRoundedByGroups(table: KernelTable, areRows: Bool) {
     var generator = SeededGenerator(31)
-    for (rows, columns) in [(1, 1), (16, 32), (16, 64), (7, 33), (15, 80), (16, 100)] {
+    for (outputs, inputs) in [(1, 1), (16, 32), (16, 64), (7, 33), (15, 80), (16, 100)] {
+      let (rows, columns) = areRows ? (outputs, inputs) : (inputs, outputs)
       let stride = columns + 5
-      let x = generator.normals(rows * stride).enumerated().map { $1 * sizes[$0 / stride % sizes.count] }
-      let wanted = expected(outputs: rows, inputs: columns) { x[$0 * stride + $1] }
+      func output(_ index: Int) -> Int { areRows ? index / stride : index % stride }
+      let x = generator.normals(rows * stride).enumerated().map { $1 * sizes[output($0) % sizes.count] }
+      let wanted = expected(outputs: outputs, inputs: inputs) { areRows ? x[$0 * stride + $1] : x[$1 * stride + $0] }
       var codes = [UInt8](repeating: 7, count: wanted.codes.count)
       var scales = [UInt16](repeating: 7, count: wanted.scales.count)
-      table.functions.round_rows(x, stride, rows, columns, &codes, &scales)
-      #expect(codes == wanted.codes && scales == wanted.scales, "\(rows) x \(columns)")
-    }
-  }
-
-  @Test(arguments: KernelTable.all) func columnsAreOutputs(table: KernelTable) {
-    var generator = SeededGenerator(32)
-    for (rows, columns) in [(1, 1), (32, 16), (64, 16), (33, 7), (80, 15), (100, 16)] {
-      let stride = columns + 5
-      let x = generator.normals(rows * stride).enumerated().map { $1 * sizes[$0 % stride % sizes.count] }
-      let wanted = expected(outputs: columns, inputs: rows) { x[$1 * stride + $0] }
-      var codes = [UInt8](repeating: 7, count: wanted.codes.count)
-      var scales = [UInt16](repeating: 7, count: wanted.scales.count)
-      table.functions.round_columns(x, stride, rows, columns, &codes, &scales)
-      #expect(codes == wanted.codes && scales == wanted.scales, "\(rows) x \(columns)")
+      let round = areRows ? table.functions.round_rows : table.functions.round_columns
+      round!(x, stride, rows, columns, &codes, &scales)
+      #expect(codes == wanted.codes && scales == wanted.scales, "\(outputs) outputs, \(inputs) inputs")
     }
   }
 
