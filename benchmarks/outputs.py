@@ -175,8 +175,8 @@ def minilm():
         far = 1 - (embeddings() * exact).sum(1)
         return f"{far.mean():.2e} | {far.max():.2e}"
 
-    methods = [(name, list(DATA)) for name in ("book3", "book4", "book4-g16", "int4", "book5")]
-    types = ["q3_K", "iq3_s", "q4_0", "q4_K", "iq4_nl", "iq4_xs"]
+    methods = [(name, list(DATA)) for name in ("book3", "book4", "book4-g16", "int4", "book5", "int8")]
+    types = ["q3_K", "iq3_s", "q4_0", "q4_K", "iq4_nl", "iq4_xs", "q8_0"]
     return "all-MiniLM-L6-v2", model, names, first, second, end, "1 - cos | worst", methods, types
 
 
@@ -214,7 +214,7 @@ def smollm2(noise=False):
             w += ((torch.rand_like(groups) - 0.5) * step).reshape(w.shape)
         note(f"{title}: the noise's own KL divergence and standard error: {end()}")
         exact[:] = logarithms()
-    methods = [(name, ["-", f"blocks of {BLOCK}"]) for name in ("book4", "book4-g16")]
+    methods = [(name, ["-", f"blocks of {BLOCK}"]) for name in ("book4", "book4-g16", "int4")]
     return title, model, names, first, second, end, "KL | ±", methods, ["q4_0", "q4_K", "iq4_xs"]
 
 

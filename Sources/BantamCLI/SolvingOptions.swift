@@ -99,10 +99,8 @@ struct SolvingOptions: ParsableArguments {
     guard plan.map.family == prepared.model.family else {
       throw ValidationError("--calibrate-with runs '\(prepared.model.family)': give no other --family")
     }
-    guard !plan.guidedNames.isEmpty else {
-      let names = KnownEncodings.quantizing.filter { $0.solver?.takesGuide == true }.map(\.shortName)
-      throw ValidationError(
-        "no tensor gets an encoding that data can guide: --calibrate-with serves \(names.joined(separator: ", "))")
+    guard !plan.matrixNames.isEmpty else {
+      throw ValidationError("no matrix is quantized that --calibrate-with could guide")
     }
   }
 

@@ -148,7 +148,6 @@ private struct BookSearch: Solver {
   let book: LevelBook
 
   var method: String { "search of multiple, shift and codes" }
-  var takesGuide: Bool { true }
   var lowestDecibels: Double { [3: 5, 4: 10, 5: 14, 6: 18, 8: 20][book.bits] ?? 10 }
   var needsWholeRows: Bool { true }
 

@@ -78,10 +78,8 @@ public protocol Solver: Sendable {
   var method: String { get }
   /// The signal-to-noise ratio in dB below which a tensor has values that the encoding does not suit; real weights are far above.
   var lowestDecibels: Double { get }
-  /// Whether it has to see whole rows at once; else runs of columns will do.
+  /// Whether it has to see whole rows at once without a guide, too; else runs of columns will do.
   var needsWholeRows: Bool { get }
-  /// Whether it looks at what data says of the columns.
-  var takesGuide: Bool { get }
   /// Encodes whole segments of a stripe, or a run of the columns of one.
   /// - Parameters:
   ///   - values: `[rows, rowStride]` of a castable dtype, `columns` of each row used.

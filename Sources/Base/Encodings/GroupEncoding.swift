@@ -119,12 +119,16 @@ private struct ScaleSearch: Solver {
   }
   var lowestDecibels: Double { bits == 8 ? 20 : 10 }
   var needsWholeRows: Bool { false }
-  var takesGuide: Bool { false }
 
   func encode(
     _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
     guide: ColumnGuide?, into planes: [UnsafeMutableRawBufferPointer], sums: inout ErrorSums
   ) {
+    if let guide {
+      return GroupKernels.quantize(
+        values, dtype: dtype, rowStride: rowStride, rows: rows, columns: columns, segmentColumns: segmentColumns,
+        bits: bits, guide: guide, codes: planes[0], scales: planes[1], sums: &sums)
+    }
     let tiles = GroupTile.count(columns: segmentColumns)
     for (segment, first) in stride(from: 0, to: columns, by: segmentColumns).enumerated() {
       let done = segment * tiles

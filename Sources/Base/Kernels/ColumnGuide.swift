@@ -18,6 +18,13 @@ public struct ColumnGuide: Sendable {
     /// Columns of a block, a multiple of 32; the last of a segment may have fewer.
     let blockColumns: Int
     let segmentColumns: Int
+
+    func withRaw(_ body: (inout ck_feedback) -> Void) {
+      var raw = ck_feedback(
+        factors: factors.bytes.assumingMemoryBound(to: Float.self).baseAddress, block: blockColumns)
+      body(&raw)
+      withExtendedLifetime(factors) {}
+    }
   }
 
   public init(importance: [Float], feedback: Feedback? = nil) {
@@ -109,21 +116,52 @@ extension BookKernels {
     precondition(feedback.segmentColumns == segmentColumns)
     BookPlanes(codes: .init(codes), multiples: .init(multiples), rowScales: .init(rowScales))
       .check(book, tiles: tiles, stripes: 1)
-    withUnsafeTemporaryAllocation(byteCount: tiles * GroupTile.rows * GroupTile.columns * 4, alignment: 64) { work in
+    withUnsafeTemporaryAllocation(byteCount: 4 * tiles * GroupTile.rows * GroupTile.columns, alignment: 64) { work in
       var book = book.raw
-      var raw = ck_feedback(
-        factors: feedback.factors.bytes.assumingMemoryBound(to: Float.self).baseAddress, block: feedback.blockColumns)
       guide.importance.withUnsafeBufferPointer { importance in
-        sums.add { found in
-          ck_feed_back_book_stripe(
-            values.baseAddress, dtype.kernelNumber, rowStride, rows, columns, segmentColumns, &book,
-            importance.baseAddress, &raw, work.assumingMemoryBound(to: Float.self).baseAddress,
-            codes.assumingMemoryBound(to: UInt8.self).baseAddress,
-            multiples.assumingMemoryBound(to: UInt8.self).baseAddress,
-            rowScales.assumingMemoryBound(to: UInt16.self).baseAddress, &found)
+        feedback.withRaw { raw in
+          sums.add { found in
+            ck_feed_back_book_stripe(
+              values.baseAddress, dtype.kernelNumber, rowStride, rows, columns, segmentColumns, &book,
+              importance.baseAddress, &raw, work.assumingMemoryBound(to: Float.self).baseAddress,
+              codes.assumingMemoryBound(to: UInt8.self).baseAddress,
+              multiples.assumingMemoryBound(to: UInt8.self).baseAddress,
+              rowScales.assumingMemoryBound(to: UInt16.self).baseAddress, &found)
+          }
         }
       }
     }
-    withExtendedLifetime(feedback.factors) {}
+  }
+}
+
+extension GroupKernels {
+  /// Quantizes a stripe by what data says of its columns, in segments in which groups begin anew; the rest as without.
+  /// - Precondition: the guide has as many columns as the rows.
+  public static func quantize(
+    _ values: UnsafeRawBufferPointer, dtype: DType, rowStride: Int, rows: Int, columns: Int, segmentColumns: Int,
+    bits: Int, guide: ColumnGuide, codes: UnsafeMutableRawBufferPointer, scales: UnsafeMutableRawBufferPointer,
+    sums: inout ErrorSums
+  ) {
+    precondition(guide.importance.count == columns && columns % segmentColumns == 0)
+    precondition(guide.feedback.map { $0.segmentColumns == segmentColumns } ?? true)
+    let tiles = columns / segmentColumns * GroupTile.count(columns: segmentColumns)
+    precondition(dtype.isCastable && (bits == 8 || bits == 4) && (1...GroupTile.rows).contains(rows))
+    precondition(values.count >= ((rows - 1) * rowStride + columns) * dtype.bitWidth / 8)
+    precondition(
+      codes.count >= tiles * GroupTile.codeByteCount(bits: bits) && scales.count >= tiles * GroupTile.scaleByteCount)
+    withUnsafeTemporaryAllocation(byteCount: 4 * tiles * GroupTile.rows * GroupTile.columns, alignment: 64) { work in
+      guide.importance.withUnsafeBufferPointer { importance in
+        func run(_ feedback: UnsafePointer<ck_feedback>?) {
+          sums.add { found in
+            ck_feed_back_stripe(
+              values.baseAddress, dtype.kernelNumber, rowStride, rows, columns, segmentColumns, Int32(bits),
+              importance.baseAddress, feedback, work.assumingMemoryBound(to: Float.self).baseAddress,
+              codes.assumingMemoryBound(to: UInt8.self).baseAddress,
+              scales.assumingMemoryBound(to: UInt16.self).baseAddress, &found)
+          }
+        }
+        if let feedback = guide.feedback { feedback.withRaw { run(&$0) } } else { run(nil) }
+      }
+    }
   }
 }

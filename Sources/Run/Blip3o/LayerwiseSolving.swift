@@ -19,7 +19,7 @@ public struct LayerwiseSolving {
 
   /// What is told before each round.
   public struct Progress: Sendable {
-    /// Matrices that are solved, of how many that data can guide.
+    /// Matrices that are solved, of how many.
     public let done: Int
     public let count: Int
     /// The network.
@@ -66,7 +66,7 @@ public struct LayerwiseSolving {
   public func solve(
     _ plan: ConversionPlan, into solved: SolvedTensors, progress: (Progress) -> Void
   ) throws {
-    let wanted = plan.guidedNames
+    let wanted = plan.matrixNames
     // What stands on a layer that is not there as it was is gone over again.
     let layers = solved.layers.prefix { plan.trials($0, in: solved).count == $0.count }
     var done = Set(layers.joined())
@@ -80,7 +80,7 @@ public struct LayerwiseSolving {
     var left = Self.components.filter { component in wanted.contains { Self.isPart($0, of: component) } }
     for component in Self.components where !left.isEmpty {
       let own = wanted.filter { Self.isPart($0, of: component) }
-      try quantizeUnguided(plan, component, &state, solved)
+      try quantizeTables(plan, component, &state, solved)
       try substitute(own.filter(done.contains), plan, &state, solved)
       while true {
         let open = Set(own).subtracting(done)
@@ -107,11 +107,11 @@ public struct LayerwiseSolving {
   /// Whether a matrix makes logits: of its own, or as the embedding that it is tied to.
   private func isHead(_ name: String) -> Bool { name.hasPrefix("llm.lm_head.") || name.hasPrefix("llm.embed_tokens.") }
 
-  /// Tensors that are quantized by their weights alone are so from the start.
-  private func quantizeUnguided(
+  /// Tables are quantized from the start.
+  private func quantizeTables(
     _ plan: ConversionPlan, _ component: String, _ state: inout State, _ solved: SolvedTensors
   ) throws {
-    let names = plan.unguidedNames.filter { Self.isPart($0, of: component) }
+    let names = plan.tableNames.filter { Self.isPart($0, of: component) }
     try plan.solve(names, with: CollectedSums([:]), into: solved)
     try substitute(names, plan, &state, solved)
   }

@@ -11,17 +11,23 @@ extension ConversionPlan {
   /// Bytes that guides of matrices which are solved at once may take together.
   private static let guideLimit = 3 << 30
 
-  /// Tensors that are quantized in a way that data can guide, in the order of the file.
-  public var guidedNames: [String] { names { $0.solver?.takesGuide == true } }
+  /// Tensors that are quantized and that something is multiplied with, in the order of the file.
+  public var matrixNames: [String] { quantizedNames { !isTable($0) } }
 
-  /// Tensors that are quantized by their weights alone.
-  public var unguidedNames: [String] { names { $0.solver?.takesGuide != true } }
+  /// Tensors that are quantized and that rows are looked up in alone: no data guides them.
+  public var tableNames: [String] { quantizedNames(where: isTable) }
 
-  private func names(where isMeant: (any Encoding) -> Bool) -> [String] {
+  private func quantizedNames(where isMeant: (Int) -> Bool) -> [String] {
     encodings.indices.compactMap { item in
       let tensor = archive.index.tensors[item]
-      return encodings[item].map(isMeant) == true && !tensor.planes.isEmpty ? tensor.info.name.text : nil
+      return encodings[item] != nil && !tensor.planes.isEmpty && isMeant(item) ? tensor.info.name.text : nil
     }
+  }
+
+  /// Whether a tensor is an embedding that no head repeats.
+  func isTable(_ item: Int) -> Bool {
+    let tensors = archive.index.tensors
+    return tensors[item].role == "embedding" && !tensors.contains { $0.aliasOf == item }
   }
 
   /// - Throws: ``FileError/noRoom(path:needed:free:)`` where the disk lacks room for the output beside all that is solved before it.

@@ -233,8 +233,7 @@ private struct TensorPlanner {
     let (name, first) = (tensor.name, source.firstEncoding(tensor.number))
     if let encoding {
       return (encoding.solver?.method ?? encoding.name)
-        + (encoding.solver?.takesGuide == true
-          && (options.statistics?.hasSeen(name.text) == true || options.solved?.isGuided(name.text) == true)
+        + (options.statistics?.hasSeen(name.text) == true || options.solved?.isGuided(name.text) == true
           ? ", guided by statistics of its inputs" : "")
         + (first.map { "; of values " + DecodedFrom.text($0) } ?? "")
     }

@@ -94,7 +94,7 @@ struct TensorEncoder {
     let (rows, columns) = (shape.rows, shape.columns)
     let height = encoding.grain.rows
     let width = info.dtype.bitWidth / 8
-    let window = StripeWindow(dtype: info.dtype, encoding, shape, needsWholeRows: meter != nil)
+    let window = StripeWindow(dtype: info.dtype, encoding, shape, needsWholeRows: guide != nil || meter != nil)
     let held = try AlignedBuffer(byteCount: window.valueByteCount)
     let other = try AlignedBuffer(byteCount: window.needsCopy ? window.valueByteCount : 0)
     let buffers = try window.planeByteCounts.map { byteCount in try AlignedBuffer(byteCount: byteCount) }

@@ -48,7 +48,7 @@ struct TensorQuantizer {
       for (sink, bytes) in zip(planes, $0) { try sink.append(bytes) }
     }
     let record: SolvedRecord
-    if let solved = plan.solved, solved.has(name) || solver.takesGuide && plan.statistics != nil {
+    if let solved = plan.solved, solved.has(name) || plan.statistics != nil {
       if let earlier = solved.find(name, encoding) {
         try check(earlier, in: solved, stream)
         record = earlier.record
@@ -71,7 +71,7 @@ struct TensorQuantizer {
       statistics: record.values, quality: quality)
     return TensorOutcome(
       name: name, depth: record.depth,
-      fellShort: solver.takesGuide && (plan.statistics != nil || plan.solved != nil) && record.depth != .feedback,
+      fellShort: (plan.statistics != nil || plan.solved != nil) && record.depth != .feedback && !plan.isTable(item),
       raisedDamping: record.raisedDamping,
       weightDecibels: record.errors.sqnrDecibels, outputDecibels: record.outputs?.sqnrDecibels)
   }
@@ -84,7 +84,7 @@ struct TensorQuantizer {
   private func solve(
     _ sums: (any InputSums)?, _ stream: StreamBuffers, to sink: ([UnsafeRawBufferPointer]) throws -> Void
   ) throws -> SolvedRecord {
-    let found = solver.takesGuide ? try sums?.guide(name, shape) : nil
+    let found = try sums?.guide(name, shape)
     let meter = try sums.flatMap { try OutputMeter($0, name, shape) }
     let encoder = TensorEncoder(
       plan.source, plan.sourceNumbers[item], encoding, guide: found?.guide, meter: meter,

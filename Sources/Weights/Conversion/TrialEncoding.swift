@@ -77,10 +77,10 @@ public struct TrialEncoding: Sendable {
     _ resources: Resources, isSample: Bool = false, begin: (TensorEncoder) throws -> Void,
     sink: ([UnsafeRawBufferPointer]) throws -> Void
   ) throws -> (shape: EncodedShape, error: Double)? {
-    guard let solver = encoding.solver, let shape = encoding.shape(forWriting: source.tensors[tensor.number].info)
+    guard encoding.solver != nil, let shape = encoding.shape(forWriting: source.tensors[tensor.number].info)
     else { return nil }
     let name = tensor.name.text
-    let guide = solver.takesGuide ? try statistics?.guide(name, shape).guide : nil
+    let guide = try statistics?.guide(name, shape).guide
     let meter = try statistics.flatMap { try OutputMeter($0, name, shape) }
     let encoder = TensorEncoder(
       source, tensor.number, encoding, guide: guide, meter: meter, resources: resources)

@@ -49,14 +49,15 @@ import TestSupport
     return sum
   }
 
-  private func coded(_ encoding: BookEncoding, _ guide: ColumnGuide? = nil) throws -> EncodedValues {
+  private func coded(_ encoding: any Encoding, _ guide: ColumnGuide? = nil) throws -> EncodedValues {
     try EncodedValues(Self.weights, rows: Self.rows, columns: Self.columns, encoding, guide: guide)
   }
 
   /// Inputs go together, so that one column can make up for what another has lost: the better, the longer the blocks.
   @Test(
-    .enabled(if: OpenBLAS.shared != nil, "factors come from LAPACK"), arguments: [BookEncoding.book3, .book4])
-  func feedbackLosesFarLessOfTheOutputs(encoding: BookEncoding) throws {
+    .enabled(if: OpenBLAS.shared != nil, "factors come from LAPACK"),
+    arguments: [BookEncoding.book3, .book4, GroupEncoding.int8, .int4] as [any Encoding])
+  func feedbackLosesFarLessOfTheOutputs(encoding: any Encoding) throws {
     var last = outputError(try coded(encoding))
     for block in [32, 128] {
       let found = try #require(
@@ -70,8 +71,8 @@ import TestSupport
   }
 
   /// Columns that meet large inputs are rounded with more care.
-  @Test(arguments: [BookEncoding.book3, .book4])
-  func weightedColumnsLoseLessWhereItCounts(encoding: BookEncoding) throws {
+  @Test(arguments: [BookEncoding.book3, .book4, GroupEncoding.int8, .int4] as [any Encoding])
+  func weightedColumnsLoseLessWhereItCounts(encoding: any Encoding) throws {
     var generator = SeededGenerator(72)
     let squares = generator.normals(Self.columns).map { exp(2 * Double($0)) }
     let guide = try #require(ColumnGuide.weighted(squares: squares))
@@ -93,20 +94,16 @@ import TestSupport
     #expect(plain.sums == guided.sums)
   }
 
-  /// Encodings that do not look at data say so, and store the same with it.
-  @Test func otherEncodingsDoNotLookAtData() throws {
-    let guide = ColumnGuide(importance: (0..<Self.columns).map { Float($0 + 1) / 64 })
-    for encoding in KnownEncodings.quantizing where !(encoding is BookEncoding) {
-      #expect(encoding.solver?.takesGuide == false, "\(encoding.name)")
-      let plain = try EncodedValues(Self.weights, rows: Self.rows, columns: Self.columns, encoding)
-      let guided = try EncodedValues(Self.weights, rows: Self.rows, columns: Self.columns, encoding, guide: guide)
-      for plane in plain.planes.indices { #expect(plain.bytes(plane) == guided.bytes(plane), "\(encoding.name)") }
-    }
+  /// Groups with a scale of their own are searched by other sums with a guide, as well as without.
+  @Test(arguments: [GroupEncoding.int8, .int4]) func equalColumnsCostNothing(encoding: GroupEncoding) throws {
+    let guide = ColumnGuide(importance: [Float](repeating: 1, count: Self.columns))
+    let (plain, guided) = (try coded(encoding), try coded(encoding, guide))
+    #expect(guided.sums.sqnrDecibels > plain.sums.sqnrDecibels - 0.02)
   }
 
   /// Errors are recorded against the values as they were, not against what was left of them.
-  @Test(.enabled(if: OpenBLAS.shared != nil, "factors come from LAPACK"), arguments: BookEncodingTests.encodings)
-  func theRecordedErrorsAreThoseOfTheDecodedValues(encoding: BookEncoding) throws {
+  @Test(.enabled(if: OpenBLAS.shared != nil, "factors come from LAPACK"), arguments: KnownEncodings.quantizing)
+  func theRecordedErrorsAreThoseOfTheDecodedValues(encoding: any Encoding) throws {
     let found = try #require(
       try ColumnGuide.feedback(columns: Self.columns, blockColumns: 64, damping: 0.01) { range in
         range.flatMap { row in range.map { Self.moments[row * Self.columns + $0] } }

@@ -107,7 +107,8 @@ import TestSupport
   }
 
   @Test(arguments: [
-    ["--encoding", "int8", "--calibrate-with", "PROMPTS"], ["--calibrate-with", "NONE"], ["--images", "FOLDER"],
+    ["--encoding", "int4", "--keep", "*", "--calibrate-with", "PROMPTS"], ["--calibrate-with", "NONE"],
+    ["--images", "FOLDER"],
     ["--steps", "3"], ["--seed", "3"], ["--picture-weight", "0.5"], ["--max-tokens", "3"],
     ["--calibrate-with", "PROMPTS", "--statistics", "BOTH"], ["--calibrate-with", "PROMPTS", "--family", "generic"],
   ]) func wrongUseOfRunsIsTold(arguments: [String]) throws {

@@ -2,6 +2,9 @@
 //
 // Source: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers"; the byte of a group is the
 // one whose codes, found in order, lose least.
+#ifndef CKERNELS_BOOK_FEEDBACK_H
+#define CKERNELS_BOOK_FEEDBACK_H
+
 #include "book_quantization.h"
 
 // x -= what the errors of `count` columns pass on to the columns from `first` up to `end` of a block of `size`.
@@ -26,18 +29,34 @@ BODY void pass_on(
 
 BODY float_lanes larger_of(float_lanes a, float_lanes b) { return where(a > b, a, b); }
 
-// One group as write_group does it, with its errors by column and the size of the scale that it would have taken.
-BODY float_lanes write_group_in_order(
-  const book_job *job, int bits, const group_values *group, const group_values *source, int half, float_lanes row,
-  uint8_t code[TILE_LINES][LINE_BYTES], uint8_t *bytes, float_lanes *lost, ck_error_sums *sums) {
-  float_lanes scale, shift;
-  group_choices choices;
-  uint8_t byte[TILE_ROWS];
+// Where the columns that share a column's errors lie: a block of a segment.
+typedef struct {
+  const float *factors;
+  size_t start, size;
+} feedback_block;
+
+// Columns come in order, from the first of a stripe on.
+BODY void enter_block(feedback_block *block, const ck_feedback *feedback, size_t column, size_t segment) {
+  size_t place = column % segment;
+  if (place % feedback->block != 0) return;
+  block->factors = place == 0 ? feedback->factors : block->factors + block->size * block->size;
+  block->start = column;
+  block->size = segment - place < feedback->block ? segment - place : feedback->block;
+}
+
+// What the columns of a group, whose first is the block's `first`, pass on among themselves.
+BODY void take_passed(const feedback_block *block, size_t first, int columns, float *passed) {
+  for (int c = 0; c < columns; c++)
+    for (int k = c + 1; k < columns; k++)
+      passed[c * TILE_COLUMNS + k] = block->factors[(first + k) * block->size + first + c];
+}
+
+// One group under its scale: codes, errors by column, what they are beside the values as they were.
+BODY void write_in_order(
+  const book_job *job, int bits, const group_values *group, const group_values *source, int half, float_lanes shift,
+  float_lanes scale, uint8_t code[TILE_LINES][LINE_BYTES], float_lanes *lost, ck_error_sums *sums) {
   int_lanes found[TILE_COLUMNS];
   float q[TILE_COLUMNS][TILE_ROWS] __attribute__((aligned(64)));
-  search_free_scales(group, job->book, &job->tree, bits, &choices);
-  search_bytes(group, job->book, &job->tree, bits, &choices, row, &scale, &shift, byte);
-  for (size_t r = 0; r < TILE_ROWS; r++) bytes[r] = r < job->rows ? byte[r] : 0;
   error_in_order(group, &job->tree, bits, shift, scale, found, lost);
   for (int c = 0; c < group->columns; c++) {
     float_lanes value = level_of(&job->tree, bits, found[c]) + shift;
@@ -46,15 +65,36 @@ BODY float_lanes write_group_in_order(
     for (size_t r = 0; r < job->rows; r++) code[place / 4][r * 4 + place % 4] = (uint8_t)found[c][r];
   }
   add_book_errors(job, source, q, scale, sums);
+}
+
+// One group as write_group does it, with its errors by column and the size of the scale that it would have taken.
+BODY float_lanes write_group_in_order(
+  const book_job *job, int bits, const group_values *group, const group_values *source, int half, float_lanes row,
+  uint8_t code[TILE_LINES][LINE_BYTES], uint8_t *bytes, float_lanes *lost, ck_error_sums *sums) {
+  float_lanes scale, shift;
+  group_choices choices;
+  uint8_t byte[TILE_ROWS];
+  search_free_scales(group, job->book, &job->tree, bits, &choices);
+  search_bytes(group, job->book, &job->tree, bits, &choices, row, &scale, &shift, byte);
+  for (size_t r = 0; r < TILE_ROWS; r++) bytes[r] = r < job->rows ? byte[r] : 0;
+  write_in_order(job, bits, group, source, half, shift, scale, code, lost, sums);
   return magnitude_of(choices.best_scale);
 }
 
-// Values of the whole stripe, tile by tile, and the largest scale that a group of each row would take.
-BODY float_lanes load_book_stripe(const book_job *job, int bits, float *x) {
-  float_lanes largest = {0};
+// Values of the whole stripe, tile by tile.
+BODY void load_book_stripe(const book_job *job, float *x) {
   for (size_t column = 0; column < job->columns; x += TILE_ROWS * TILE_COLUMNS) {
     int width = tile_width(column % job->segment, job->segment);
     load_book_tile(job, column, width, x);
+    column += width;
+  }
+}
+
+// The largest scale that a group of each row would take.
+BODY float_lanes largest_scales(const book_job *job, int bits, const float *x) {
+  float_lanes largest = {0};
+  for (size_t column = 0; column < job->columns; x += TILE_ROWS * TILE_COLUMNS) {
+    int width = tile_width(column % job->segment, job->segment);
     for (int half = 0; half < book_halves(job->book); half++) {
       group_values group = group_of_tile(job, x, column, width, half);
       group_choices choices;
@@ -70,18 +110,11 @@ BODY float_lanes load_book_stripe(const book_job *job, int bits, float *x) {
 BODY float_lanes feed_back_under(
   const book_job *job, int bits, const ck_feedback *feedback, float_lanes row, float *x, uint8_t *codes,
   uint8_t *scales, ck_error_sums *sums) {
-  const float *factors = feedback->factors;
-  size_t start = 0, size = 0;  // of the block
+  feedback_block block = {0};
   float_lanes largest = {0};
   for (size_t column = 0; column < job->columns;) {
-    size_t place = column % job->segment;
-    if (place == 0) factors = feedback->factors;
-    else if (place % feedback->block == 0) factors += size * size;
-    if (place % feedback->block == 0) {
-      start = column;
-      size = job->segment - place < feedback->block ? job->segment - place : feedback->block;
-    }
-    int width = tile_width(place, job->segment);
+    enter_block(&block, feedback, column, job->segment);
+    int width = tile_width(column % job->segment, job->segment);
     uint8_t code[TILE_LINES][LINE_BYTES] = {{0}};
     float source[TILE_ROWS * TILE_COLUMNS] __attribute__((aligned(64)));
     load_book_tile(job, column, width, source);
@@ -89,10 +122,8 @@ BODY float_lanes feed_back_under(
       group_values group = group_of_tile(job, x, column, width, half);
       group_values exact = group_of_tile(job, source, column, width, half);
       float passed[TILE_COLUMNS * TILE_COLUMNS];
-      size_t first = column - start + (size_t)(half * job->book->group);
-      for (int c = 0; c < group.columns; c++)
-        for (int k = c + 1; k < group.columns; k++)
-          passed[c * TILE_COLUMNS + k] = factors[(first + k) * size + first + c];
+      size_t first = column - block.start + (size_t)(half * job->book->group);
+      take_passed(&block, first, group.columns, passed);
       group.passed = passed;
       float_lanes lost[TILE_COLUMNS];
       largest = larger_of(
@@ -100,8 +131,8 @@ BODY float_lanes feed_back_under(
       // Blocks begin with a tile, so that a block's columns lie next to each other.
       if (group.columns > 0)
         pass_on(
-          lost, group.columns, factors, size, first, first + group.columns, size,
-          x - (column - start) * TILE_ROWS);
+          lost, group.columns, block.factors, block.size, first, first + group.columns, block.size,
+          x - (column - block.start) * TILE_ROWS);
     }
     write_slices(code, bits, codes);
     codes += tile_bytes(bits);
@@ -122,7 +153,8 @@ BODY void feed_back_book_tiles(
   uint16_t *row_scales, ck_error_sums *sums) {
   fill_tree(job->book, bits, &job->tree);
   normalize_rows(job);
-  float_lanes largest = load_book_stripe(job, bits, x) * FEEDBACK_ROOM;
+  load_book_stripe(job, x);
+  float_lanes largest = largest_scales(job, bits, x) * FEEDBACK_ROOM;
   ck_error_sums found;
   for (int attempt = 1; ; attempt++) {
     found = *sums;
@@ -135,7 +167,7 @@ BODY void feed_back_book_tiles(
     if (!is_beyond || attempt == FEEDBACK_ATTEMPTS) break;
     // Where errors have piled up, they ask for more than the next attempt will need.
     largest = where(beyond, where(wanted < largest * 1.5f, wanted, largest * 1.5f), largest);
-    load_book_stripe(job, bits, x);
+    load_book_stripe(job, x);
   }
   *sums = found;
 }
@@ -151,3 +183,5 @@ static void feed_back_book_stripe(
   FOR_BOOK_WIDTHS(book, FEED_BACK)
 #undef FEED_BACK
 }
+
+#endif

@@ -75,6 +75,16 @@ typedef struct {
   int columns;
 } group_values;
 
+// The value of largest magnitude; the first of equals.
+BODY float_lanes extreme_of(const group_values *group) {
+  float_lanes extreme = {0};
+  for (int c = 0; c < group->columns; c++) {
+    float_lanes x = lanes_of(group->x + c * TILE_ROWS);
+    extreme = where(magnitude_of(x) > magnitude_of(extreme), x, extreme);
+  }
+  return extreme;
+}
+
 // What the codes under a scale would be worth with the scale that suits them best: x.q squared over q.q. That scale takes
 // the place of the one that was given.
 BODY float_lanes worth_of_scale(
@@ -103,7 +113,7 @@ BODY float_lanes error_in_order(
     // What is infinite or no number stays where it is.
     difference = where(magnitude_of(difference) <= 0x1p60f, difference, (float_lanes){0});
     error = fused(difference, difference * group->importance[c], error);
-    for (int k = c + 1; k < group->columns; k++)
+    for (int k = c + 1; group->passed && k < group->columns; k++)
       x[k] = fused(-difference, everywhere(group->passed[c * TILE_COLUMNS + k]), x[k]);
     if (code) {
       code[c] = found;
@@ -170,11 +180,7 @@ BODY void keep_choice(
 // The best scales of a group that need not be multiples of anything.
 BODY void search_free_scales(
   const group_values *group, const ck_book *book, const book_tree *tree, int bits, group_choices *kept) {
-  float_lanes extreme = {0};
-  for (int c = 0; c < group->columns; c++) {
-    float_lanes x = lanes_of(group->x + c * TILE_ROWS);
-    extreme = where(magnitude_of(x) > magnitude_of(extreme), x, extreme);
-  }
+  float_lanes extreme = extreme_of(group);
   memset(kept, 0, sizeof *kept);
   const float *trials = bits == 8 ? end_trials_8 : bits == 6 ? end_trials_6 : bits == 5 ? end_trials_5 : end_trials;
   int trial_count = bits == 8 ? 1 : bits == 6 ? 2 : bits == 5 ? 6 : 4;

@@ -11,6 +11,7 @@
 #include "differences.h"
 #include "elementwise.h"
 #include "group_decoding.h"
+#include "group_feedback.h"
 #include "group_product.h"
 #include "group_quantization.h"
 #include "group_row.h"
@@ -57,6 +58,7 @@ static void fill_recompiled(ck_table *table) {
   table->softmax_block = softmax_block;
   table->softmax_codes = softmax_codes;
   table->quantize_stripe = quantize_stripe;
+  table->feed_back_stripe = feed_back_stripe;
   table->decode_stripe = decode_stripe;
   table->decode_panel = decode_panel;
   table->quantize_activations = quantize_activations;

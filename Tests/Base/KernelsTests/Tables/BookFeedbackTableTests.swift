@@ -8,25 +8,6 @@ import TestSupport
   private let start = ck_error_sums(
     source_square: 1, coded_square: 2, product: 3, error_square: 4, largest_error: 1e-9)
 
-  /// Rows, columns, columns of a segment, columns of a block: blocks of one tile and of two, a short last one, tiles that
-  /// no segment fills, segments narrower than a block.
-  private static let shapes = [
-    (1, 1, 1, 32), (3, 31, 31, 32), (16, 64, 64, 32), (15, 100, 100, 64), (16, 144, 144, 64), (5, 96, 48, 32),
-    (2, 288, 144, 64), (4, 51, 17, 32), (7, 80, 80, 32), (1, 200, 100, 96),
-  ]
-
-  /// Random factors, of the size that data gives them. What is not below the diagonal is no number: nobody may read it.
-  private func feedback(
-    segment: Int, block: Int, size: Float, _ generator: inout SeededGenerator
-  ) -> FeedbackTwin {
-    let factors = stride(from: 0, to: segment, by: block).map { first in
-      let columns = min(block, segment - first)
-      let normals = generator.normals(columns * columns)
-      return normals.indices.map { $0 % columns < $0 / columns ? normals[$0] * size : .nan }
-    }
-    return FeedbackTwin(factors: factors, block: block)
-  }
-
   private func found(
     _ elements: Elements, _ book: BookTwin, rows: Int, columns: Int, segment: Int, stride: Int, importance: [Float],
     _ feedback: FeedbackTwin, by table: KernelTable
@@ -69,12 +50,12 @@ import TestSupport
 
   @Test(arguments: BookTableTests.Book.all) func columnsBehindTakeUpWhatIsLost(book: BookTableTests.Book) {
     var generator = SeededGenerator(60)
-    for (rows, columns, segment, block) in Self.shapes {
+    for (rows, columns, segment, block) in FeedbackTwin.shapes {
       let stride = columns + 3
       let importance = generator.normals(columns).map { $0 * $0 + 0.01 }
       for dtype in Elements.types {
         let elements = Elements(generator.normals(rows * stride), dtype)
-        let feedback = feedback(segment: segment, block: block, size: 0.2, &generator)
+        let feedback = FeedbackTwin(segment: segment, block: block, size: 0.2, &generator)
         expectTwin(
           elements, book.twin, rows: rows, columns: columns, segment: segment, stride: stride,
           importance: importance, feedback, "\(rows) x \(columns), \(segment), \(block), \(dtype)")
@@ -88,7 +69,7 @@ import TestSupport
     let (rows, columns, segment, block) = (4, 140, 70, 32)
     let importance = generator.normals(columns).map { $0 * $0 + 0.01 }
     func expect(_ values: [Float], factors size: Float, _ comment: Comment) {
-      let feedback = feedback(segment: segment, block: block, size: size, &generator)
+      let feedback = FeedbackTwin(segment: segment, block: block, size: size, &generator)
       expectTwin(
         Elements(values), book.twin, rows: rows, columns: columns, segment: segment, stride: columns,
         importance: importance, feedback, comment)
@@ -112,7 +93,7 @@ import TestSupport
     table: KernelTable, book: BookTableTests.Book
   ) {
     var generator = SeededGenerator(62)
-    for (rows, columns, segment, block) in Self.shapes {
+    for (rows, columns, segment, block) in FeedbackTwin.shapes {
       let importance = generator.normals(columns).map { $0 * $0 + 0.01 }
       let values = generator.normals(rows * columns)
       let expected = Twin.quantizeBookStripe(
@@ -120,7 +101,7 @@ import TestSupport
         room: Twin.feedbackRoom, sums: start)
       let found = found(
         Elements(values), book.twin, rows: rows, columns: columns, segment: segment, stride: columns,
-        importance: importance, feedback(segment: segment, block: block, size: 0, &generator), by: table)
+        importance: importance, FeedbackTwin(segment: segment, block: block, size: 0, &generator), by: table)
       #expect(found.planes == expected.planes, "\(rows) x \(columns), \(segment), \(block)")
       #expect(sameBits(found.sums, expected.sums), "\(rows) x \(columns), \(segment), \(block)")
     }

@@ -12,6 +12,24 @@ struct FeedbackTwin {
     let (number, place) = column.quotientAndRemainder(dividingBy: block)
     return (number, place, min(block, segment - number * block))
   }
+
+  /// What the columns of a group pass on among themselves: `[c][k]`.
+  func passed(within group: Twin.Group, segment: Int) -> [[Float]] {
+    let (block, first, size) = place(of: group.column % segment, segment: segment)
+    return (0..<group.width).map { c in
+      (0..<group.width).map { k in k > c ? factors[block][(first + k) * size + first + c] : 0 }
+    }
+  }
+
+  /// Each column of the rest of the block takes up the errors of the group in their order.
+  func pass(_ lost: [Float], of group: Twin.Group, segment: Int, onTo rest: inout [Float]) {
+    let (block, first, size) = place(of: group.column % segment, segment: segment)
+    for k in first + group.width..<max(first + group.width, size) {
+      for (c, error) in lost.enumerated() {
+        rest[group.column - first + k].addProduct(-error, factors[block][k * size + first + c])
+      }
+    }
+  }
 }
 
 /// Rounds one row, whose columns take up what those before them have lost.
@@ -49,11 +67,7 @@ private struct FeedbackRow {
     var rest = values
     var (found, wanted) = ([Rounded](), Float(0))
     for (_, group) in groups {
-      let (block, first, size) = feedback.place(of: group.column % segment, segment: segment)
-      let factors = feedback.factors[block]
-      let passed: [[Float]] = (0..<group.width).map { c in
-        (0..<group.width).map { k in k > c ? factors[(first + k) * size + first + c] : 0 }
-      }
+      let passed = feedback.passed(within: group, segment: segment)
       let own = search(rest, group, passed: passed)
       let choices = own.freeChoices()
       wanted = max(wanted, scale(of: choices))
@@ -61,11 +75,7 @@ private struct FeedbackRow {
       let (codes, lost, _) = own.inOrder(passed, scale: best.scale, shift: best.shift)
       let levels = own.levels(codes, shift: best.shift)
       found.append(Rounded(byte: best.byte, codes: codes, decoded: levels.map { $0 * best.scale }))
-      // Each column of the rest of the block takes up the errors of the group in their order.
-      for k in first + group.width..<max(first + group.width, size) {
-        let column = group.column - first + k
-        for (c, error) in lost.enumerated() { rest[column].addProduct(-error, factors[k * size + first + c]) }
-      }
+      feedback.pass(lost, of: group, segment: segment, onTo: &rest)
     }
     return (found, wanted)
   }

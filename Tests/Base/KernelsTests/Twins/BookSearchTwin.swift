@@ -38,7 +38,7 @@ struct BookSearchTwin {
   private func weighted(_ x: Float, _ index: Int) -> Float { importance.map { x * $0[index] } ?? x }
 
   /// The least-squares scale for the codes that a scale gives, and what it is worth.
-  private func refitted(_ scale: Float, shift: Int) -> Choice {
+  func refitted(_ scale: Float, shift: Int) -> Choice {
     var (product, square): (Float, Float) = (0, 0)
     for (index, level) in levels(codes(scale: scale, shift: shift), shift: shift).enumerated() {
       product.addProduct(values[index], weighted(level, index))
@@ -48,10 +48,11 @@ struct BookSearchTwin {
     return Choice(scale: best, shift: shift, worth: product * best)
   }
 
+  /// The value of largest magnitude, the first of equals.
+  var extreme: Float { values.reduce(0) { $1.magnitude > $0.magnitude ? $1 : $0 } }
+
   /// The best choice of each shift and end, where the scale can be any: all of them at 5 and 6 bits, else the best two.
   func freeChoices() -> [Choice] {
-    var extreme: Float = 0
-    for value in values where value.magnitude > extreme.magnitude { extreme = value }
     let trials: [Float] =
       switch book.bits {
       case 8: [0.97]
@@ -105,7 +106,7 @@ struct BookSearchTwin {
     return (found, lost, sum)
   }
 
-  private func error(scale: Float, shift: Int) -> Float {
+  func error(scale: Float, shift: Int) -> Float {
     if let passed { return inOrder(passed, scale: scale, shift: shift).error }
     var sum: Float = 0
     for (index, level) in levels(codes(scale: scale, shift: shift), shift: shift).enumerated() {

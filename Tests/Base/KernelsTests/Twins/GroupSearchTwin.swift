@@ -5,7 +5,10 @@ struct GroupSearchTwin {
 
   private var low: Float { bits == 8 ? -128 : -8 }
   private var high: Float { bits == 8 ? 127 : 7 }
-  private var trials: [Float] {
+  private var trials: [Float] { Self.trials(bits: bits) }
+
+  /// Where the value of largest magnitude goes, as parts of the lowest code.
+  static func trials(bits: Int) -> [Float] {
     bits == 8
       ? [0.9922, 0.9844, 0.9766, 0.9688, 0.9609, 0.9531, 0.9453, 1.0039]
       : [1, 0.95, 0.9, 0.85, 0.8, 1.05, 1.1, 1.15, 1.2, -0.95]
