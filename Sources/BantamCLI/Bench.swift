@@ -11,7 +11,8 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure the networks: prompts, tokens and steps, by mode and threads.",
     discussion: """
-      Inputs are made up, times are of calls after a first one. The limit of a token is what memory gives, that of all else what
+      Inputs are made up, times are of calls after a first one; what a picture needs once, such as keys of what it is painted from, is not in its
+      steps. The limit of a token is what memory gives, that of all else what
       products on operands in the cache reach.
 
       EXAMPLES
@@ -101,7 +102,7 @@ struct Bench: ParsableCommand {
         let trial = try NetworkTrial(model, kind, size: size)
         for mode in try wantedModes() {
           if !quiet { Terminal.say("\(kind.rawValue) \(size)  \(mode.rawValue)  \(threads) threads") }
-          let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats, trial.run)
+          let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats, trial.begin)
           speeds.rows.append(
             .init(
               network: kind.rawValue, size: size, mode: mode, threads: threads, timing: timing,

@@ -1,8 +1,9 @@
 import NetworkRuntime
 import Networks
+import Observation
 import Tensors
 
-/// One call of one of a model's networks on made-up inputs: for measurements.
+/// One call of one of a model's networks on made-up inputs: for measurements. What a run works out once for all steps stands before it.
 public struct NetworkTrial {
   public enum Kind: String, CaseIterable, Sendable {
     /// The language model on a prompt of `size` tokens.
@@ -47,14 +48,14 @@ public struct NetworkTrial {
 
   public let kind: Kind
   public let size: Int
-  /// Plans or computes.
-  public let run: (Execution) throws -> Void
+  /// Plans or works out what stands before all calls, and gives what plans or makes a call.
+  public let begin: NetworkTiming.Trial
 
   /// - Throws: what the network's part of the model lacks.
   public init(_ model: Model, _ kind: Kind, size: Int? = nil) throws {
     self.kind = kind
     self.size = size ?? kind.usualSize
-    run = try Self.network(model, kind, self.size)
+    begin = try Self.network(model, kind, self.size)
   }
 
   private static func fill(_ run: Execution, _ x: Activation) {
@@ -63,15 +64,20 @@ public struct NetworkTrial {
     }
   }
 
-  private static func network(_ model: Model, _ kind: Kind, _ size: Int) throws -> (Execution) throws -> Void {
+  private static func network(_ model: Model, _ kind: Kind, _ size: Int) throws -> NetworkTiming.Trial {
+    func filled(_ run: Execution, _ x: Activation) -> Activation {
+      fill(run, x)
+      return x
+    }
     switch kind {
     case .llm:
       let language = try model.languageModel()
       return { run in
         let x = run.take(width: size, channels: model.language.hiddenSize)
-        fill(run, x)
-        try language.forward(run, x, positions: (0..<size).map { ($0, $0, $0) })
-        run.give(x)
+        return {
+          fill(run, x)
+          try language.forward(run, x, positions: (0..<size).map { ($0, $0, $0) })
+        }
       }
     case .decode:
       // One token behind those that the cache holds.
@@ -80,58 +86,49 @@ public struct NetworkTrial {
       cache.advance(by: size)
       return { run in
         let x = run.take(width: 1, channels: model.language.hiddenSize)
-        fill(run, x)
-        try language.forward(run, x, positions: [(size, size, size)], cache: cache)
         let logits = run.take(width: 1, channels: model.language.vocabularySize)
-        try language.logits(run, x, into: logits)
-        run.give(logits)
-        run.give(x)
+        return {
+          fill(run, x)
+          try language.forward(run, x, positions: [(size, size, size)], cache: cache)
+          try language.logits(run, x, into: logits)
+        }
       }
     case .vision:
       let tower = try model.visionTower()
       return { run in
-        let pixels = run.take(width: size * size, channels: tower.config.patchWidth)
-        fill(run, pixels)
+        let pixels = filled(run, run.take(width: size * size, channels: tower.config.patchWidth))
         let out = run.take(width: size * size / 4, channels: tower.config.outputSize)
-        try tower.forward(run, pixels, rows: size, columns: size, into: out)
-        run.give(out)
-        run.give(pixels)
+        return { try tower.forward(run, pixels, rows: size, columns: size, into: out) }
       }
     case .dit:
       let dit = try model.dit()
       return { run in
-        let condition = run.take(batch: 2, width: model.language.queryCount, channels: model.language.hiddenSize)
-        fill(run, condition)
+        let condition = filled(
+          run, run.take(batch: 2, width: model.language.queryCount, channels: model.language.hiddenSize))
         let context = try dit.context(run, condition)
         run.give(condition)
-        let x = run.take(batch: 2, width: dit.config.gridSide * dit.config.gridSide, channels: dit.config.channels)
-        fill(run, x)
+        let tokens = dit.config.gridSide * dit.config.gridSide
+        let x = filled(run, run.take(batch: 2, width: tokens, channels: dit.config.channels))
         let velocity = run.take(like: x)
-        try dit.forward(run, x, timestep: 966, context, into: velocity)
-        run.give(velocity)
-        run.give(x)
-        dit.give(run, context)
+        return { try dit.forward(run, x, timestep: 966, context, into: velocity) }
       }
     case .unet:
       let unet = try model.unet()
       return { run in
-        let context = run.take(batch: 2, width: 64, channels: unet.config.contextWidth)
-        let pooled = run.take(batch: 2, width: 1, channels: unet.config.contextWidth)
-        let x = run.take(batch: 2, height: size, width: size, channels: unet.config.inputChannels)
+        let features = filled(run, run.take(batch: 2, width: 64, channels: unet.config.contextWidth))
+        let pooled = filled(run, run.take(batch: 2, width: 1, channels: unet.config.contextWidth))
+        let context = try unet.context(run, features, pooled: pooled, timeIDs: [1024, 1024, 0, 0, 1024, 1024])
+        run.give(features)
+        let x = filled(run, run.take(batch: 2, height: size, width: size, channels: unet.config.inputChannels))
         let noise = run.take(like: x)
-        [context, pooled, x].forEach { fill(run, $0) }
-        try unet.forward(
-          run, x, timestep: 981, context: context, pooled: pooled, timeIDs: [1024, 1024, 0, 0, 1024, 1024], into: noise)
-        [context, pooled, x, noise].forEach(run.give)
+        return { try unet.forward(run, x, timestep: 981, context, into: noise) }
       }
     case .vae:
       let vae = try model.vaeDecoder()
       return { run in
-        let z = run.take(height: size, width: size, channels: vae.config.latentChannels)
+        let z = filled(run, run.take(height: size, width: size, channels: vae.config.latentChannels))
         let image = run.take(height: size * vae.config.scale, width: size * vae.config.scale, channels: 3)
-        fill(run, z)
-        try vae.forward(run, z, into: image)
-        [z, image].forEach(run.give)
+        return { try vae.forward(run, z, into: image) }
       }
     }
   }

@@ -18,20 +18,35 @@ package struct SpatialTransformer: Sendable {
         path: path + ".attention", heads: heads, rounding: .init(beside: [q.weight, k.weight, v.weight]))
     }
 
-    /// Adds the attention of `normed` to `context` to x.
-    package func forward(_ run: Execution, _ normed: Activation, context: Activation, addingTo x: Activation) throws {
+    /// Keys and values of a context: `[batch, tokens, width]` each.
+    package func keysAndValues(_ run: Execution, _ context: Activation) throws -> KeysAndValues {
+      let made = KeysAndValues(
+        keys: run.take(like: context, channels: k.weight.outputs),
+        values: run.take(like: context, channels: v.weight.outputs))
+      try run.linear(k, context, into: made.keys)
+      try run.linear(v, context, into: made.values)
+      return made
+    }
+
+    /// Adds the attention of `normed` to x.
+    /// - Parameter context: what it looks at; nil: itself.
+    package func forward(
+      _ run: Execution, _ normed: Activation, context: KeysAndValues? = nil, addingTo x: Activation
+    ) throws {
       let queries = run.take(like: x)
-      let keys = run.take(like: context, channels: x.channels)
-      let values = run.take(like: keys)
       try run.linear(q, normed, into: queries)
-      try run.linear(k, context, into: keys)
-      try run.linear(v, context, into: values)
-      try run.attend(attention, q: queries, k: keys, v: values, into: queries)
+      let seen = try context ?? keysAndValues(run, normed)
+      try run.attend(attention, q: queries, k: seen.keys, v: seen.values, into: queries)
       try run.linear(out, queries, plus: x, into: x)
       run.give(queries)
-      run.give(keys)
-      run.give(values)
+      if context == nil { seen.give(run) }
     }
+  }
+
+  package struct KeysAndValues {
+    package let keys, values: Activation
+
+    package func give(_ run: Execution) { [keys, values].forEach(run.give) }
   }
 
   package struct Block: Sendable {
@@ -53,10 +68,10 @@ package struct SpatialTransformer: Sendable {
     }
 
     /// - Parameter x: `[batch, pixels, width]`, in place.
-    package func forward(_ run: Execution, _ x: Activation, context: Activation) throws {
+    package func forward(_ run: Execution, _ x: Activation, context: KeysAndValues) throws {
       let normed = run.take(like: x)
       try run.norm(norm1, x, into: normed)
-      try own.forward(run, normed, context: normed, addingTo: x)
+      try own.forward(run, normed, addingTo: x)
       try run.norm(norm2, x, into: normed)
       try cross.forward(run, normed, context: context, addingTo: x)
       try run.norm(norm3, x, into: normed)
@@ -90,16 +105,21 @@ package struct SpatialTransformer: Sendable {
     }
   }
 
+  /// What each block reads of a context, `[batch, tokens, contextWidth]`: it does not change from step to step.
+  package func context(_ run: Execution, _ context: Activation) throws -> [KeysAndValues] {
+    try blocks.map { try $0.cross.keysAndValues(run, context) }
+  }
+
   /// - Parameters:
   ///   - x: `[batch, height, width, channels]`, in place.
-  ///   - context: `[batch, tokens, contextWidth]`.
-  package func forward(_ run: Execution, _ x: Activation, context: Activation) throws {
+  ///   - context: of each block.
+  package func forward(_ run: Execution, _ x: Activation, context: [KeysAndValues]) throws {
     let normed = run.take(like: x)
     let h = run.take(batch: x.batch, width: x.pixelCount, channels: x.channels)
     try run.norm(norm, x, into: normed)
     try run.linear(input, normed, into: h)
     run.give(normed)
-    for block in blocks { try block.forward(run, h, context: context) }
+    for (block, seen) in zip(blocks, context) { try block.forward(run, h, context: seen) }
     try run.linear(output, h, plus: x, into: x)
     run.give(h)
     try run.emit(path, x)

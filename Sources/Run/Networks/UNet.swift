@@ -102,18 +102,41 @@ public struct UNet: Sendable {
   /// Sides of latents must divide by this.
   public var sideMultiple: Int { 1 << (config.channels.count - 1) }
 
+  /// What does not change from step to step: keys and values of the context for every transformer, the context's mean, and sizes.
+  public struct Context {
+    /// By the path of a transformer.
+    let seen: [String: [SpatialTransformer.KeysAndValues]]
+    let pooled: Activation
+    let timeIDs: [Int]
+  }
+
+  /// Works out what features come to, once for all steps.
+  /// - Parameters:
+  ///   - features: `[batch, tokens, contextWidth]`.
+  ///   - pooled: `[batch, 1, contextWidth]`, the mean of the features, which the context keeps.
+  ///   - timeIDs: original height and width, crop, target height and width.
+  public func context(
+    _ run: Execution, _ features: Activation, pooled: Activation, timeIDs: [Int]
+  ) throws -> Context {
+    let transformers = (down + [middle] + up).flatMap(\.transformers)
+    return Context(
+      seen: try .init(uniqueKeysWithValues: transformers.map { ($0.path, try $0.context(run, features)) }),
+      pooled: pooled, timeIDs: timeIDs)
+  }
+
+  public func give(_ run: Execution, _ context: Context) {
+    context.seen.values.joined().forEach { $0.give(run) }
+    run.give(context.pooled)
+  }
+
   /// The noise in the latents.
   /// - Parameters:
   ///   - x: `[batch, height, width, 4]`, scaled for the step.
-  ///   - context: `[batch, tokens, contextWidth]`.
-  ///   - pooled: `[batch, 1, contextWidth]`, the mean of the context.
-  ///   - timeIDs: original height and width, crop, target height and width.
   ///   - noise: like x, overwritten.
   public func forward(
-    _ run: Execution, _ x: Activation, timestep: Float, context: Activation, pooled: Activation, timeIDs: [Int],
-    into noise: Activation
+    _ run: Execution, _ x: Activation, timestep: Float, _ context: Context, into noise: Activation
   ) throws {
-    let embedding = try timeEmbedding(run, batch: x.batch, timestep, pooled, timeIDs)
+    let embedding = try timeEmbedding(run, batch: x.batch, timestep, context.pooled, context.timeIDs)
     var h = run.take(like: x, channels: config.channels[0])
     try run.convolve(input, ConvolutionInput(x), into: h)
     var kept = [h]
@@ -121,7 +144,7 @@ public struct UNet: Sendable {
       for (index, resnet) in level.resnets.enumerated() {
         // h is the last that was kept: it stays.
         h = try resnet.forward(run, h, embedding: embedding, keeping: true)
-        if !level.transformers.isEmpty { try level.transformers[index].forward(run, h, context: context) }
+        if !level.transformers.isEmpty { try look(run, level.transformers[index], h, context) }
         kept.append(h)
       }
       if let resampler = level.resampler {
@@ -134,7 +157,7 @@ public struct UNet: Sendable {
       try run.emit(level.path, h)
     }
     h = try middle.resnets[0].forward(run, h, embedding: embedding, keeping: true)
-    try middle.transformers[0].forward(run, h, context: context)
+    try look(run, middle.transformers[0], h, context)
     h = try middle.resnets[1].forward(run, h, embedding: embedding, keeping: false)
     try run.emit(middle.path, h)
     for level in up {
@@ -145,7 +168,7 @@ public struct UNet: Sendable {
         run.give(h)
         run.give(skip)
         h = try resnet.forward(run, both, embedding: embedding, keeping: false)
-        if !level.transformers.isEmpty { try level.transformers[index].forward(run, h, context: context) }
+        if !level.transformers.isEmpty { try look(run, level.transformers[index], h, context) }
       }
       if let resampler = level.resampler { h = try run.upsample(h, resampler) }
       try run.emit(level.path, h)
@@ -155,6 +178,13 @@ public struct UNet: Sendable {
     run.give(scale)
     run.give(h)
     run.give(embedding)
+  }
+
+  private func look(
+    _ run: Execution, _ transformer: SpatialTransformer, _ x: Activation, _ context: Context
+  ) throws {
+    guard let seen = context.seen[transformer.path] else { preconditionFailure("a context of another network") }
+    try transformer.forward(run, x, context: seen)
   }
 
   /// silu of the sum of two embeddings: of the step, and of pooled features with sizes.

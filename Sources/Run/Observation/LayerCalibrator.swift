@@ -2,10 +2,13 @@ import InputStatistics
 import NetworkRuntime
 
 /// Collects the second moments of the inputs of the next layer that is still open: of the matrices from the first open one on that a run
-/// meets, up to the end of their layer.
+/// meets, up to the end of their layer, and at most 32.
 ///
 /// All runs of one round have the same observer; the first of them says which matrices the layer has.
 public final class LayerCalibrator: Observer {
+  /// Matrices of which moments are held at once.
+  private static let matrixLimit = 32
+
   private let open: Set<String>
   private let calibrator: Calibrator
   /// The layer's matrices, in the order in which they were met.
@@ -38,7 +41,7 @@ public final class LayerCalibrator: Observer {
     // Looking rows up multiplies with nothing.
     guard inputs?.isEmpty == false, let name = operation.weight, open.contains(name) else { return }
     if !layer.contains(name) {
-      if isWhole { return }
+      if isWhole || layer.count == Self.matrixLimit { return }
       layer.append(name)
     }
     try calibrator.willRun(operation, inputs: inputs)

@@ -3,6 +3,11 @@ import Tensors
 
 /// What one call of a network took, over several calls.
 public struct NetworkTiming: Sendable {
+  /// Plans or makes one call.
+  public typealias Call = () throws -> Void
+  /// Plans or works out what stands before all calls, and keeps it.
+  public typealias Trial = (Execution) throws -> Call
+
   public let seconds: [Double]
   /// Operations of a call: a multiplication and an addition are two.
   public let operationCount: Int
@@ -22,32 +27,39 @@ public struct NetworkTiming: Sendable {
 
   /// - Parameters:
   ///   - repeats: calls that count; one before them reads the weights and checks them.
-  ///   - body: plans or computes.
+  ///   - trial: once for all calls.
   public init(
     mode: ComputeMode, threadCount: Int, repeats: Int, cancellation: Cancellation = .init(),
-    _ body: (Execution) throws -> Void
+    _ trial: Trial
   ) throws {
     let counter = Counter()
-    activationByteCount = try Execution.plan(mode: mode, observers: [counter], body)
+    activationByteCount = try Execution.plan(mode: mode, observers: [counter]) { run in
+      let call = try trial(run)
+      counter.isCounting = true
+      try call()
+    }
     operationCount = counter.operationCount
     weightByteCount = counter.weightByteCount
     try SystemMemory.require(activationByteCount + threadCount * Execution.scratchByteCount, for: "these sizes")
     let run = try Execution(
       arenaByteCount: activationByteCount, threadCount: threadCount, mode: mode, cancellation: cancellation)
-    try body(run)
+    let call = try trial(run)
+    try call()
     seconds = try (0..<max(1, repeats)).map { _ in
       let start = MonotonicClock.nanoseconds
-      try body(run)
+      try call()
       return MonotonicClock.seconds(since: start)
     }
   }
 
-  /// Adds up what a planning run sees.
+  /// Adds up what a planning run sees of a call.
   private final class Counter: Observer {
+    var isCounting = false
     var operationCount = 0
     var weightByteCount = 0
 
     func didRun(_ operation: NetworkOperation, output: Activation?) {
+      guard isCounting else { return }
       operationCount += operation.operationCount
       weightByteCount += operation.weightByteCount
     }

@@ -92,9 +92,8 @@ import Testing
       let mean = run.take(batch: 2, width: 1, channels: width)
       run.fill(mean) { $0.update(pooled, at: 0) }
       let noise = run.take(like: x)
-      try unet.forward(
-        run, x, timestep: timestep, context: context, pooled: mean, timeIDs: [1024, 1024, 0, 0, side, side],
-        into: noise)
+      let made = try unet.context(run, context, pooled: mean, timeIDs: [1024, 1024, 0, 0, side, side])
+      try unet.forward(run, x, timestep: timestep, made, into: noise)
       return run.isPlanning
         ? []
         : (0..<2).flatMap { ChannelOrder.first(noise.sample($0).values, channels: shape[1]) }

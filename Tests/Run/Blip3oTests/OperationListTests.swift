@@ -91,7 +91,7 @@ import Testing
       + (0..<depth).flatMap { index -> [String] in
         let block = path + ".transformer_blocks.\(index)"
         return prefixed(block, ["norm1"]) + prefixed(block + ".attn1", attention) + prefixed(block, ["norm2"])
-          + prefixed(block + ".attn2", attention)
+          + prefixed(block + ".attn2", ["to_q", "attention", "to_out.0", "to_out.0.sum"])
           + prefixed(block, ["norm3", "ff.net.0.proj", "ff.geglu", "ff.net.2", "ff.net.2.sum"]) + [block]
       } + prefixed(path, ["proj_out", "proj_out.sum"]) + [path]
   }
@@ -104,10 +104,26 @@ import Testing
       let x = run.take(batch: 2, height: side, width: side, channels: 4)
       let context = run.take(batch: 2, width: 3, channels: c.contextWidth)
       let pooled = run.take(batch: 2, width: 1, channels: c.contextWidth)
-      try unet.forward(
-        run, x, timestep: 1, context: context, pooled: pooled, timeIDs: [1, 1, 0, 0, 1, 1], into: run.take(like: x))
+      let made = try unet.context(run, context, pooled: pooled, timeIDs: [1, 1, 0, 0, 1, 1])
+      try unet.forward(run, x, timestep: 1, made, into: run.take(like: x))
     }
-    var expected = prefixed(
+    // Once for all steps: keys and values of the context.
+    let attentions =
+      c.channels.indices.flatMap { level in
+        (0..<(c.depths[level] > 0 ? c.layersPerBlock : 0)).map { ("down_blocks.\(level).attentions.\($0)", level) }
+      } + [("mid_block.attentions.0", c.channels.count - 1)]
+      + c.channels.indices.flatMap { number in
+        let level = c.channels.count - 1 - number
+        return (0..<(c.depths[level] > 0 ? c.layersPerBlock + 1 : 0)).map {
+          ("up_blocks.\(number).attentions.\($0)", level)
+        }
+      }
+    var expected = attentions.flatMap { path, level in
+      (0..<c.depths[level]).flatMap {
+        prefixed("unet.\(path).transformer_blocks.\($0).attn2", ["to_k", "to_v"])
+      }
+    }
+    expected += prefixed(
       "unet",
       [
         "time_proj", "add_time_proj", "time_embedding.linear_1", "time_embedding.silu", "time_embedding.linear_2",

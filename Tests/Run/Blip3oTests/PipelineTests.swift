@@ -94,9 +94,10 @@ import TestSupport
       let context = run.take(batch: 2, width: 64, channels: unet.config.contextWidth)
       let pooled = run.take(batch: 2, width: 1, channels: unet.config.contextWidth)
       let noise = run.take(like: x)
-      try unet.forward(
-        run, x, timestep: 981, context: context, pooled: pooled, timeIDs: [64, 64, 0, 0, 64, 64], into: noise)
-      [x, context, pooled, noise].forEach(run.give)
+      let made = try unet.context(run, context, pooled: pooled, timeIDs: [64, 64, 0, 0, 64, 64])
+      try unet.forward(run, x, timestep: 981, made, into: noise)
+      [x, context, noise].forEach(run.give)
+      unet.give(run, made)
     }
     let planned = try Execution.plan(step)
     let run = try Execution(arenaByteCount: planned, threadCount: 2)

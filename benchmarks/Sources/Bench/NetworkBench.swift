@@ -15,7 +15,7 @@ func benchmarkNetwork(
     exit(64)
   }
   let trial = try NetworkTrial(model, kind, size: size)
-  let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats, trial.run)
+  let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats, trial.begin)
   let times = timing.seconds.map { $0 * 1000 }.sorted()
   let median = times[times.count / 2]
   print(
@@ -26,7 +26,9 @@ func benchmarkNetwork(
   let counter = KindTimes()
   let run = try Execution(
     arenaByteCount: timing.activationByteCount, threadCount: threads, mode: mode, observers: [counter])
-  try trial.run(run)
+  let call = try trial.begin(run)
+  counter.forget()
+  try call()
   for (kind, seconds) in counter.seconds.sorted(by: { $0.value > $1.value }) {
     let operations = Double(counter.operations[kind]!)
     print("  \(kind)  \(Int(seconds * 1000)) ms  \(Int(operations / seconds / 1e9)) GFLOP/s")
@@ -38,6 +40,8 @@ private final class KindTimes: Observer {
   var operations: [String: Int] = [:]
   var seconds: [String: Double] = [:]
   private var start: UInt64 = 0
+
+  func forget() { (operations, seconds) = ([:], [:]) }
 
   func willRun(_ operation: NetworkOperation, inputs: [Activation]?) { start = MonotonicClock.nanoseconds }
 

@@ -290,14 +290,16 @@ public final class TextToImage {
     let timeIDs = [1024, 1024, 0, 0, side * scale, side * scale]
     return try runner.stage("decoder") { run in
       runner.enter(run, "decoder.context")
-      let context = run.take(batch: 2, width: condition.count / width, channels: width)
-      run.fill(context) { values in
+      let features = run.take(batch: 2, width: condition.count / width, channels: width)
+      run.fill(features) { values in
         values.update(condition, at: 0)
         values.update(negative, at: condition.count)
       }
-      try run.emit("decoder.prompt", context)
+      try run.emit("decoder.prompt", features)
       let pooled = run.take(batch: 2, width: 1, channels: width)
-      try run.meanOfTokens("decoder.pooled", context, into: pooled)
+      try run.meanOfTokens("decoder.pooled", features, into: pooled)
+      let context = try unet.context(run, features, pooled: pooled, timeIDs: timeIDs)
+      run.give(features)
       let x = run.take(batch: 2, height: side, width: side, channels: channels)
       let input = run.take(like: x)
       let noise = run.take(like: x)
@@ -308,16 +310,15 @@ public final class TextToImage {
         runner.enter(run, "decoder", step: step)
         try runner.finite(run, noise) {
           try run.scale("decoder.scale_input", x, by: schedule.inputScale(step), into: input)
-          try unet.forward(
-            run, input, timestep: schedule.timesteps[step], context: context, pooled: pooled, timeIDs: timeIDs,
-            into: noise)
+          try unet.forward(run, input, timestep: schedule.timesteps[step], context, into: noise)
         }
         try run.guidedStep(
           "decoder.latents", x, noise, conditional: 0, guidance: options.guidance,
           by: schedule.sigmas[step + 1] - schedule.sigmas[step])
       }
       let result = run.isPlanning ? [Float](repeating: 0, count: x.sample(0).count) : Array(x.sample(0).values)
-      [context, pooled, x, input, noise].forEach(run.give)
+      [x, input, noise].forEach(run.give)
+      unet.give(run, context)
       return result
     }
   }
