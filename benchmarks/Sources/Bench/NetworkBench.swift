@@ -15,13 +15,20 @@ func benchmarkNetwork(
     exit(64)
   }
   let trial = try NetworkTrial(model, kind, size: size)
-  let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats, trial.begin)
+  var peak = 0
+  let timing = try NetworkTiming(mode: mode, threadCount: threads, repeats: repeats) { run in
+    let call = try trial.begin(run)
+    return {
+      try call()
+      peak = max(peak, anonymousKilobytes())
+    }
+  }
   let times = timing.seconds.map { $0 * 1000 }.sorted()
   let median = times[times.count / 2]
   print(
     "\(name)  median \(Int(median)) ms  min \(Int(times[0])) ms  \(timing.operationCount / 1_000_000_000) GFLOP  "
       + "\(Int(Double(timing.operationCount) / median / 1e6)) GFLOP/s  activations \(timing.activationByteCount / 1_000_000) MB  "
-      + "peak anonymous \(anonymousKilobytes() / 1000) MB  threads \(threads)  \(mode)")
+      + "peak anonymous \(peak / 1000) MB  threads \(threads)  \(mode)")
   guard repeats > 1 else { return }
   let counter = KindTimes()
   let run = try Execution(
