@@ -11,9 +11,8 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure the networks: prompts, tokens and steps, by mode and threads.",
     discussion: """
-      Inputs are made up, times are of calls after a first one; what a picture needs once, such as keys of what it is painted from, is not in its
-      steps. The limit of a token is what memory gives, that of all else what
-      products on operands in the cache reach.
+      Inputs are made up, times are of calls after a first one; what a picture needs once, such as keys of what it is painted from, is not
+      in its steps. The limit of a token is what memory gives, that of all else what products on operands in the cache reach.
 
       EXAMPLES
         bantam bench 8b-int4.bantam

@@ -14,8 +14,8 @@ struct Calibrate: ParsableCommand {
     abstract: "Run a model and write down what its matrices are multiplied with: statistics that guide a quantizer.",
     discussion: """
       Texts are read, questions about pictures answered, prompts painted; of the inputs of every matrix and convolution that may be
-      quantized the file keeps counts, largest values and second moments, over all steps and both rows of the guidance. Give it
-      what the model will be used for, and judge the result on something else.
+      quantized the file keeps counts, largest values and second moments, over all steps and both rows of the guidance; what is worked
+      out once for all steps counts once. Give it what the model will be used for, and judge the result on something else.
 
       The sums do not depend on the order of the documents: statistics of two halves, added by 'bantam statistics', are those of
       the whole. Sums lie in a temporary file (TMPDIR), not in memory.

@@ -61,7 +61,7 @@ struct Quantize: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "What 'bantam calibrate' has written of this model: codes with learned levels are then chosen for what the outputs lose.",
+      "What 'bantam calibrate' has written of this model: codes are then chosen for what the outputs lose.",
       valueName: "file"))
   var statistics: String?
 

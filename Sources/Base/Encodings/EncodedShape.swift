@@ -17,6 +17,9 @@ public struct EncodedShape: Sendable, Hashable {
     self.order = order
   }
 
+  /// Columns at the most of rows that somebody has to see as a whole.
+  public static let wholeRowColumnLimit = 1 << 20
+
   public var rows: Int { matrix.rows }
   public var columns: Int { matrix.columns }
   /// Columns in which groups begin anew.

@@ -99,7 +99,7 @@ extension Encoding {
   /// Matrices and kernels of real numbers, with elements; rows that a solver sees as a whole are at most 2^20 columns wide.
   public func shape(forWriting info: TensorInfo) -> EncodedShape? {
     guard let solver, info.shape.count >= 2, info.elementCount > 0, info.dtype.isReal,
-      !solver.needsWholeRows || info.matrix.columns <= 1 << 20
+      !solver.needsWholeRows || info.matrix.columns <= EncodedShape.wholeRowColumnLimit
     else { return nil }
     return EncodedShape(info.matrix, dtype: .f32, order: .preferred(for: info.matrix))
   }

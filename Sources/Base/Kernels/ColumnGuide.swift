@@ -153,7 +153,7 @@ extension GroupKernels {
       guide.importance.withUnsafeBufferPointer { importance in
         func run(_ feedback: UnsafePointer<ck_feedback>?) {
           sums.add { found in
-            ck_feed_back_stripe(
+            ck_quantize_guided_stripe(
               values.baseAddress, dtype.kernelNumber, rowStride, rows, columns, segmentColumns, Int32(bits),
               importance.baseAddress, feedback, work.assumingMemoryBound(to: Float.self).baseAddress,
               codes.assumingMemoryBound(to: UInt8.self).baseAddress,

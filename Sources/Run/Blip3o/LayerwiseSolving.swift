@@ -8,7 +8,7 @@ import Tensors
 /// Quantizes a model layer by layer while it runs: each layer is solved for what it is given where all before it are quantized already.
 ///
 /// Networks come in the order in which data goes through them, layers in the order in which a run meets them. For each layer all subjects
-/// go once through its network. Matrices of moments are held for one layer at a time, in temporary files: of all columns, where these are
+/// go once through its network, once for every 32 of its matrices. Matrices of moments are held for one layer at a time, in temporary files: of all columns, where these are
 /// not too many.
 public struct LayerwiseSolving {
   private let model: Model
@@ -86,10 +86,11 @@ public struct LayerwiseSolving {
         let open = Set(own).subtracting(done)
         if open.isEmpty { break }
         tell(component)
-        let calibrator = LayerCalibrator(
-          open: open, logitsPath: PaintingRun.outline.logitsPath, blockColumns: Self.blockColumns,
-          pictureWeight: pictureWeight, threadCount: threadCount)
-        _ = try advance(state, component, needsLogits: open.contains(where: isHead), [calibrator])
+        var calibrator = try collect(state, component, open, needsLogits: false)
+        // The last token's logits are always made; a head is solved for those of all tokens.
+        if !calibrator.layer.isEmpty, calibrator.layer.allSatisfy(isHead) {
+          calibrator = try collect(state, component, open, needsLogits: true)
+        }
         if calibrator.layer.isEmpty { break }
         try plan.solve(calibrator.layer, with: calibrator.sums, into: solved)
         try substitute(calibrator.layer, plan, &state, solved)
@@ -114,6 +115,17 @@ public struct LayerwiseSolving {
     let names = plan.tableNames.filter { Self.isPart($0, of: component) }
     try plan.solve(names, with: CollectedSums([:]), into: solved)
     try substitute(names, plan, &state, solved)
+  }
+
+  /// Sends all subjects through one network, to see the inputs of its next layer.
+  private func collect(
+    _ state: State, _ component: String, _ open: Set<String>, needsLogits: Bool
+  ) throws -> LayerCalibrator {
+    let calibrator = LayerCalibrator(
+      open: open, logitsPath: PaintingRun.outline.logitsPath, blockColumns: Self.blockColumns,
+      pictureWeight: pictureWeight, threadCount: threadCount)
+    _ = try advance(state, component, needsLogits: needsLogits, [calibrator])
+    return calibrator
   }
 
   private func substitute(

@@ -28,18 +28,27 @@ package struct SpatialTransformer: Sendable {
       return made
     }
 
+    /// - Throws: ``RuntimeError/nonFinite(operation:count:of:)``.
+    package func requireFinite(_ run: Execution, _ made: KeysAndValues) throws {
+      guard !run.isPlanning else { return }
+      for (layer, x) in [(k, made.keys), (v, made.values)] {
+        let count = x.nonFiniteCount
+        if count > 0 { throw RuntimeError.nonFinite(operation: layer.path, count: count, of: x.count) }
+      }
+    }
+
     /// Adds the attention of `normed` to x.
-    /// - Parameter context: what it looks at; nil: itself.
+    /// - Parameter seen: what it looks at; nil: itself.
     package func forward(
-      _ run: Execution, _ normed: Activation, context: KeysAndValues? = nil, addingTo x: Activation
+      _ run: Execution, _ normed: Activation, seen: KeysAndValues? = nil, addingTo x: Activation
     ) throws {
       let queries = run.take(like: x)
       try run.linear(q, normed, into: queries)
-      let seen = try context ?? keysAndValues(run, normed)
-      try run.attend(attention, q: queries, k: seen.keys, v: seen.values, into: queries)
+      let looked = try seen ?? keysAndValues(run, normed)
+      try run.attend(attention, q: queries, k: looked.keys, v: looked.values, into: queries)
       try run.linear(out, queries, plus: x, into: x)
       run.give(queries)
-      if context == nil { seen.give(run) }
+      if seen == nil { looked.give(run) }
     }
   }
 
@@ -68,12 +77,12 @@ package struct SpatialTransformer: Sendable {
     }
 
     /// - Parameter x: `[batch, pixels, width]`, in place.
-    package func forward(_ run: Execution, _ x: Activation, context: KeysAndValues) throws {
+    package func forward(_ run: Execution, _ x: Activation, seen: KeysAndValues) throws {
       let normed = run.take(like: x)
       try run.norm(norm1, x, into: normed)
       try own.forward(run, normed, addingTo: x)
       try run.norm(norm2, x, into: normed)
-      try cross.forward(run, normed, context: context, addingTo: x)
+      try cross.forward(run, normed, seen: seen, addingTo: x)
       try run.norm(norm3, x, into: normed)
       let both = run.take(like: x, channels: up.weight.outputs)
       try run.linear(up, normed, into: both)
@@ -106,20 +115,21 @@ package struct SpatialTransformer: Sendable {
   }
 
   /// What each block reads of a context, `[batch, tokens, contextWidth]`: it does not change from step to step.
-  package func context(_ run: Execution, _ context: Activation) throws -> [KeysAndValues] {
+  package func keysAndValues(_ run: Execution, _ context: Activation) throws -> [KeysAndValues] {
     try blocks.map { try $0.cross.keysAndValues(run, context) }
   }
 
   /// - Parameters:
   ///   - x: `[batch, height, width, channels]`, in place.
-  ///   - context: of each block.
-  package func forward(_ run: Execution, _ x: Activation, context: [KeysAndValues]) throws {
+  ///   - seen: of each block.
+  package func forward(_ run: Execution, _ x: Activation, seen: [KeysAndValues]) throws {
+    precondition(seen.count == blocks.count, "of another network")
     let normed = run.take(like: x)
     let h = run.take(batch: x.batch, width: x.pixelCount, channels: x.channels)
     try run.norm(norm, x, into: normed)
     try run.linear(input, normed, into: h)
     run.give(normed)
-    for (block, seen) in zip(blocks, context) { try block.forward(run, h, context: seen) }
+    for (block, seen) in zip(blocks, seen) { try block.forward(run, h, seen: seen) }
     try run.linear(output, h, plus: x, into: x)
     run.give(h)
     try run.emit(path, x)

@@ -104,8 +104,8 @@ public struct UNet: Sendable {
 
   /// What does not change from step to step: keys and values of the context for every transformer, the context's mean, and sizes.
   public struct Context {
-    /// By the path of a transformer.
-    let seen: [String: [SpatialTransformer.KeysAndValues]]
+    /// Of each transformer, in the order in which a step meets them.
+    let seen: [[SpatialTransformer.KeysAndValues]]
     let pooled: Activation
     let timeIDs: [Int]
   }
@@ -115,17 +115,20 @@ public struct UNet: Sendable {
   ///   - features: `[batch, tokens, contextWidth]`.
   ///   - pooled: `[batch, 1, contextWidth]`, the mean of the features, which the context keeps.
   ///   - timeIDs: original height and width, crop, target height and width.
+  /// - Throws: ``RuntimeError/nonFinite(operation:count:of:)``.
   public func context(
     _ run: Execution, _ features: Activation, pooled: Activation, timeIDs: [Int]
   ) throws -> Context {
-    let transformers = (down + [middle] + up).flatMap(\.transformers)
-    return Context(
-      seen: try .init(uniqueKeysWithValues: transformers.map { ($0.path, try $0.context(run, features)) }),
-      pooled: pooled, timeIDs: timeIDs)
+    let seen = try (down + [middle] + up).flatMap(\.transformers).map { transformer in
+      let made = try transformer.keysAndValues(run, features)
+      for (block, one) in zip(transformer.blocks, made) { try block.cross.requireFinite(run, one) }
+      return made
+    }
+    return Context(seen: seen, pooled: pooled, timeIDs: timeIDs)
   }
 
   public func give(_ run: Execution, _ context: Context) {
-    context.seen.values.joined().forEach { $0.give(run) }
+    context.seen.joined().forEach { $0.give(run) }
     run.give(context.pooled)
   }
 
@@ -136,6 +139,7 @@ public struct UNet: Sendable {
   public func forward(
     _ run: Execution, _ x: Activation, timestep: Float, _ context: Context, into noise: Activation
   ) throws {
+    var seen = context.seen[...]
     let embedding = try timeEmbedding(run, batch: x.batch, timestep, context.pooled, context.timeIDs)
     var h = run.take(like: x, channels: config.channels[0])
     try run.convolve(input, ConvolutionInput(x), into: h)
@@ -144,7 +148,7 @@ public struct UNet: Sendable {
       for (index, resnet) in level.resnets.enumerated() {
         // h is the last that was kept: it stays.
         h = try resnet.forward(run, h, embedding: embedding, keeping: true)
-        if !level.transformers.isEmpty { try look(run, level.transformers[index], h, context) }
+        if !level.transformers.isEmpty { try level.transformers[index].forward(run, h, seen: seen.removeFirst()) }
         kept.append(h)
       }
       if let resampler = level.resampler {
@@ -157,7 +161,7 @@ public struct UNet: Sendable {
       try run.emit(level.path, h)
     }
     h = try middle.resnets[0].forward(run, h, embedding: embedding, keeping: true)
-    try look(run, middle.transformers[0], h, context)
+    try middle.transformers[0].forward(run, h, seen: seen.removeFirst())
     h = try middle.resnets[1].forward(run, h, embedding: embedding, keeping: false)
     try run.emit(middle.path, h)
     for level in up {
@@ -168,7 +172,7 @@ public struct UNet: Sendable {
         run.give(h)
         run.give(skip)
         h = try resnet.forward(run, both, embedding: embedding, keeping: false)
-        if !level.transformers.isEmpty { try look(run, level.transformers[index], h, context) }
+        if !level.transformers.isEmpty { try level.transformers[index].forward(run, h, seen: seen.removeFirst()) }
       }
       if let resampler = level.resampler { h = try run.upsample(h, resampler) }
       try run.emit(level.path, h)
@@ -178,13 +182,6 @@ public struct UNet: Sendable {
     run.give(scale)
     run.give(h)
     run.give(embedding)
-  }
-
-  private func look(
-    _ run: Execution, _ transformer: SpatialTransformer, _ x: Activation, _ context: Context
-  ) throws {
-    guard let seen = context.seen[transformer.path] else { preconditionFailure("a context of another network") }
-    try transformer.forward(run, x, context: seen)
   }
 
   /// silu of the sum of two embeddings: of the step, and of pooled features with sizes.

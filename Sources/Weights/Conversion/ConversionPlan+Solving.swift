@@ -24,10 +24,10 @@ extension ConversionPlan {
     }
   }
 
-  /// Whether a tensor is an embedding that no head repeats.
+  /// Whether a tensor is an embedding beside a head, of its own or a copy, whose name runs know: without one, logits are made with it.
   func isTable(_ item: Int) -> Bool {
     let tensors = archive.index.tensors
-    return tensors[item].role == "embedding" && !tensors.contains { $0.aliasOf == item }
+    return tensors[item].role == "embedding" && tensors.contains { $0.role == "head" }
   }
 
   /// - Throws: ``FileError/noRoom(path:needed:free:)`` where the disk lacks room for the output beside all that is solved before it.

@@ -32,11 +32,16 @@ extension InputSums {
   /// Whether inputs of a matrix were seen.
   public func hasSeen(_ name: String) -> Bool { (entry(name)?.rowCount ?? 0) > 0 }
 
-  /// Bytes at the peak for the guide of a matrix and the errors of its outputs.
+  /// What was seen of a matrix whose rows can be held as a whole.
+  func seenEntry(_ name: String, _ shape: EncodedShape) -> StatisticsFile.Entry? {
+    entry(name).flatMap { $0.rowCount > 0 && shape.columns <= EncodedShape.wholeRowColumnLimit ? $0 : nil }
+  }
+
+  /// Bytes at the peak for the guide of a matrix, what is left of its rows, and the errors of its outputs.
   package func guideByteCount(_ name: String, rows: Int) -> Int {
     guard let blocks = entry(name)?.blocks else { return 0 }
     let squares = blocks.ranges.map { $0.count * $0.count }
-    return 8 * squares.reduce(0, +) + 40 * (squares.max() ?? 0) + 8 * rows * blocks.columns
+    return 8 * squares.reduce(0, +) + 40 * (squares.max() ?? 0) + 12 * rows * blocks.columns
   }
 
   /// What guides the quantizing of a matrix.
@@ -49,7 +54,7 @@ extension InputSums {
   public func guide(_ name: String, _ shape: EncodedShape, wanted: StatisticsFile.Depth = .feedback) throws -> (
     guide: ColumnGuide?, depth: StatisticsFile.Depth, raised: Double?
   ) {
-    guard wanted != .none, let entry = entry(name), entry.rowCount > 0 else { return (nil, .none, nil) }
+    guard wanted != .none, let entry = seenEntry(name, shape) else { return (nil, .none, nil) }
     try check(entry, shape)
     let isTapMajor = shape.order == .tapMajor
     let taps = shape.matrix.taps

@@ -29,7 +29,7 @@ public final class OutputMeter: Sendable {
   /// - Returns: nil where the inputs were never seen.
   /// - Throws: ``StatisticsError/otherWidth(path:name:expected:found:)``.
   public init?(_ sums: any InputSums, _ name: String, _ shape: EncodedShape) throws {
-    guard let entry = sums.entry(name), entry.rowCount > 0 else { return nil }
+    guard let entry = sums.seenEntry(name, shape) else { return nil }
     try sums.check(entry, shape)
     self.shape = shape
     let scale = 1 / Double(entry.rowCount)

@@ -63,10 +63,11 @@ import TestSupport
     #expect(kernel?["columns"]?.int == 96 && kernel?["block"]?.int == 96)
   }
 
-  @Test func quantizingByStatisticsDoesNotDependOnThreadsAndIsRecorded() throws {
+  @Test(arguments: ["book4", "int4", "int8"])
+  func quantizingByStatisticsDoesNotDependOnThreadsAndIsRecorded(encoding: String) throws {
     let folder = TemporaryFolder()
     func quantize(_ name: String, _ more: [String]) throws -> Command {
-      try Command(["quantize", Self.model, "-o", folder[name], "--encoding", "book4", "-q"] + more)
+      try Command(["quantize", Self.model, "-o", folder[name], "--encoding", encoding, "-q"] + more)
     }
     let guided = ["--statistics", Self.both]
     let document = try json(quantize("one", guided + ["--threads", "1", "--json"]))

@@ -152,6 +152,26 @@ import TestSupport
     #expect(folder.bytes(of: "parts") == folder.bytes(of: "whole"))
   }
 
+  /// Beside a head an embedding is looked up in alone: it is quantized from the start, and nobody misses data for it. The head is solved for
+  /// all tokens' logits.
+  @Test func anEmbeddingIsQuantizedFirstAndAHeadIsSolved() throws {
+    let folder = TemporaryFolder()
+    var options = Self.options(["llm.embed_tokens.weight", "llm.lm_head.weight", "llm.layers.3.mlp.*"])
+    let source = try ModelSource(path: Self.path)
+    let plan = try ConversionPlan(source: source, options: options)
+    #expect(plan.tableNames == ["llm.embed_tokens.weight"] && plan.matrixNames.contains("llm.lm_head.weight"))
+    let solved = try SolvedTensors.open(beside: folder["q"], for: plan.identity)
+    try Work().solving().solve(plan, into: solved) { _ in }
+    #expect(plan.trials(["llm.embed_tokens.weight"], in: solved).count == 1)
+    #expect(solved.layers.last == ["llm.lm_head.weight"])
+    options.solved = solved
+    let outcomes = try Converter.run(ConversionPlan(source: source, options: options), to: folder["q"])
+    for outcome in outcomes {
+      let isTable = outcome.name == "llm.embed_tokens.weight"
+      #expect(outcome.depth == (isTable ? .none : .feedback) && !outcome.fellShort, "\(outcome.name)")
+    }
+  }
+
   /// Tensors that no subject reaches are quantized by their weights alone.
   @Test func whatNothingReachesIsNotGuided() throws {
     let folder = TemporaryFolder()

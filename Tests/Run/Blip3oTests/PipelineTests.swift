@@ -109,6 +109,41 @@ import TestSupport
     }
   }
 
+  /// What is made once for all steps is as good at the last one: no step changes it.
+  @Test func aContextServesManySteps() throws {
+    let unet = try Model(path: Goldens("tiny").checkpoint).unet()
+    let side = unet.config.sampleSize
+    func noises(_ run: Execution, isRenewed: Bool) throws -> [[Float]] {
+      let x = run.take(batch: 2, height: side, width: side, channels: unet.config.inputChannels)
+      let features = run.take(batch: 2, width: 64, channels: unet.config.contextWidth)
+      run.fill(features) { for index in $0.indices { $0[index] = Float(index % 13) / 13 - 0.5 } }
+      let noise = run.take(like: x)
+      let context = {
+        let pooled = run.take(batch: 2, width: 1, channels: unet.config.contextWidth)
+        run.fill(pooled) { for index in $0.indices { $0[index] = Float(index % 7) / 7 - 0.5 } }
+        return try unet.context(run, features, pooled: pooled, timeIDs: [64, 64, 0, 0, 64, 64])
+      }
+      var made = try context()
+      let timesteps: [Float] = [981, 481, 1]
+      return try timesteps.map { timestep in
+        let factor = timestep / 11_000
+        run.fill(x) { for index in $0.indices { $0[index] = Float(index % 11) * factor - 0.5 } }
+        if isRenewed {
+          unet.give(run, made)
+          made = try context()
+        }
+        try unet.forward(run, x, timestep: timestep, made, into: noise)
+        return run.isPlanning ? [] : Array(noise.values)
+      }
+    }
+    let planned = try Execution.plan { _ = try noises($0, isRenewed: true) }
+    let (kept, renewed) = try (
+      noises(Execution(arenaByteCount: planned, threadCount: 2), isRenewed: false),
+      noises(Execution(arenaByteCount: planned, threadCount: 2), isRenewed: true)
+    )
+    #expect(kept == renewed && Set(kept).count == 3 && kept[0].contains { $0 != 0 })
+  }
+
   // MARK: What can go wrong
 
   @Test func missingComponentsAreNamed() throws {
@@ -198,6 +233,10 @@ import TestSupport
   @Test(arguments: [
     ("model.layers.1.mlp.up_proj.weight", "llm.layers.1.mlp.up_proj"),
     ("model.dit.model.layers.1.attn2.to_q.weight", "dit.layers.1.attn2.to_q"),
+    (
+      "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight",
+      "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
+    ),
   ]) func nonFiniteActivationsAreNamedWhereTheyFirstAppear(tensor: String, operation: String) throws {
     let folder = TemporaryFolder()
     let goldens = try Goldens("tiny")

@@ -101,7 +101,8 @@ BODY float_lanes worth_of_scale(
   return product * *scale;
 }
 
-// Rounds the columns of a group one after another, each with what those before it have passed on: their codes and errors, if wanted.
+// Rounds the columns of a group one after another, each with what those before it have passed on, if they pass anything on: their codes
+// and errors, if wanted. There is an importance.
 BODY float_lanes error_in_order(
   const group_values *group, const book_tree *tree, int bits, float_lanes shift, float_lanes scale, int_lanes *code,
   float_lanes *lost) {

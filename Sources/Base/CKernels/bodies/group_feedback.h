@@ -12,26 +12,50 @@ BODY float_lanes stored_scales(const book_job *job, float_lanes scale) {
   return scale;
 }
 
+// Keeps scales under which a group loses less than under the best so far. Where errors grow until they are no numbers, a scale that is
+// none would lose nothing.
+BODY void keep_better_scales(
+  const book_job *job, int bits, const group_values *group, float_lanes scale, float_lanes *best, float_lanes *least) {
+  scale = stored_scales(job, scale);
+  float_lanes error = error_of_scale(group, &job->tree, bits, (float_lanes){0}, scale);
+  int_lanes better = (error < *least) & (scale == scale);
+  *best = where(better, scale, *best);
+  *least = where(better, error, *least);
+}
+
 // The scale of each row, of the trials that search_scales makes.
 BODY float_lanes search_guided_scales(const book_job *job, int bits, const group_values *group) {
-  const float *trials = bits == 8 ? trials_int8 : trials_int4;
-  int trial_count = bits == 8 ? sizeof trials_int8 / sizeof *trials_int8 : sizeof trials_int4 / sizeof *trials_int4;
+  int trial_count;
+  const float *trials = scale_trials(bits, &trial_count);
   float low = -(float)code_offset(bits);
-  float_lanes extreme = extreme_of(group), best = {0}, least = {0};
-  // The plain scale stands even where its error overflows; the last trial is the best of the others, refitted.
-  for (int t = -1; t <= trial_count; t++) {
-    float_lanes scale = t == trial_count ? best : extreme * (1.0f / (t < 0 ? low : low * trials[t]));
-    if (t == trial_count || (t >= 0 && bits == 4)) worth_of_scale(group, &job->tree, bits, 0, &scale);
-    scale = stored_scales(job, scale);
-    float_lanes error = error_of_scale(group, &job->tree, bits, (float_lanes){0}, scale);
-    int_lanes better = t < 0 ? (int_lanes){0} - 1 : error < least;
-    best = where(better, scale, best);
-    least = where(better, error, least);
+  float_lanes extreme = extreme_of(group), plain = extreme * (1.0f / low);
+  // The plain scale stands even where its error overflows.
+  float_lanes best = stored_scales(job, plain);
+  float_lanes least = error_of_scale(group, &job->tree, bits, (float_lanes){0}, best);
+  for (int t = 0; t < trial_count; t++) {
+    float_lanes scale = extreme * (1.0f / (low * trials[t]));
+    if (bits == 4) worth_of_scale(group, &job->tree, bits, 0, &scale);
+    keep_better_scales(job, bits, group, scale, &best, &least);
+  }
+  float_lanes refitted = best;
+  worth_of_scale(group, &job->tree, bits, 0, &refitted);
+  keep_better_scales(job, bits, group, refitted, &best, &least);
+  int_lanes tiny;
+  int any = 0;
+  FOR_ROWS {
+    float size = __builtin_fabsf(plain[r] * job->from_normal[r]);
+    tiny[r] = plain[r] != 0.0f && size < TINY_SCALE ? -1 : 0;
+    any |= tiny[r];
+  }
+  for (int step = 1; any && step <= 16; step++) {
+    float_lanes scale;
+    FOR_ROWS scale[r] = (plain[r] < 0.0f ? -TINY_STEP : TINY_STEP) * (float)step * job->to_normal[r];
+    keep_better_scales(job, bits, group, where(tiny, scale, best), &best, &least);
   }
   return best;
 }
 
-BODY void feed_back_tiles(
+BODY void quantize_guided_tiles(
   book_job *job, int bits, const ck_feedback *feedback, float *x, uint8_t *codes, uint16_t *scales,
   ck_error_sums *sums) {
   feedback_block block = {0};
@@ -64,13 +88,13 @@ BODY void feed_back_tiles(
   }
 }
 
-static void feed_back_stripe(
+static void quantize_guided_stripe(
   const void *values, int dtype, size_t row_stride, size_t rows, size_t columns, size_t segment, int bits,
   const float *importance, const ck_feedback *feedback, float *work, uint8_t *codes, uint16_t *scales,
   ck_error_sums *sums) {
   book_job job = {
     .values = values, .dtype = dtype, .row_stride = row_stride, .rows = rows, .columns = columns, .segment = segment,
     .book = bits == 8 ? &integer_book_8 : &integer_book_4, .importance = importance};
-  if (bits == 8) feed_back_tiles(&job, 8, feedback, work, codes, scales, sums);
-  else feed_back_tiles(&job, 4, feedback, work, codes, scales, sums);
+  if (bits == 8) quantize_guided_tiles(&job, 8, feedback, work, codes, scales, sums);
+  else quantize_guided_tiles(&job, 4, feedback, work, codes, scales, sums);
 }

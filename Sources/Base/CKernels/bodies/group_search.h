@@ -12,6 +12,11 @@
 static const float trials_int8[] = {0.9922f, 0.9844f, 0.9766f, 0.9688f, 0.9609f, 0.9531f, 0.9453f, 1.0039f};
 static const float trials_int4[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 1.05f, 1.1f, 1.15f, 1.2f, -0.95f};
 
+BODY const float *scale_trials(int bits, int *count) {
+  *count = bits == 8 ? sizeof trials_int8 / sizeof *trials_int8 : sizeof trials_int4 / sizeof *trials_int4;
+  return bits == 8 ? trials_int8 : trials_int4;
+}
+
 // The smallest scales that f16 has, where the others are too coarse to be met by a trial: without them groups of tiny
 // values would become zeros.
 #define TINY_SCALE 0x1p-20f
@@ -127,8 +132,8 @@ BODY void search_tiny_scales(
 // The scale of each row of a tile. Every trial is judged by the error of the values as they will be decoded; at 4 bits
 // each is refitted first.
 BODY void search_scales(const float *x, int columns, int bits, float *best_scale) {
-  const float *trials = bits == 8 ? trials_int8 : trials_int4;
-  int trial_count = bits == 8 ? sizeof trials_int8 / sizeof *trials_int8 : sizeof trials_int4 / sizeof *trials_int4;
+  int trial_count;
+  const float *trials = scale_trials(bits, &trial_count);
   float low = -(float)code_offset(bits), high = (float)(code_offset(bits) - 1);
   float extreme[TILE_ROWS], first[TILE_ROWS], second[TILE_ROWS], error[TILE_ROWS], best_error[TILE_ROWS];
   FOR_ROWS extreme[r] = 0;

@@ -58,7 +58,7 @@ static void fill_recompiled(ck_table *table) {
   table->softmax_block = softmax_block;
   table->softmax_codes = softmax_codes;
   table->quantize_stripe = quantize_stripe;
-  table->feed_back_stripe = feed_back_stripe;
+  table->quantize_guided_stripe = quantize_guided_stripe;
   table->decode_stripe = decode_stripe;
   table->decode_panel = decode_panel;
   table->quantize_activations = quantize_activations;

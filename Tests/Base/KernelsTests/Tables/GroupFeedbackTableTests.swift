@@ -13,7 +13,7 @@ import TestSupport
     _ feedback: FeedbackTwin?, _ comment: Comment
   ) {
     let used = (0..<rows).flatMap { elements.values[$0 * stride..<$0 * stride + columns] }
-    let expected = Twin.feedBackStripe(
+    let expected = Twin.quantizeGuidedStripe(
       used, rows: rows, columns: columns, segment: segment, bits: bits, importance: importance, feedback: feedback,
       sums: start)
     let tiles = columns / segment * ((segment + 31) / 32)
@@ -25,12 +25,13 @@ import TestSupport
       (feedback?.factors ?? []).flatMap { $0 }.withUnsafeBufferPointer { factors in
         var passing = ck_feedback(factors: factors.baseAddress, block: feedback?.block ?? 0)
         withUnsafePointer(to: &passing) { passing in
-          table.functions.feed_back_stripe(
+          table.functions.quantize_guided_stripe(
             elements.bytes, elements.dtype, stride, rows, columns, segment, Int32(bits), importance,
             feedback == nil ? nil : passing, &work, &codes, &scales, &sums)
         }
       }
       #expect(scales == expected.scales, "\(table.name): \(comment)")
+      #expect(scales.allSatisfy { Twin.widenF16($0).isFinite }, "\(table.name): \(comment)")
       #expect(codes == expected.codes, "\(table.name): \(comment)")
       #expect(sameBits(sums, expected.sums), "\(table.name): \(comment)")
     }

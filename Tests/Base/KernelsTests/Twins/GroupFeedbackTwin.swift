@@ -3,9 +3,9 @@ import CKernels
 extension Twin {
   /// Quantizes a stripe in groups of 32 columns by what data says of the columns. Codes are those of a book of all integers, found in order
   /// under scales that groups have for themselves: of the trials of ``GroupSearchTwin``, at 4 bits refitted, and of the best of them refitted,
-  /// the one whose weighted error is least. Errors are counted against the values as they were.
+  /// the one whose weighted error is least; scales that are no numbers are passed over. Errors are counted against the values as they were.
   /// - Parameter feedback: nil where columns are rounded each for itself.
-  static func feedBackStripe(
+  static func quantizeGuidedStripe(
     _ values: [Float], rows: Int, columns: Int, segment: Int, bits: Int, importance: [Float], feedback: FeedbackTwin?,
     sums: ck_error_sums
   ) -> (codes: [UInt8], scales: [UInt16], sums: ck_error_sums) {
@@ -45,17 +45,21 @@ extension Twin {
   private static func guidedScale(_ search: BookSearchTwin, unit: Float) -> Float {
     func stored(_ scale: Float) -> Float { Float(Float16(min(max(scale * unit, -65504), 65504))) * (1 / unit) }
     let low = Float(search.book.levels.first!)
-    var best = stored(search.extreme * (1 / low))
+    let plain = search.extreme * (1 / low)
+    var best = stored(plain)
     var least = search.error(scale: best, shift: 0)
     func consider(_ scale: Float) {
       let error = search.error(scale: stored(scale), shift: 0)
-      if error < least { (best, least) = (stored(scale), error) }
+      if error < least && !stored(scale).isNaN { (best, least) = (stored(scale), error) }
     }
     for trial in GroupSearchTwin.trials(bits: search.book.bits) {
       let scale = search.extreme * (1 / (low * trial))
       consider(search.book.bits == 4 ? search.refitted(scale, shift: 0).scale : scale)
     }
     consider(search.refitted(best, shift: 0).scale)
+    if plain != 0 && (plain * unit).magnitude < 0x1p-20 {
+      for step in 1...16 { consider((plain < 0 ? -0x1p-24 : 0x1p-24) * Float(step) * (1 / unit)) }
+    }
     return best
   }
 }

@@ -12,7 +12,7 @@ enum Twin {
       "combine": combine, "rotate_halves": rotateHalves, "rotate_pairs": rotatePairs, "rms_norm": rmsNorm,
       "layer_norm": layerNorm, "channel_sums": channelSums, "scale_shift": scaleShift, "softmax_block": softmax,
       "softmax_codes": softmax, "round_rows": roundGroup, "round_columns": roundGroup,
-      "quantize_stripe": quantizeStripe, "feed_back_stripe": feedBackStripe,
+      "quantize_stripe": quantizeStripe, "quantize_guided_stripe": quantizeGuidedStripe,
       "decode_stripe": decodeStripe, "decode_panel": decodePanel,
       "quantize_activations": quantizeActivations, "matmul_tiles": groupProduct, "multiply_row": multiplyRow,
       "quantize_book_stripe": quantizeBookStripe, "feed_back_book_stripe": feedBackBookStripe,
