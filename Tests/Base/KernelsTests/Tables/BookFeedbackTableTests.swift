@@ -68,24 +68,12 @@ import TestSupport
     var generator = SeededGenerator(61)
     let (rows, columns, segment, block) = (4, 140, 70, 32)
     let importance = generator.normals(columns).map { $0 * $0 + 0.01 }
-    func expect(_ values: [Float], factors size: Float, _ comment: Comment) {
+    for (values, size, name) in FeedbackTwin.strangeCases(rows: rows, columns: columns, &generator) {
       let feedback = FeedbackTwin(segment: segment, block: block, size: size, &generator)
       expectTwin(
         Elements(values), book.twin, rows: rows, columns: columns, segment: segment, stride: columns,
-        importance: importance, feedback, comment)
+        importance: importance, feedback, "\(name)")
     }
-    for size: Float in [0, -0.0, 0x1p-149, 0x1p-133, 1e-30, 1e30, 3e37] {
-      expect(generator.normals(rows * columns).map { $0 * size }, factors: 0.2, "size \(size)")
-    }
-    for size: Float in [0, 1, 1e3, 1e30, 1e38] {
-      expect(generator.normals(rows * columns), factors: size, "factors of \(size)")
-    }
-    var values = generator.normals(rows * columns)
-    for index in values.indices where index % 11 == 0 { values[index] = [.nan, .infinity, -.infinity][index % 3] }
-    // A row without a number, and a group of zeros in another.
-    for column in 0..<columns { values[column] = column % 2 == 0 ? .infinity : .nan }
-    for column in 32..<64 { values[columns + column] = 0 }
-    expect(values, factors: 0.2, "not finite")
   }
 
   /// Where nothing is passed on, columns are rounded as if each stood for itself, under scales of rows with room.

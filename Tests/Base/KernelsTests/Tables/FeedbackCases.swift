@@ -17,4 +17,25 @@ extension FeedbackTwin {
     }
     self.init(factors: factors, block: block)
   }
+
+  /// Rows of values with sizes of factors: NaN, infinities, zeros, the ends of f32's range and of f16's, and factors under which errors grow
+  /// until they are no numbers.
+  static func strangeCases(
+    rows: Int, columns: Int, _ generator: inout SeededGenerator
+  ) -> [(values: [Float], factors: Float, name: String)] {
+    var cases: [(values: [Float], factors: Float, name: String)] = []
+    for size: Float in [0, -0.0, 0x1p-149, 0x1p-133, 1e-30, 5e-8, 3e-7, 1e-5, 1e6, 1e30, 3e37] {
+      cases.append((generator.normals(rows * columns).map { $0 * size }, 0.2, "size \(size)"))
+    }
+    for size: Float in [0, 1, 1e3, 1e30, 1e38] {
+      cases.append((generator.normals(rows * columns), size, "factors of \(size)"))
+    }
+    var values = generator.normals(rows * columns)
+    for index in values.indices where index % 11 == 0 { values[index] = [.nan, .infinity, -.infinity][index % 3] }
+    // A row without a number, and a group of zeros in another.
+    for column in 0..<columns { values[column] = column % 2 == 0 ? .infinity : .nan }
+    for column in 32..<64 { values[columns + column] = 0 }
+    cases.append((values, 0.2, "not finite"))
+    return cases
+  }
 }
