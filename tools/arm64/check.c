@@ -277,6 +277,53 @@ static void quantized_books(const ck_table *plain, const ck_table *table, int bi
   FREE_ALL(taken_memory);
 }
 
+// What data guides: columns behind take up errors, in books and in groups with scales of their own; those without feedback, too.
+static void guided(const ck_table *plain, const ck_table *table, int bits, int group) {
+  ck_book book = random_book(bits, group);
+  int is_integer = bits == 8 || bits == 4;
+  size_t segments = up_to(2), segment = up_to(90), columns = segments * segment, rows = up_to(16), block = 32 * up_to(2);
+  size_t tiles = segments * ((segment + 31) / 32), factor_count = 0;
+  for (size_t first = 0; first < segment; first += block) {
+    size_t size = segment - first < block ? segment - first : block;
+    factor_count += size * size;
+  }
+  float *values = weights(rows, columns), *importance = floats(columns), *factors = floats(factor_count);
+  for (size_t c = 0; c < columns; c++) importance[c] = importance[c] * importance[c] + 0.01f;
+  for (size_t i = 0; i < factor_count; i++) factors[i] *= 0.2f;
+  ck_feedback feedback = {factors, block};
+  const ck_feedback *wanted = next() % 2 ? &feedback : NULL;
+  float *work = malloc(tiles * 512 * sizeof(float));
+  uint8_t *codes[2], *bytes[2], *integers[2];
+  uint16_t row_scales[2][16], *scales[2];
+  ck_error_sums sums[2] = {{0}}, integer_sums[2] = {{0}};
+  for (int i = 0; i < 2; i++) {
+    const ck_table *used = i ? table : plain;
+    codes[i] = filled(tiles * 64 * bits);
+    bytes[i] = filled(tiles * (512 / group));
+    integers[i] = filled(tiles * 64 * bits);
+    scales[i] = filled(tiles * 32);
+    used->feed_back_book_stripe(
+      values, CK_F32, columns, rows, columns, segment, &book, importance, &feedback, work, codes[i], bytes[i],
+      row_scales[i], &sums[i]);
+    if (is_integer)
+      used->quantize_guided_stripe(
+        values, CK_F32, columns, rows, columns, segment, bits, importance, wanted, work, integers[i], scales[i],
+        &integer_sums[i]);
+  }
+  compare("feed_back_book_stripe", codes[0], codes[1], tiles * 64 * bits);
+  compare("feed_back_book_stripe, bytes", bytes[0], bytes[1], tiles * (512 / group));
+  compare("feed_back_book_stripe, row scales", row_scales[0], row_scales[1], sizeof row_scales[0]);
+  compare("feed_back_book_stripe, sums", &sums[0], &sums[1], sizeof sums[0]);
+  if (is_integer) {
+    compare("quantize_guided_stripe", integers[0], integers[1], tiles * 64 * bits);
+    compare("quantize_guided_stripe, scales", scales[0], scales[1], tiles * 32);
+    compare("quantize_guided_stripe, sums", &integer_sums[0], &integer_sums[1], sizeof integer_sums[0]);
+  }
+  void *taken_memory[] = {values,   importance, factors,     work,        codes[0],  codes[1],
+                          bytes[0], bytes[1],   integers[0], integers[1], scales[0], scales[1]};
+  FREE_ALL(taken_memory);
+}
+
 // Peaks add up as many products as they say.
 static void peaks(const ck_table *table) {
   float sum = 0;
@@ -298,6 +345,7 @@ int main(int argument_count, char **arguments) {
       books(plain, table, widths[trial % 5], trial / 5 % 2 ? 32 : 16, 1 + trial / 10 % 13);
     for (int trial = 0; trial < 8 * 3 * 3; trial++)
       quantized_books(plain, table, widths[trial % 5], trial / 5 % 2 ? 32 : 16, dtypes[trial / 10 % 3]);
+    for (int trial = 0; trial < 8 * 5; trial++) guided(plain, table, widths[trial % 5], trial / 5 % 2 ? 32 : 16);
     peaks(table);
     uint8_t *bytes = filled(100000);
     uint32_t expected = plain->crc32c(0, bytes, 99999), found = table->crc32c(0, bytes, 99999);
